@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The C <-> C# boundary of VhostPciPlugin: the one truth.
+ *
+ * The C shim inside QEMU (native/) dlopens libvhostpci.so (managed/) and calls
+ * vhost_pci_get_api() once.  Each side then has a table of the other's
+ * functions.  C# decides, C does: nothing in here carries policy.
+ *
+ * Rules
+ *  - Every call, in both directions, is made with QEMU's big lock (BQL) held,
+ *    from any thread that holds it.  The library starts no threads.
+ *  - A "uint64_t object" names an object of the library; 0 is none.  A stale or
+ *    made-up number is refused, never dereferenced.
+ *  - A "void *host" names an object of the shim (server, device or client).  It
+ *    is valid from the call that introduced it until the matching destroy or
+ *    detach call returns.
+ *  - File descriptors stay the property of the side that opened or received
+ *    them unless a comment says that they are handed over.
+ *  - int results: 0 or a positive value is success, negative is -errno.  Where
+ *    a function has an err argument, it is filled in on failure with one line
+ *    of text, without a newline, that tells the user what to do.
+ *  - The library never lets an exception out; the shim never longjmps through
+ *    a frame of the library.
+ *  - Structs here use fixed-width members, naturally aligned, without
+ *    bit-fields and flexible arrays, so that any binding generator gets them
+ *    right.  tests/VhostPci.Interop.Tests compares every size and offset.
+ */
+#ifndef VHOST_PCI_ABI_H
+#define VHOST_PCI_ABI_H
+
+#include <stdint.h>
+
+/* Raised with every change of a struct, an enum value or a meaning in here */
+#define VHOST_PCI_ABI_VERSION 1u
+
+/* The symbol that the shim looks up in the library */
+#define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
+
+#define VHOST_PCI_ERROR_SIZE 512
+#define VHOST_PCI_NAME_SIZE 64
+#define VHOST_PCI_UUID_SIZE 16
+#define VHOST_PCI_MAC_SIZE 6
+
+/* One line for the user, NUL-terminated UTF-8 */
+struct vhost_pci_error {
+    char text[VHOST_PCI_ERROR_SIZE];
+};
+
+/* The levels of vhost_pci_host.log */
+enum vhost_pci_log_level {
+    VHOST_PCI_LOG_DEBUG = 0,    /* qemu_log_mask(LOG_UNIMP...) style detail */
+    VHOST_PCI_LOG_INFO = 1,
+    VHOST_PCI_LOG_WARNING = 2,
+    VHOST_PCI_LOG_ERROR = 3,
+};
+
+/* Which trace event vhost_pci_host.trace fires; see native/trace-events */
+enum vhost_pci_trace_event {
+    VHOST_PCI_TRACE_ACCEPT = 0,         /* id connection, a pid, b uid */
+    VHOST_PCI_TRACE_REFUSE = 1,         /* id server, a pid, b uid */
+    VHOST_PCI_TRACE_MESSAGE = 2,        /* id connection, a request, b size */
+    VHOST_PCI_TRACE_CLOSE = 3,          /* id connection */
+    VHOST_PCI_TRACE_PLUG = 4,           /* id connection, a slot */
+    VHOST_PCI_TRACE_UNPLUG = 5,         /* id connection, a slot, b attempt */
+    VHOST_PCI_TRACE_MAP = 6,            /* id device, a guest address, b size */
+    VHOST_PCI_TRACE_CLEAR = 7,          /* id device, a bytes unmapped */
+    VHOST_PCI_TRACE_BIND = 8,           /* id device, a ring, b 0 kick 1 call */
+    VHOST_PCI_TRACE_EPOCH = 9,          /* id device, a epoch, b link */
+    VHOST_PCI_TRACE_ACK = 10,           /* id device, a epoch acked */
+    VHOST_PCI_TRACE_STATUS = 11,        /* id device, a virtio status */
+    VHOST_PCI_TRACE_CLIENT_LINK = 12,   /* id client, a link */
+    VHOST_PCI_TRACE_CLIENT_MESSAGE = 13,/* id client, a request, b size */
+};
+
+/* What watch_fd waits for and fd_ready reports */
+enum vhost_pci_fd_events {
+    VHOST_PCI_FD_NONE = 0,
+    VHOST_PCI_FD_READ = 1,
+    VHOST_PCI_FD_WRITE = 2,
+};
+
+/* Which of the two eventfds of a ring; the names are the origin's */
+enum vhost_pci_ring_fd {
+    VHOST_PCI_RING_KICK = 0,    /* the origin signals it: our interrupt */
+    VHOST_PCI_RING_CALL = 1,    /* the doorbell signals it: the origin's */
+    VHOST_PCI_RING_ERR = 2,     /* client side only */
+};
+
+/* How vhost_pci_api.report writes */
+enum vhost_pci_report_format {
+    VHOST_PCI_REPORT_TEXT = 0,  /* "info vhost-pci" */
+    VHOST_PCI_REPORT_JSON = 1,  /* VhostPciInfo of native/qapi/vhost-pci.json */
+};
+
+/* -device vhost-pci-server,... */
+struct vhost_pci_server_config {
+    const char *id;             /* user's id, or the bus name */
+    int32_t listen_fd;          /* listening UNIX socket, non-blocking */
+    uint32_t connections;       /* limit; chardev's connections= */
+    uint64_t slot_size;         /* slot-size=: bytes of window per device */
+    uint64_t max_memory;        /* guest RAM of this VM with hot-plug room */
+    uint32_t phys_bits;         /* guest-physical address bits */
+    uint32_t allow_unsealed;    /* allow-unsealed=on */
+    uint32_t slots;             /* usable device numbers of the bridge bus */
+    uint32_t reserved;
+};
+
+/* What the bridge must reserve; see docs/adr and design D10 */
+struct vhost_pci_bridge_plan {
+    uint64_t pref64_reserve;    /* bytes of 64-bit prefetchable window */
+    uint64_t mem_reserve;       /* bytes of 32-bit window */
+    uint64_t ovmf_mmio64_mib;   /* what opt/ovmf/X-PciMmio64Mb must hold */
+};
+
+/* The bridge's prefetchable window as the firmware programmed it */
+struct vhost_pci_bridge_window {
+    uint64_t base;
+    uint64_t limit;             /* last byte; below base: not programmed */
+};
+
+/* What the library wants of a new vhost-pci-net device */
+struct vhost_pci_device_plan {
+    void *window;               /* host address of BAR 2, page-aligned */
+    uint64_t window_size;       /* bytes, a power of two */
+    uint32_t rings;             /* origin rings: local virtqueues */
+    uint32_t config_size;       /* bytes of device configuration */
+};
+
+/* Counted by the shim, which sees the events */
+struct vhost_pci_ring_counters {
+    uint64_t kicks;             /* sum read from the kick eventfd */
+    uint64_t interrupts;        /* MSI-X messages sent for them */
+    uint64_t doorbells;         /* writes seen by QEMU; 0 when KVM takes them */
+};
+
+/* virtio-net-pci,vhost-pci-client= */
+struct vhost_pci_client_config {
+    const char *id;             /* of the virtio-net device */
+    uint8_t mac[VHOST_PCI_MAC_SIZE];
+    uint16_t mtu;               /* bytes; 0: not set */
+    uint32_t queue_pairs;
+    uint8_t uuid[VHOST_PCI_UUID_SIZE]; /* of this VM; zero: none */
+    uint64_t memory_end;        /* highest guest address + 1, hot-plug room
+                                   included */
+};
+
+/* One shared section of the origin's RAM */
+struct vhost_pci_memory_region {
+    uint64_t guest_address;
+    uint64_t size;
+    uint64_t fd_offset;
+    int32_t fd;                 /* equal numbers are the same file */
+    uint32_t reserved;
+};
+
+/* A ring as QEMU's vhost core has it: guest-physical addresses */
+struct vhost_pci_vring {
+    uint64_t desc;
+    uint64_t avail;
+    uint64_t used;
+    uint32_t index;
+    uint32_t reserved;
+};
+
+/* What QEMU does for the library */
+struct vhost_pci_host {
+    uint32_t version;           /* VHOST_PCI_ABI_VERSION */
+    uint32_t size;              /* sizeof(struct vhost_pci_host) */
+
+    /* text is UTF-8, length bytes, one line without newline */
+    void (*log)(uint32_t level, const char *text, uint32_t length);
+    void (*trace)(uint32_t event, uint64_t id, uint64_t a, uint64_t b);
+
+    /*
+     * Call vhost_pci_api.fd_ready(object, fd, events) from the main loop
+     * while fd is ready; level-triggered.  VHOST_PCI_FD_NONE stops it and
+     * must come before fd is closed.
+     */
+    void (*watch_fd)(uint64_t object, int32_t fd, uint32_t events);
+    /* One shot after ms milliseconds of host time; again: re-arm; 0: cancel */
+    void (*arm_timer)(uint64_t object, uint32_t ms);
+
+    /*
+     * Hot-plug a vhost-pci-net with this id on the server's bus.  The shim
+     * calls device_attach() for object before this returns.
+     */
+    int (*plug_device)(void *server, uint64_t object, uint32_t slot,
+                       const char *id, struct vhost_pci_error *err);
+    void (*bridge_window)(void *server, struct vhost_pci_bridge_window *out);
+
+    /* Ask the guest to let the device go; may be asked again */
+    int (*unplug_device)(void *device, struct vhost_pci_error *err);
+    /* Config interrupt (when DRIVER_OK) */
+    void (*config_changed)(void *device);
+    /*
+     * Connect an eventfd: kick to ring's interrupt, call to ring's doorbell.
+     * fd < 0 disconnects and must come before fd is closed.
+     */
+    int (*bind_ring)(void *device, uint32_t ring, uint32_t which, int32_t fd);
+    /* Raise ring's interrupt now, as if the origin had kicked */
+    void (*raise_ring)(void *device, uint32_t ring);
+    void (*ring_counters)(void *device, uint32_t ring,
+                          struct vhost_pci_ring_counters *out);
+
+    /* Link of the origin's virtio-net: starts and stops its rings */
+    void (*client_link)(void *client, uint32_t up);
+    /* Drop the chardev's connection (later, from the main loop) */
+    void (*client_disconnect)(void *client);
+};
+
+/* What the library does for QEMU */
+struct vhost_pci_api {
+    uint32_t version;           /* VHOST_PCI_ABI_VERSION */
+    uint32_t size;              /* sizeof(struct vhost_pci_api) */
+
+    void (*fd_ready)(uint64_t object, int32_t fd, uint32_t events);
+    void (*timer_fired)(uint64_t object);
+
+    /* Sizes for the bridge, before it is realized; no object is made */
+    int (*server_plan)(const struct vhost_pci_server_config *config,
+                       struct vhost_pci_bridge_plan *plan,
+                       struct vhost_pci_error *err);
+    int (*server_create)(void *server,
+                         const struct vhost_pci_server_config *config,
+                         uint64_t *object, struct vhost_pci_error *err);
+    void (*server_destroy)(uint64_t object);
+
+    /* realize: reserve the window; object is from plug_device */
+    int (*device_attach)(uint64_t object, void *device,
+                         struct vhost_pci_device_plan *plan,
+                         struct vhost_pci_error *err);
+    /* realize is complete: interrupts and doorbells may be bound from here */
+    void (*device_ready)(uint64_t object);
+    /* unrealize: everything is unbound and the window is anonymous on return */
+    void (*device_detach)(uint64_t object);
+    /* finalize: no vCPU can reach the window any more, unmap it */
+    void (*device_release)(uint64_t object);
+
+    /* Copy the whole configuration, length bytes; allocates nothing */
+    void (*device_read_config)(uint64_t object, void *config, uint32_t length);
+    /* The guest wrote some of it; config is the whole, as virtio has it */
+    void (*device_write_config)(uint64_t object, const void *config,
+                                uint32_t length);
+    /* After each write of the virtio device status; bar is BAR 2's address in
+       the guest, UINT64_MAX when it has none */
+    void (*device_set_status)(uint64_t object, uint32_t status, uint64_t bar);
+
+    /* The origin's half */
+    int (*client_create)(void *client,
+                         const struct vhost_pci_client_config *config,
+                         uint64_t *object, struct vhost_pci_error *err);
+    void (*client_destroy)(uint64_t object);
+    /* The chardev connected; the library duplicates fd */
+    void (*client_connected)(uint64_t object, int32_t fd);
+    void (*client_disconnected)(uint64_t object);
+    /* virtio feature bits that the device may offer to its driver */
+    uint64_t (*client_features)(uint64_t object);
+    int (*client_set_features)(uint64_t object, uint64_t features);
+    int (*client_set_memory)(uint64_t object,
+                             const struct vhost_pci_memory_region *regions,
+                             uint32_t count);
+    int (*client_set_vring_num)(uint64_t object, uint32_t index, uint32_t num);
+    int (*client_set_vring_base)(uint64_t object, uint32_t index,
+                                 uint32_t base);
+    int (*client_set_vring_addr)(uint64_t object,
+                                 const struct vhost_pci_vring *vring);
+    /* which: enum vhost_pci_ring_fd; fd -1: none (polling) */
+    int (*client_set_vring_fd)(uint64_t object, uint32_t index, uint32_t which,
+                               int32_t fd);
+    int (*client_enable)(uint64_t object, uint32_t index, uint32_t enable);
+    /* Stop a ring: returns once the mirror cannot touch it any more, waiting a
+       bounded time; the next available index, or -errno (connection lost) */
+    int (*client_get_vring_base)(uint64_t object, uint32_t index);
+
+    /*
+     * Everything that the monitor shows, as text or JSON (UTF-8, no NUL).
+     * Returns the bytes needed; writes only when they fit into size.
+     */
+    int64_t (*report)(uint32_t format, char *buffer, uint64_t size);
+};
+
+/*
+ * The library's only export.  Fails with -EPROTO when version is not the
+ * library's own, and then fills in err.
+ */
+typedef int (*vhost_pci_get_api_fn)(uint32_t version,
+                                    const struct vhost_pci_host *host,
+                                    const struct vhost_pci_api **api,
+                                    struct vhost_pci_error *err);
+
+#endif /* VHOST_PCI_ABI_H */
