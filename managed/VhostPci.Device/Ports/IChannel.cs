@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Ports;
+
+/// <summary>A listening UNIX socket.</summary>
+public interface IListener
+{
+    /// <summary>The descriptor to watch.</summary>
+    int Descriptor { get; }
+
+    /// <summary>Takes one waiting connection, without blocking.</summary>
+    /// <param name="channel">The connection, or null when there is none or <paramref name="outOfDescriptors"/>.</param>
+    /// <param name="outOfDescriptors">EMFILE or ENFILE: the caller should pause before it tries again.</param>
+    /// <returns>Whether a connection was taken.</returns>
+    bool TryAccept(out IChannel? channel, out bool outOfDescriptors);
+}
+
+/// <summary>Identity of the process at the other end, from the kernel (SO_PEERCRED) at connection time.</summary>
+public readonly record struct PeerCredentials(int Pid, uint Uid, uint Gid);
+
+/// <summary>What a receive call came to.</summary>
+public enum ReceiveStatus
+{
+    /// <summary>At least one byte came.</summary>
+    Data,
+
+    /// <summary>Nothing is there now.</summary>
+    WouldBlock,
+
+    /// <summary>The peer has closed the connection, or it broke.</summary>
+    Closed,
+
+    /// <summary>Descriptors were lost on the way (MSG_CTRUNC); those that came are closed already.</summary>
+    Truncated,
+}
+
+/// <summary>One connected UNIX stream socket that carries bytes and descriptors; never blocks unless it says so.</summary>
+public interface IChannel : IDisposable
+{
+    /// <summary>The descriptor to watch.</summary>
+    int Descriptor { get; }
+
+    /// <summary>Who is at the other end.</summary>
+    PeerCredentials Peer { get; }
+
+    /// <summary>Receives up to <paramref name="buffer"/>.Length bytes; descriptors that come along are appended to <paramref name="files"/>, which then owns them.</summary>
+    /// <param name="buffer">Where the bytes go; not empty.</param>
+    /// <param name="files">Receives the descriptors.</param>
+    /// <param name="count">Bytes received.</param>
+    ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count);
+
+    /// <summary>Sends all of <paramref name="data"/>, with descriptors on its first byte.</summary>
+    /// <remarks>Waits for room at most <paramref name="timeoutMilliseconds"/>; 0 does not wait.</remarks>
+    /// <returns>False when the connection is broken or the peer did not read in time; the channel is then of no more use.</returns>
+    bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds);
+
+    /// <summary>Waits until something can be read.</summary>
+    /// <returns>False when the time ran out.</returns>
+    bool WaitReadable(int timeoutMilliseconds);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Ports;
+
+/// <summary>A descriptor that a peer has sent. Closing it is the owner's duty.</summary>
+public interface IPeerFile : IDisposable
+{
+    /// <summary>Its number in this process.</summary>
+    int Descriptor { get; }
+
+    /// <summary>Whether it is an eventfd (anon_inode:[eventfd]) and nothing else.</summary>
+    bool IsEventDescriptor { get; }
+
+    /// <summary>Asks the kernel what the file is; asked anew at each call.</summary>
+    PeerFileFacts GetFacts();
+
+    /// <summary>Makes later reads and writes non-blocking; the flag is shared with the peer, who may clear it again.</summary>
+    void SetNonBlocking();
+
+    /// <summary>Reads a little-endian u16 at a byte offset without mapping the file, so that no fault can happen.</summary>
+    bool TryReadUInt16(ulong offset, out ushort value);
+}
+
+/// <summary>What the kernel says about a file that a peer offers as memory.</summary>
+/// <param name="IsMemoryFile">A regular file on tmpfs or hugetlbfs.</param>
+/// <param name="IsReadWrite">Opened with O_RDWR.</param>
+/// <param name="IsShrinkSealed">F_SEAL_SHRINK is set: the peer cannot truncate it under us.</param>
+/// <param name="Size">Size in bytes.</param>
+/// <param name="PageSize">Page size of the file system in bytes: what mappings must be aligned to.</param>
+public readonly record struct PeerFileFacts(
+    bool IsMemoryFile,
+    bool IsReadWrite,
+    bool IsShrinkSealed,
+    ulong Size,
+    ulong PageSize);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Ports;
+
+/// <summary>The host's half of one vhost-pci-server: its bridge.</summary>
+public interface IServerHost
+{
+    /// <summary>Hot-plugs a vhost-pci-net; the host attaches to <paramref name="device"/> before this returns.</summary>
+    /// <param name="device">Number of the library's device object.</param>
+    /// <param name="slot">PCI device number on the server's bus.</param>
+    /// <param name="id">QEMU device id.</param>
+    /// <param name="error">On failure, one line for the user.</param>
+    bool TryPlug(ulong device, int slot, string id, out string error);
+
+    /// <summary>The bridge's 64-bit prefetchable window as the guest's firmware programmed it.</summary>
+    BridgeWindow GetWindow();
+}
+
+/// <summary>A bridge's prefetchable window; the firmware has not programmed it while <paramref name="Limit"/> is below <paramref name="Base"/>.</summary>
+/// <param name="Base">First byte, guest-physical.</param>
+/// <param name="Limit">Last byte, guest-physical.</param>
+public readonly record struct BridgeWindow(ulong Base, ulong Limit)
+{
+    /// <summary>Whether the firmware has run.</summary>
+    public bool IsProgrammed => Limit > Base;
+
+    /// <summary>Size in bytes; 0 when not programmed.</summary>
+    public ulong Size => IsProgrammed ? Limit - Base + 1 : 0;
+}
