@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
+
+namespace VhostPci.Protocol;
+
+/// <summary>The payload that is one number: features, counts, status, MTU, and the answer to need_reply.</summary>
+public static class U64Payload
+{
+    /// <summary>Bytes on the wire.</summary>
+    public const int Size = 8;
+
+    /// <summary>In the answer to need_reply: it worked.</summary>
+    public const ulong Success = 0;
+
+    /// <summary>In the answer to need_reply: it failed.</summary>
+    public const ulong Failure = 1;
+
+    /// <summary>Reads the payload.</summary>
+    /// <returns>False when <paramref name="payload"/> is not exactly <see cref="Size"/> bytes.</returns>
+    public static bool TryParse(ReadOnlySpan<byte> payload, out ulong value)
+        => BinaryPrimitives.TryReadUInt64LittleEndian(payload, out value) && payload.Length == Size;
+
+    /// <summary>Writes the payload.</summary>
+    /// <param name="destination">At least <see cref="Size"/> bytes.</param>
+    /// <param name="value">The number.</param>
+    public static void Write(Span<byte> destination, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(destination, value);
+}

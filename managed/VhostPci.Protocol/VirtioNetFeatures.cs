@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Protocol;
+
+/// <summary>Feature bits of a virtio-net device, as masks (virtio 1.2, 5.1.3 and 6).</summary>
+public static class VirtioNetFeatures
+{
+    /// <summary>Bit 0: the device takes packets with a partial checksum.</summary>
+    public const ulong Checksum = 1UL << 0;
+
+    /// <summary>Bit 1: the driver takes packets with a partial checksum.</summary>
+    public const ulong GuestChecksum = 1UL << 1;
+
+    /// <summary>Bit 7: the driver takes TSOv4.</summary>
+    public const ulong GuestTso4 = 1UL << 7;
+
+    /// <summary>Bit 8: the driver takes TSOv6.</summary>
+    public const ulong GuestTso6 = 1UL << 8;
+
+    /// <summary>Bit 11: the device takes TSOv4.</summary>
+    public const ulong HostTso4 = 1UL << 11;
+
+    /// <summary>Bit 12: the device takes TSOv6.</summary>
+    public const ulong HostTso6 = 1UL << 12;
+
+    /// <summary>Bit 15: a received packet may span several buffers.</summary>
+    public const ulong MergeableReceiveBuffers = 1UL << 15;
+
+    /// <summary>Bit 28: descriptors may point to tables of descriptors.</summary>
+    public const ulong RingIndirect = 1UL << 28;
+
+    /// <summary>Bit 29: used_event and avail_event are in use.</summary>
+    public const ulong RingEventIndex = 1UL << 29;
+
+    /// <summary>Bit 30: not virtio; vhost-user's sign that protocol features can be negotiated.</summary>
+    public const ulong VhostUserProtocolFeatures = 1UL << 30;
+
+    /// <summary>Bit 32: virtio 1.0 or later.</summary>
+    public const ulong Version1 = 1UL << 32;
+
+    /// <summary>All that the back-end offers in GET_FEATURES.</summary>
+    public const ulong Offered = Version1 | RingEventIndex | RingIndirect | MergeableReceiveBuffers | Checksum | GuestChecksum
+        | GuestTso4 | GuestTso6 | HostTso4 | HostTso6 | VhostUserProtocolFeatures;
+}
