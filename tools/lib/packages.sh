@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the machine must have, and how it gets there. Sourced by the launcher.
+# shellcheck shell=bash
+
+# QEMU's build, the kernel module's build, what goes into the guests, and the test runner. Each name is needed by itself,
+# because recommended packages are not installed along.
+VP_PACKAGES=(
+    gcc libc6-dev make patch dpkg-dev xz-utils cmake ninja-build meson pkg-config python3
+    libglib2.0-dev libpixman-1-dev zlib1g-dev libfdt-dev
+    seabios qemu-system-data
+    linux-headers-amd64 kmod cpio
+    busybox-static iproute2 iputils-ping ethtool iperf3
+    libicu72 ca-certificates python3-pytest
+)
+
+vp_missing_packages() {
+    # One query for all: this runs before every build and must cost nothing.
+    local have
+    have=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${VP_PACKAGES[@]}" 2>/dev/null |
+        awk '$1 == "installed" { print $2 }')
+    comm -13 <(sort -u <<<"$have") <(printf '%s\n' "${VP_PACKAGES[@]}" | sort -u)
+}
+
+vp_check_machine() {
+    local id version
+    id=$(. /etc/os-release 2>/dev/null && printf '%s' "${ID:-}")
+    version=$(. /etc/os-release 2>/dev/null && printf '%s' "${VERSION_ID:-}")
+    [[ $id == debian && $version == 12 ]] ||
+        die "this builds on Debian 12 (bookworm); this machine says: ${id:-unknown} ${version:-}. A Debian 12 container or VM will do."
+    [[ $(dpkg --print-architecture) == amd64 ]] || die "this builds on amd64 only, not $(dpkg --print-architecture)"
+}
+
+vp_install_packages() {
+    local missing
+    mapfile -t missing < <(vp_missing_packages)
+    ((${#missing[@]} == 0)) && return 0
+    if ((EUID != 0)); then
+        die "these packages are missing; install them as root, then run this again:
+  apt-get install --no-install-recommends ${missing[*]}"
+    fi
+    step packages "Repair with 'dpkg --configure -a' and 'apt-get -f install', then run this again." \
+        "$VP_ROOT/tools/install-packages" "${missing[@]}"
+}
+
+vp_check_dotnet() {
+    local need=10.0.100 have
+    if [[ -r $VP_ROOT/global.json ]]; then
+        need=$(sed -n 's/.*"version"[^"]*"\([^"]*\)".*/\1/p' "$VP_ROOT/global.json" | head -n 1)
+    fi
+    [[ -z $(command -v dotnet) && -x $HOME/.dotnet/dotnet ]] && PATH=$HOME/.dotnet:$PATH
+    if ! command -v dotnet >/dev/null; then
+        die "no .NET SDK found. Install version $need or newer: Microsoft's package dotnet-sdk-10.0, or its
+  dotnet-install.sh script with '--channel 10.0' (it installs into ~/.dotnet, which is looked at too)."
+    fi
+    # Listing the SDKs does not load one: a tenth of the time of 'dotnet --version'.
+    have=$(dotnet --list-sdks 2>/dev/null | cut -d' ' -f1 | sort -V | tail -n 1)
+    if [[ $(printf '%s\n%s\n' "$need" "${have:-0}" | sort -V | head -n 1) != "$need" ]]; then
+        die "the .NET SDK here is ${have:-unusable}; $need or newer is needed (Microsoft's package dotnet-sdk-10.0, or
+  dotnet-install.sh --channel 10.0)."
+    fi
+}
