@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Work for a link: TCP streams, checksummed files, packet floods."""
+import dataclasses
+import json
+import re
+import time
+
+from .guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
+
+
+@dataclasses.dataclass
+class Stream:
+    mbit_per_second: float
+    bytes_received: int
+    retransmits: int
+
+
+def tcp_stream(sender: Guest, receiver: Guest, receiver_ip: str, seconds: int = 3) -> Stream:
+    receiver.command("/usr/bin/iperf3 -s -1 -D")
+    # -D returns before the server listens.
+    receiver.wait_until("netstat -ltn | grep -q ':5201 '", 10)
+    text = sender.command(f"/usr/bin/iperf3 -c {receiver_ip} -t {seconds} -J", seconds + 60)
+    end = json.loads(text[text.index("{"):])["end"]
+    return Stream(end["sum_received"]["bits_per_second"] / 1e6, end["sum_received"]["bytes"],
+                  end["sum_sent"].get("retransmits", 0))
+
+
+def transfer_file(source: Guest, target: Guest, target_ip: str, megabytes: int = 24) -> tuple[str, str]:
+    """Random bytes over TCP from source to target; the SHA-256 computed on each side."""
+    # nc, because the static busybox of Debian crashes in wget's name lookup.
+    target.command("rm -f /tmp/received; nc -l -p 5001 </dev/null >/tmp/received & true")
+    target.wait_until("netstat -ltn | grep -q ':5001 '", 10)
+    source.command(f"dd if=/dev/urandom of=/tmp/sent bs=1M count={megabytes} 2>/dev/null", 120)
+    source.command(f"nc {target_ip} 5001 </tmp/sent", 120)
+    target.command("wait", 60)
+    here = source.command("sha256sum </tmp/sent; rm /tmp/sent", 60).split()[0]
+    there = target.command("sha256sum </tmp/received; stat -c %s /tmp/received; rm /tmp/received", 60).split()
+    if int(there[2]) != megabytes << 20:
+        raise AssertionError(f"{there[2]} bytes arrived, not {megabytes << 20}")
+    return here, there[0]
+
+
+def rx_packets(guest: Guest, interface: str) -> int:
+    return int(guest.command(f"cat /sys/class/net/{interface}/statistics/rx_packets"))
+
+
+@dataclasses.dataclass
+class Flood:
+    sent: int
+    received: int
+    seconds: float
+
+
+class PacketFlood:
+    """The origin's kernel pktgen, at full speed, to a MAC that is nobody's: the receiver drops early, after its driver."""
+
+    def __init__(self, pair: Pair, size: int):
+        # pktgen's size has no checksum: 60 is a 64-byte frame.
+        self.pair = pair
+        self.sender = pair.origin.wait_interface(ORIGIN_IP)
+        self.receiver = pair.mirror.wait_interface(MIRROR_IP)
+        pair.mirror.command(f"/usr/sbin/ip link set {self.receiver} promisc on")
+        settings = ("count 0", "clone_skb 0", f"pkt_size {size - 4}", "delay 0", "dst 10.0.0.99", "dst_mac 02:00:00:00:99:99")
+        pair.origin.command("cd /proc/net/pktgen; echo rem_device_all > kpktgend_0; "
+                            f"echo 'add_device {self.sender}' > kpktgend_0; "
+                            + "; ".join(f"echo '{setting}' > {self.sender}" for setting in settings))
+
+    def start(self) -> None:
+        self.before = rx_packets(self.pair.mirror, self.receiver)
+        self.started = time.monotonic()
+        self.pair.origin.command("echo start > /proc/net/pktgen/pgctrl & true")
+
+    def stop(self) -> Flood:
+        self.pair.origin.command("echo stop > /proc/net/pktgen/pgctrl; wait", 30)
+        seconds = time.monotonic() - self.started
+        time.sleep(0.3)
+        status = self.pair.origin.command(f"cat /proc/net/pktgen/{self.sender}")
+        sent = int(re.search(r"pkts-sofar: (\d+)", status).group(1))
+        return Flood(sent, rx_packets(self.pair.mirror, self.receiver) - self.before, seconds)
