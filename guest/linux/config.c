@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Following the device configuration from epoch to epoch.
+ */
+#include <linux/jiffies.h>
+#include <linux/virtio_config.h>
+
+#include "vhost_pci_net.h"
+
+#define VPNET_CONFIG_TRIES	16
+#define VPNET_CONFIG_RETRY	msecs_to_jiffies(10)
+
+/* The transport does not survive a read behind the end of the structure */
+#define VPNET_CONFIG_MAX	4096
+
+static u32 cfg_read32_at(struct vpnet *vp, u32 offset)
+{
+	__le32 val;
+
+	vp->vdev->config->get(vp->vdev, offset, &val, sizeof(val));
+	return le32_to_cpu(val);
+}
+
+/* Not atomic, as everything here that the epoch protects */
+static u64 cfg_read64_at(struct vpnet *vp, u32 offset)
+{
+	__le64 val;
+
+	vp->vdev->config->get(vp->vdev, offset, &val, sizeof(val));
+	return le64_to_cpu(val);
+}
+
+void vpnet_config_read_mac(struct vpnet *vp, u8 *mac)
+{
+	virtio_cread_bytes(vp->vdev, offsetof(struct vhost_pci_net_config, mac),
+			   mac, ETH_ALEN);
+}
+
+u16 vpnet_config_read_mtu(struct vpnet *vp)
+{
+	u16 mtu;
+
+	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, mtu, &mtu);
+	return mtu;
+}
+
+static u32 vpnet_config_read_version(struct vpnet *vp)
+{
+	u32 version;
+
+	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, version,
+			&version);
+	return version;
+}
+
+static u32 vpnet_config_read_epoch(struct vpnet *vp)
+{
+	u32 epoch;
+
+	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, epoch, &epoch);
+	return epoch;
+}
+
+/* Where the ring table is; it need not follow the fields known here */
+struct vpnet_layout {
+	u16 count;
+	u16 entry;
+	u32 offset;
+};
+
+static bool vpnet_config_read_layout(struct vpnet *vp,
+				     struct vpnet_layout *to)
+{
+	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, ring_count,
+			&to->count);
+	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, ring_entry,
+			&to->entry);
+	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, ring_offset,
+			&to->offset);
+
+	return to->count >= VPNET_RINGS &&
+	       to->entry >= sizeof(struct vhost_pci_net_ring) &&
+	       to->entry <= VPNET_CONFIG_MAX / VPNET_RINGS / 2 &&
+	       to->offset >= sizeof(struct vhost_pci_net_config) &&
+	       to->offset <= VPNET_CONFIG_MAX / 2;
+}
+
+/* At probe, before anything else: does this driver know this device? */
+int vpnet_config_check(struct vpnet *vp)
+{
+	struct device *d = &vp->vdev->dev;
+	u32 version = vpnet_config_read_version(vp);
+	struct vpnet_layout layout;
+
+	if (version != VHOST_PCI_NET_CONFIG_VERSION) {
+		dev_err(d, "device has configuration version %u, this driver knows version %u only\n",
+			version, VHOST_PCI_NET_CONFIG_VERSION);
+		return -EPROTO;
+	}
+	if (!vpnet_config_read_layout(vp, &layout)) {
+		dev_err(d, "device has an impossible ring table: %u entries of %u bytes at %u\n",
+			layout.count, layout.entry, layout.offset);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+static void vpnet_config_read_rings(struct vpnet *vp,
+				    const struct vpnet_layout *layout,
+				    struct vpnet_config *cfg)
+{
+	u32 at = layout->offset;
+	unsigned int i;
+
+	for (i = 0; i < VPNET_RINGS; i++, at += layout->entry) {
+		struct vpring_area *area = &cfg->ring[i].area;
+
+#define RING_AT(member)	(at + offsetof(struct vhost_pci_net_ring, member))
+		area->desc = cfg_read64_at(vp, RING_AT(desc));
+		area->avail = cfg_read64_at(vp, RING_AT(avail));
+		area->used = cfg_read64_at(vp, RING_AT(used));
+		area->size = cfg_read32_at(vp, RING_AT(size));
+		cfg->ring[i].enabled = cfg_read32_at(vp, RING_AT(flags)) &
+				       VHOST_PCI_NET_RING_ENABLED;
+#undef RING_AT
+	}
+}
+
+/*
+ * Return: 0; -EAGAIN when the device changes faster than we can read; -ENODEV
+ * when it is not there any more and all reads give ones.
+ */
+static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
+{
+	struct vpnet_layout layout;
+	unsigned int tries;
+	u32 link;
+
+	for (tries = 0; tries < VPNET_CONFIG_TRIES; tries++) {
+		if (vpnet_config_read_version(vp) !=
+		    VHOST_PCI_NET_CONFIG_VERSION ||
+		    !vpnet_config_read_layout(vp, &layout))
+			return -ENODEV;
+
+		cfg->epoch = vpnet_config_read_epoch(vp);
+		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, link,
+				&link);
+		cfg->link_up = link & VHOST_PCI_NET_LINK_UP;
+		cfg->mtu = vpnet_config_read_mtu(vp);
+		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, features,
+				&cfg->features);
+		vpnet_config_read_rings(vp, &layout, cfg);
+		if (vpnet_config_read_epoch(vp) == cfg->epoch)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+/*
+ * The only place that changes what is adopted.  A work item never runs twice
+ * at a time, and one that is queued while it runs is run again, so no change
+ * is missed.
+ */
+void vpnet_config_work(struct work_struct *work)
+{
+	struct vpnet *vp = container_of(to_delayed_work(work), struct vpnet,
+					config_work);
+	struct vpnet_config cfg;
+	int err;
+
+	err = vpnet_config_read(vp, &cfg);
+	if (err == -EAGAIN) {
+		schedule_delayed_work(&vp->config_work, VPNET_CONFIG_RETRY);
+		return;
+	}
+	if (err) {
+		vpnet_rings_off(vp);
+		vp->adopted = false;
+		return;
+	}
+	if (vp->adopted && vp->epoch == cfg.epoch)
+		return;
+
+	/* before the acknowledgment, which lets the device unmap them */
+	vpnet_rings_off(vp);
+	vp->epoch = cfg.epoch;
+	vp->adopted = true;
+	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, ack,
+			 &cfg.epoch);
+	netdev_dbg(vp->dev, "epoch %u, link %s, features %#llx, mtu %u\n",
+		   cfg.epoch, cfg.link_up ? "up" : "down", cfg.features,
+		   cfg.mtu);
+
+	/*
+	 * A newer epoch may be there already, but the device keeps what this
+	 * one describes until that is acknowledged, too.
+	 */
+	if (cfg.link_up && vpnet_rings_on(vp, &cfg))
+		netdev_dbg(vp->dev, "rings of %u and %u entries\n",
+			   cfg.ring[VPNET_ORIGIN_RX].area.size,
+			   cfg.ring[VPNET_ORIGIN_TX].area.size);
+
+	vpnet_netdev_update(vp, cfg.mtu);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The virtio-net header in front of each frame */
+#ifndef VHOST_PCI_FRAME_H
+#define VHOST_PCI_FRAME_H
+
+#include <linux/types.h>
+#include <linux/virtio_net.h>
+
+/*
+ * Longest frame in either direction: the largest IP packet or GSO packet,
+ * Ethernet header and one VLAN tag.
+ */
+#define VPNET_MAX_FRAME		(65535 + 14 + 4)
+
+u32 vpnet_hdr_len(u64 features);
+bool vpnet_hdr_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
+		     u64 features);
+bool vpnet_hdr_sendable(const struct virtio_net_hdr *hdr, u64 features);
+
+#endif /* VHOST_PCI_FRAME_H */

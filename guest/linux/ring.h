@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device side of one split virtqueue that lives in another VM's memory.
+ *
+ * Nothing here knows about network devices, interrupts or the PCI device, so
+ * tests/guest runs the same code in user space against hostile rings.
+ */
+#ifndef VHOST_PCI_RING_H
+#define VHOST_PCI_RING_H
+
+#include <linux/types.h>
+#include <linux/virtio_ring.h>
+
+/*
+ * The longest descriptor chain, and indirect table, that is taken.  QEMU's
+ * own devices have the same limit, so no working driver exceeds it.
+ */
+#define VPRING_MAX_SEGS		1024
+
+/* Largest split ring of the virtio specification */
+#define VPRING_MAX_SIZE		32768
+
+/* The peer's memory: byte N is byte N of its guest-physical address space */
+struct vpring_window {
+	void *base;
+	u64 size;
+};
+
+/* Where the peer says its ring is; all of it untrusted */
+struct vpring_area {
+	u64 desc;
+	u64 avail;
+	u64 used;
+	u32 size;
+};
+
+/* struct vpring_setup.flags */
+#define VPRING_F_EVENT_IDX	0x1	/* VIRTIO_RING_F_EVENT_IDX */
+#define VPRING_F_INDIRECT	0x2	/* VIRTIO_RING_F_INDIRECT_DESC */
+#define VPRING_F_WRITABLE	0x4	/* we write the buffers, else we read */
+
+/* A piece of a buffer, already checked to lie in the window */
+struct vpring_seg {
+	void *addr;
+	u32 len;
+};
+
+struct vpring_chain {
+	u64 len;		/* sum of all its segments */
+	u32 nsegs;
+	u16 head;
+};
+
+/* What vpring_pop() has found */
+enum vpring_result {
+	VPRING_OK,
+	VPRING_EMPTY,
+	VPRING_NO_ROOM,		/* chain is valid, but longer than @max */
+	VPRING_BROKEN,		/* peer broke the rules; reason in vpring.error */
+};
+
+/* Why a ring cannot be used (any longer) */
+enum vpring_error {
+	VPRING_E_NONE,
+	VPRING_E_SIZE,
+	VPRING_E_ALIGN,
+	VPRING_E_AREA,
+	VPRING_E_AVAIL_IDX,
+	VPRING_E_DESC_IDX,
+	VPRING_E_LOOP,
+	VPRING_E_TOO_LONG,
+	VPRING_E_EMPTY_DESC,
+	VPRING_E_DESC_ADDR,
+	VPRING_E_DIRECTION,
+	VPRING_E_INDIRECT,
+};
+
+/*
+ * All positions are free-running 16-bit counters as in the rings themselves:
+ *
+ *   used_shown <= used_pos <= avail_pos <= avail_seen
+ *
+ * at most @size apart.  Callers serialise all calls for one ring.
+ */
+struct vpring {
+	const struct vring_desc *desc;
+	const struct vring_avail *avail;
+	struct vring_used *used;
+	struct vpring_window win;
+	u32 size;
+	u32 flags;
+	enum vpring_error error;
+	u16 avail_pos;		/* next available entry to take */
+	u16 avail_seen;		/* peer's avail->idx when last read */
+	u16 used_pos;		/* next used entry to fill */
+	u16 used_shown;		/* used->idx as the peer sees it */
+	bool armed;		/* peer has been asked for a kick */
+};
+
+struct vpring_mark {
+	u16 avail_pos;
+	u16 used_pos;
+};
+
+int vpring_init(struct vpring *ring, const struct vpring_window *win,
+		const struct vpring_area *area, u32 flags);
+enum vpring_result vpring_pop(struct vpring *ring, struct vpring_seg *segs,
+			      u32 max, struct vpring_chain *chain);
+void vpring_fill(struct vpring *ring, u16 head, u32 len);
+bool vpring_publish(struct vpring *ring);
+bool vpring_arm(struct vpring *ring);
+void vpring_disarm(struct vpring *ring);
+const char *vpring_strerror(enum vpring_error error);
+
+/* Entries seen but not taken */
+static inline u16 vpring_pending(const struct vpring *ring)
+{
+	return ring->avail_seen - ring->avail_pos;
+}
+
+/* Remember a position, to give back everything popped since */
+static inline void vpring_save(const struct vpring *ring,
+			       struct vpring_mark *mark)
+{
+	mark->avail_pos = ring->avail_pos;
+	mark->used_pos = ring->used_pos;
+}
+
+static inline void vpring_rollback(struct vpring *ring,
+				   const struct vpring_mark *mark)
+{
+	ring->avail_pos = mark->avail_pos;
+	ring->used_pos = mark->used_pos;
+}
+
+#endif /* VHOST_PCI_RING_H */

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmit: fill the origin's receive ring.
+ */
+#include <linux/skbuff.h>
+#include <linux/virtio_net.h>
+
+#include "segs.h"
+#include "vhost_pci_net.h"
+
+/* Outcome of an attempt to get buffers for a frame */
+enum vpnet_tx_room {
+	VPNET_TX_ROOM,
+	VPNET_TX_WAIT,		/* not enough buffers yet */
+	VPNET_TX_NEVER,		/* does not fit, however long we wait */
+	VPNET_TX_BROKEN,
+};
+
+/*
+ * Take buffers for @left bytes.  On anything but VPNET_TX_ROOM the ring is
+ * back where it was.
+ */
+static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
+					   u16 *nbufs)
+{
+	const bool mergeable = q->features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	enum vpnet_tx_room ret;
+	struct vpring_chain chain;
+	struct vpring_mark mark;
+	u32 nsegs = 0;
+
+	vpring_save(&q->ring, &mark);
+	for (*nbufs = 1; ; ++*nbufs) {
+		u32 take;
+
+		switch (vpring_pop(&q->ring, q->segs + nsegs,
+				   VPRING_MAX_SEGS - nsegs, &chain)) {
+		case VPRING_OK:
+			break;
+		case VPRING_EMPTY:
+			vpring_rollback(&q->ring, &mark);
+			/* all buffers the ring can hold are not enough */
+			ret = vpring_pending(&q->ring) >= q->ring.size ?
+				VPNET_TX_NEVER : VPNET_TX_WAIT;
+			return ret;
+		case VPRING_NO_ROOM:
+			ret = VPNET_TX_NEVER;
+			goto rollback;
+		default:
+			ret = VPNET_TX_BROKEN;
+			goto rollback;
+		}
+
+		take = min_t(u64, left, chain.len);
+		vpring_fill(&q->ring, chain.head, take);
+		nsegs += chain.nsegs;
+		left -= take;
+		if (!left)
+			return VPNET_TX_ROOM;
+		if (!mergeable) {
+			ret = VPNET_TX_NEVER;
+			goto rollback;
+		}
+	}
+
+rollback:
+	vpring_rollback(&q->ring, &mark);
+	return ret;
+}
+
+static int vpnet_tx_copy(struct vpnet_queue *q, const struct sk_buff *skb,
+			 const struct virtio_net_hdr_mrg_rxbuf *hdr)
+{
+	struct vpsegs it;
+	u32 off = 0;
+
+	vpsegs_start(&it, q->segs);
+	vpsegs_write(&it, hdr, q->hdr_len);
+	while (off < skb->len) {
+		u32 n;
+		void *to = vpsegs_next(&it, skb->len - off, &n);
+
+		if (unlikely(skb_copy_bits(skb, off, to, n)))
+			return -EFAULT;
+		off += n;
+	}
+	return 0;
+}
+
+static void vpnet_tx_flush(struct vpnet *vp, struct vpnet_queue *q)
+{
+	if (vpring_publish(&q->ring))
+		vpnet_doorbell(vp, VPNET_ORIGIN_RX);
+}
+
+/*
+ * No buffers: stop first, then ask for a kick, then look again.  In any other
+ * order a kick between two of the steps would be lost and the queue stopped
+ * for good.
+ */
+static void vpnet_tx_stop(struct vpnet *vp, struct vpnet_queue *q)
+{
+	netif_stop_queue(vp->dev);
+	vpnet_inc(&q->count.armed);
+	if (!vpring_arm(&q->ring))
+		return;
+	vpnet_inc(&q->count.rearmed);
+	netif_start_queue(vp->dev);
+}
+
+netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct vpnet *vp = netdev_priv(dev);
+	struct vpnet_queue *q = &vp->queue[VPNET_ORIGIN_RX];
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct vpring_mark mark;
+	u16 nbufs;
+
+	vpnet_inc(&q->count.polls);
+	if (unlikely(!vpnet_usable(vp, VPNET_ORIGIN_RX)))
+		goto drop;
+	vpring_disarm(&q->ring);
+
+	if (unlikely(skb->len > VPNET_MAX_FRAME ||
+		     virtio_net_hdr_from_skb(skb, &hdr.hdr, true, false, 0) ||
+		     !vpnet_hdr_sendable(&hdr.hdr, q->features)))
+		goto drop_flush;
+
+	vpring_save(&q->ring, &mark);
+	switch (vpnet_tx_reserve(q, q->hdr_len + skb->len, &nbufs)) {
+	case VPNET_TX_ROOM:
+		break;
+	case VPNET_TX_WAIT:
+		/* what came before must not wait with us */
+		vpnet_tx_flush(vp, q);
+		vpnet_tx_stop(vp, q);
+		return NETDEV_TX_BUSY;
+	case VPNET_TX_BROKEN:
+		vpnet_tx_flush(vp, q);
+		vpnet_ring_broken(vp, VPNET_ORIGIN_RX);
+		goto drop;
+	default:
+		goto drop_flush;
+	}
+
+	/* 1 when it cannot be more; not sent with the short header */
+	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
+	if (unlikely(vpnet_tx_copy(q, skb, &hdr))) {
+		vpring_rollback(&q->ring, &mark);
+		vpnet_stats_add(&q->stats, &q->stats.errors, 1);
+		goto drop_flush;
+	}
+
+	u64_stats_update_begin(&q->stats.sync);
+	u64_stats_inc(&q->stats.packets);
+	u64_stats_add(&q->stats.bytes, skb->len);
+	u64_stats_update_end(&q->stats.sync);
+
+	skb_tx_timestamp(skb);
+	/* show all of a burst at once, unless the next one has to wait */
+	if (!vpring_pending(&q->ring)) {
+		vpnet_tx_flush(vp, q);
+		vpnet_tx_stop(vp, q);
+	} else if (!netdev_xmit_more()) {
+		vpnet_tx_flush(vp, q);
+	}
+	dev_consume_skb_any(skb);
+	return NETDEV_TX_OK;
+
+drop_flush:
+	if (!netdev_xmit_more())
+		vpnet_tx_flush(vp, q);
+drop:
+	vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
