@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The origin: virtio-net whose rings another VM serves.
+ *
+ * QEMU's vhost core does what it does for vhost-user: it follows the memory
+ * map, starts and stops rings, and switches notifiers.  Its calls end here and
+ * go to the library, which speaks to the server.
+ */
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qemu/uuid.h"
+#include "chardev/char-socket.h"
+#include "exec/address-spaces.h"
+#include "hw/boards.h"
+#include "hw/virtio/vhost.h"
+#include "hw/virtio/virtio-net.h"
+#include "linux-headers/linux/vhost.h"
+#include "net/vhost_net.h"
+#include "qapi/qapi-commands-net.h"
+#include "standard-headers/linux/virtio_ring.h"
+#include "sysemu/sysemu.h"
+#include "client.h"
+#include "vhost-pci.h"
+
+/* More than any machine has; the library merges and then has its own limit */
+#define CLIENT_MAX_REGIONS 64
+
+typedef struct VhostPciClient {
+    NetClientState nc;
+    CharBackend *chr;
+    const struct vhost_pci_api *api;
+    uint64_t object;
+    struct vhost_net *net;
+    QEMUBH *disconnect_bh;
+} VhostPciClient;
+
+/* While there is no server the state is kept by the core and sent later */
+static int client_result(int r)
+{
+    return r == -ENOTCONN ? 0 : r;
+}
+
+static int op_backend_init(struct vhost_dev *dev, void *opaque, Error **errp)
+{
+    VhostPciClient *c = opaque;
+
+    dev->opaque = c;
+    /* The vhost core installs it */
+    error_setg(&dev->migration_blocker, "virtio-net '%s' shares this VM's "
+               "memory with another VM (vhost-pci-client) and cannot be "
+               "migrated", c->nc.name);
+    return 0;
+}
+
+static int op_backend_cleanup(struct vhost_dev *dev)
+{
+    return 0;
+}
+
+static int op_memslots_limit(struct vhost_dev *dev)
+{
+    return CLIENT_MAX_REGIONS;
+}
+
+static int op_set_owner(struct vhost_dev *dev)
+{
+    return 0;
+}
+
+static int op_get_features(struct vhost_dev *dev, uint64_t *features)
+{
+    VhostPciClient *c = dev->opaque;
+
+    *features = c->api->client_features(c->object);
+    return 0;
+}
+
+static int op_set_features(struct vhost_dev *dev, uint64_t features)
+{
+    VhostPciClient *c = dev->opaque;
+
+    return client_result(c->api->client_set_features(c->object, features));
+}
+
+/*
+ * What another VM may map: RAM in a file, shared (a private mapping has an fd
+ * as well), and not some other VM's memory that this one has in a window.
+ */
+static bool region_is_sharable(const MemoryRegion *mr)
+{
+    return memory_region_is_ram((MemoryRegion *)mr) && mr->ram_block &&
+           memory_region_get_fd((MemoryRegion *)mr) >= 0 &&
+           qemu_ram_is_shared(mr->ram_block) &&
+           !memory_region_is_nonvolatile((MemoryRegion *)mr) &&
+           !memory_region_is_rom((MemoryRegion *)mr);
+}
+
+static bool op_section_filter(struct vhost_dev *dev, MemoryRegionSection *s)
+{
+    return region_is_sharable(s->mr);
+}
+
+static int op_set_mem_table(struct vhost_dev *dev, struct vhost_memory *mem)
+{
+    VhostPciClient *c = dev->opaque;
+    struct vhost_pci_memory_region regions[CLIENT_MAX_REGIONS];
+    uint32_t count = MIN(mem->nregions, CLIENT_MAX_REGIONS);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct vhost_memory_region *r = &mem->regions[i];
+        ram_addr_t offset;
+        MemoryRegion *mr;
+
+        mr = memory_region_from_host((void *)(uintptr_t)r->userspace_addr,
+                                     &offset);
+        regions[i] = (struct vhost_pci_memory_region) {
+            .guest_address = r->guest_phys_addr,
+            .size = r->memory_size,
+            .fd_offset = offset,
+            .fd = memory_region_get_fd(mr),
+        };
+    }
+    return client_result(c->api->client_set_memory(c->object, regions, count));
+}
+
+static int op_set_vring_num(struct vhost_dev *dev, struct vhost_vring_state *s)
+{
+    VhostPciClient *c = dev->opaque;
+
+    return client_result(c->api->client_set_vring_num(c->object, s->index,
+                                                      s->num));
+}
+
+static int op_set_vring_base(struct vhost_dev *dev,
+                             struct vhost_vring_state *s)
+{
+    VhostPciClient *c = dev->opaque;
+
+    return client_result(c->api->client_set_vring_base(c->object, s->index,
+                                                       s->num));
+}
+
+/* The core has host addresses in @a; the server gets guest ones */
+static int op_set_vring_addr(struct vhost_dev *dev, struct vhost_vring_addr *a)
+{
+    VhostPciClient *c = dev->opaque;
+    struct vhost_virtqueue *vq = &dev->vqs[a->index - dev->vq_index];
+    struct vhost_pci_vring vring = {
+        .desc = vq->desc_phys,
+        .avail = vq->avail_phys,
+        .used = vq->used_phys,
+        .index = a->index,
+    };
+
+    return client_result(c->api->client_set_vring_addr(c->object, &vring));
+}
+
+static int op_set_vring_fd(struct vhost_dev *dev, struct vhost_vring_file *f,
+                           uint32_t which)
+{
+    VhostPciClient *c = dev->opaque;
+
+    return client_result(c->api->client_set_vring_fd(c->object, f->index,
+                                                     which, f->fd));
+}
+
+static int op_set_vring_kick(struct vhost_dev *dev, struct vhost_vring_file *f)
+{
+    return op_set_vring_fd(dev, f, VHOST_PCI_RING_KICK);
+}
+
+static int op_set_vring_call(struct vhost_dev *dev, struct vhost_vring_file *f)
+{
+    return op_set_vring_fd(dev, f, VHOST_PCI_RING_CALL);
+}
+
+static int op_get_vring_base(struct vhost_dev *dev, struct vhost_vring_state *s)
+{
+    VhostPciClient *c = dev->opaque;
+    struct vring_used *used = dev->vqs[s->index - dev->vq_index].used;
+
+    /*
+     * The call returns when the mirror is off the ring, or with an error when
+     * it is gone.  The number is not taken from the other side: rings are
+     * completed in order, so the used index says it.
+     */
+    c->api->client_get_vring_base(c->object, s->index);
+    s->num = used ? lduw_le_p(&used->idx) : 0;
+    return 0;
+}
+
+static int op_get_vq_index(struct vhost_dev *dev, int idx)
+{
+    return idx;
+}
+
+static int op_dev_start(struct vhost_dev *dev, bool started)
+{
+    VhostPciClient *c = dev->opaque;
+
+    /* Stopping is GET_VRING_BASE's, which waits for the other side */
+    for (int i = 0; started && i < dev->nvqs; i++) {
+        int r = client_result(c->api->client_enable(c->object,
+                                                    dev->vq_index + i, 1));
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+const VhostOps vhost_pci_ops = {
+    .backend_type = VHOST_BACKEND_TYPE_VHOST_PCI,
+    .vhost_backend_init = op_backend_init,
+    .vhost_backend_cleanup = op_backend_cleanup,
+    .vhost_backend_memslots_limit = op_memslots_limit,
+    .vhost_backend_mem_section_filter = op_section_filter,
+    .vhost_set_owner = op_set_owner,
+    .vhost_get_features = op_get_features,
+    .vhost_set_features = op_set_features,
+    .vhost_set_mem_table = op_set_mem_table,
+    .vhost_set_vring_num = op_set_vring_num,
+    .vhost_set_vring_base = op_set_vring_base,
+    .vhost_set_vring_addr = op_set_vring_addr,
+    .vhost_set_vring_kick = op_set_vring_kick,
+    .vhost_set_vring_call = op_set_vring_call,
+    .vhost_get_vring_base = op_get_vring_base,
+    .vhost_get_vq_index = op_get_vq_index,
+    .vhost_dev_start = op_dev_start,
+};
+
+static void client_event(void *opaque, QEMUChrEvent event)
+{
+    VhostPciClient *c = opaque;
+
+    if (event == CHR_EVENT_OPENED) {
+        c->api->client_connected(c->object,
+                                 SOCKET_CHARDEV(c->chr->chr)->sioc->fd);
+    } else if (event == CHR_EVENT_CLOSED) {
+        c->api->client_disconnected(c->object);
+    }
+}
+
+static void client_disconnect_bh(void *opaque)
+{
+    VhostPciClient *c = opaque;
+
+    qemu_chr_fe_disconnect(c->chr);
+}
+
+void vhost_pci_client_disconnect(void *client)
+{
+    VhostPciClient *c = client;
+
+    qemu_bh_schedule(c->disconnect_bh);
+}
+
+void vhost_pci_client_link(void *client, uint32_t up)
+{
+    VhostPciClient *c = client;
+
+    qmp_set_link(c->nc.name, up, &error_abort);
+}
+
+static struct vhost_net *client_get_vhost_net(NetClientState *nc)
+{
+    return DO_UPCAST(VhostPciClient, nc, nc)->net;
+}
+
+/* While the rings are QEMU's own, before a server is there */
+static ssize_t client_receive(NetClientState *nc, const uint8_t *buf,
+                              size_t size)
+{
+    return size;
+}
+
+static bool client_yes(NetClientState *nc)
+{
+    return true;
+}
+
+static int client_set_endian(NetClientState *nc, bool enable)
+{
+    return 0;
+}
+
+static void client_cleanup(NetClientState *nc)
+{
+    VhostPciClient *c = DO_UPCAST(VhostPciClient, nc, nc);
+
+    qemu_chr_fe_set_handlers(c->chr, NULL, NULL, NULL, NULL, NULL, NULL,
+                             false);
+    if (c->net) {
+        vhost_net_cleanup(c->net);
+        g_free(c->net);
+        c->net = NULL;
+    }
+    if (c->object) {
+        c->api->client_destroy(c->object);
+        c->object = 0;
+    }
+    if (c->disconnect_bh) {
+        qemu_bh_delete(c->disconnect_bh);
+        c->disconnect_bh = NULL;
+    }
+}
+
+static NetClientInfo client_info = {
+    .type = NET_CLIENT_DRIVER_VHOST_PCI,
+    .size = sizeof(VhostPciClient),
+    .receive = client_receive,
+    .cleanup = client_cleanup,
+    .has_vnet_hdr = client_yes,
+    .has_ufo = client_yes,
+    .set_vnet_be = client_set_endian,
+    .set_vnet_le = client_set_endian,
+    .get_vhost_net = client_get_vhost_net,
+};
+
+static bool memory_end_cb(Int128 start, Int128 len, const MemoryRegion *mr,
+                          hwaddr offset, void *opaque)
+{
+    uint64_t *end = opaque;
+
+    if (region_is_sharable(mr)) {
+        *end = MAX(*end, int128_get64(int128_add(start, len)));
+    }
+    return false;
+}
+
+/* 0 when nothing of this VM's memory can be shared */
+static uint64_t client_memory_end(void)
+{
+    MachineState *ms = MACHINE(qdev_get_machine());
+    uint64_t end = 0;
+
+    RCU_READ_LOCK_GUARD();
+    flatview_for_each_range(address_space_to_flatview(&address_space_memory),
+                            memory_end_cb, &end);
+    if (end && ms->maxram_size > ms->ram_size) {
+        /* Hot-plugged memory starts at, and is aligned to, 1 GiB */
+        end = ROUND_UP(end, GiB) + ms->maxram_size - ms->ram_size +
+              ms->ram_slots * GiB;
+    }
+    return end;
+}
+
+static bool client_check_chardev(Chardev *chr, Error **errp)
+{
+    SocketChardev *s;
+
+    if (!object_dynamic_cast(OBJECT(chr), TYPE_CHARDEV_SOCKET)) {
+        error_setg(errp, "vhost-pci-client: chardev '%s' is not a socket",
+                   chr->label);
+        return false;
+    }
+    s = SOCKET_CHARDEV(chr);
+    if (s->is_listen || s->addr->type != SOCKET_ADDRESS_TYPE_UNIX) {
+        error_setg(errp, "vhost-pci-client: chardev '%s' must be a client of "
+                   "a UNIX socket", chr->label);
+        error_append_hint(errp, "Use -chardev socket,id=%s,path=PATH"
+                          "[,reconnect=1]\n", chr->label);
+        return false;
+    }
+    return true;
+}
+
+/* The user's name is that of the PCI device around the virtio device */
+static const char *client_name(DeviceState *nic, Chardev *chr)
+{
+    Object *proxy = object_dynamic_cast(OBJECT(nic)->parent, TYPE_DEVICE);
+
+    if (nic->id) {
+        return nic->id;
+    }
+    return proxy && DEVICE(proxy)->id ? DEVICE(proxy)->id : chr->label;
+}
+
+bool vhost_pci_client_attach(CharBackend *chr, NICConf *conf, DeviceState *nic,
+                             uint16_t mtu, Error **errp)
+{
+    ERRP_GUARD();
+    const char *id = client_name(nic, chr->chr);
+    g_autofree char *name = g_strdup_printf("%s.vhost-pci", id);
+    struct vhost_pci_client_config config = {
+        .id = id,
+        .mtu = mtu,
+        .queue_pairs = 1,
+        .memory_end = client_memory_end(),
+    };
+    VhostNetOptions options = {
+        .backend_type = VHOST_BACKEND_TYPE_VHOST_PCI,
+        .nvqs = 2,
+    };
+    struct vhost_pci_error err = { 0 };
+    const struct vhost_pci_api *api;
+    VhostPciClient *c;
+    NetClientState *nc;
+
+    if (conf->peers.ncs[0]) {
+        error_setg(errp, "netdev= and vhost-pci-client= exclude each other");
+        return false;
+    }
+    if (!client_check_chardev(chr->chr, errp)) {
+        return false;
+    }
+    if (!config.memory_end) {
+        error_setg(errp, "vhost-pci-client: this VM's memory is not shared");
+        error_append_hint(errp, "Add -object memory-backend-memfd,id=mem,"
+                          "size=%" PRIu64 "M,share=on "
+                          "-machine memory-backend=mem\n",
+                          MACHINE(qdev_get_machine())->ram_size / MiB);
+        return false;
+    }
+    api = vhost_pci_library(errp);
+    if (!api) {
+        return false;
+    }
+    qemu_macaddr_default_if_unset(&conf->macaddr);
+    memcpy(config.mac, conf->macaddr.a, sizeof(config.mac));
+    if (qemu_uuid_set) {
+        memcpy(config.uuid, qemu_uuid.data, sizeof(config.uuid));
+    }
+
+    nc = qemu_new_net_client(&client_info, NULL, "vhost-pci", name);
+    nc->link_down = true;
+    c = DO_UPCAST(VhostPciClient, nc, nc);
+    c->chr = chr;
+    c->api = api;
+    c->disconnect_bh = qemu_bh_new(client_disconnect_bh, c);
+    if (api->client_create(c, &config, &c->object, &err) < 0) {
+        vhost_pci_error_set(errp, &err);
+        qemu_del_net_client(nc);
+        return false;
+    }
+    options.net_backend = nc;
+    options.opaque = c;
+    c->net = vhost_net_init(&options);
+    if (!c->net) {
+        error_setg(errp, "vhost-pci-client: vhost cannot be set up");
+        qemu_del_net_client(nc);
+        return false;
+    }
+    conf->peers.ncs[0] = nc;
+    conf->peers.queues = 1;
+    /* Says OPENED at once when the chardev is connected already */
+    qemu_chr_fe_set_handlers(chr, NULL, NULL, client_event, NULL, c, NULL,
+                             true);
+    return true;
+}
+
+void vhost_pci_client_detach(NICConf *conf)
+{
+    NetClientState *nc = conf->peers.ncs[0];
+
+    if (nc && nc->info == &client_info) {
+        qemu_del_net_client(nc);
+        conf->peers.ncs[0] = NULL;
+        conf->peers.queues = 0;
+    }
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vhost-pci-net: the PCI half.  BAR 0 has the doorbells, BAR 2 the window;
+ * virtio-pci keeps its own structures in BAR 1 and 4.
+ */
+#include "qemu/osdep.h"
+#include <poll.h>
+#include <sys/uio.h>
+#include "qemu/event_notifier.h"
+#include "qemu/main-loop.h"
+#include "hw/pci/pci.h"
+#include "hw/qdev-properties.h"
+#include "standard-headers/linux/virtio_pci.h"
+#include "sysemu/kvm.h"
+#include "vhost-pci.h"
+#include "trace.h"
+
+#define DOORBELL_BAR_SIZE 4096
+
+OBJECT_DECLARE_SIMPLE_TYPE(VhostPciNetPCI, VHOST_PCI_NET_PCI)
+
+/* The two eventfds of an origin ring */
+typedef struct VhostPciNetRing {
+    VhostPciNetPCI *p;
+    EventNotifier kick;
+    EventNotifier call;
+    bool kick_bound;
+    bool call_bound;
+    struct vhost_pci_ring_counters counters;
+} VhostPciNetRing;
+
+struct VhostPciNetPCI {
+    VirtIOPCIProxy parent_obj;
+    VhostPciNet vdev;
+    uint64_t object;            /* x-object=: the library's number */
+    const struct vhost_pci_api *api;
+    struct vhost_pci_device_plan plan;
+    bool attached;
+    MemoryRegion doorbells;
+    MemoryRegion window;
+    VhostPciNetRing ring[VHOST_PCI_NET_MAX_RINGS];
+};
+
+static void (*parent_unrealize)(DeviceState *dev);
+
+static bool ring_interrupt(VhostPciNetPCI *p, uint32_t ring)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(&p->vdev);
+    BusState *bus = qdev_get_parent_bus(DEVICE(vdev));
+
+    if (!(vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        return false;
+    }
+    /* Not virtio_notify(): the used index of the local queue never moves */
+    qatomic_or(&vdev->isr, 1);
+    VIRTIO_BUS_GET_CLASS(bus)->notify(bus->parent,
+                                      virtio_queue_vector(vdev, ring));
+    p->ring[ring].counters.interrupts++;
+    return true;
+}
+
+static void ring_kick(EventNotifier *e)
+{
+    VhostPciNetRing *r = container_of(e, VhostPciNetRing, kick);
+    uint32_t ring = r - r->p->ring;
+    uint64_t kicks = 0;
+    struct iovec iov = { &kicks, sizeof(kicks) };
+    bool delivered;
+
+    /*
+     * The origin can clear O_NONBLOCK at any time, because the flag belongs to
+     * the open file that both sides share; RWF_NOWAIT is ours alone.
+     */
+    if (preadv2(event_notifier_get_fd(e), &iov, 1, -1, RWF_NOWAIT) !=
+        sizeof(kicks)) {
+        return;
+    }
+    r->counters.kicks += kicks;
+    delivered = ring_interrupt(r->p, ring);
+    trace_vhost_pci_kick(r->p, ring, kicks, delivered);
+}
+
+static uint64_t doorbell_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return 0;
+}
+
+/* Without KVM; with it the kernel signals the eventfd */
+static void doorbell_write(void *opaque, hwaddr addr, uint64_t val,
+                           unsigned size)
+{
+    VhostPciNetPCI *p = opaque;
+    uint32_t ring = addr / VHOST_PCI_NET_DOORBELL_STRIDE;
+    struct pollfd room = { .events = POLLOUT };
+    VhostPciNetRing *r;
+
+    if (ring >= p->plan.rings || addr % VHOST_PCI_NET_DOORBELL_STRIDE) {
+        return;
+    }
+    r = &p->ring[ring];
+    if (!r->call_bound) {
+        return;
+    }
+    r->counters.doorbells++;
+    trace_vhost_pci_doorbell(p, ring);
+    /* A saturated eventfd that the origin made blocking must not stop us */
+    room.fd = event_notifier_get_fd(&r->call);
+    if (poll(&room, 1, 0) == 1 && room.revents & POLLOUT) {
+        event_notifier_set(&r->call);
+    }
+}
+
+static const MemoryRegionOps doorbell_ops = {
+    .read = doorbell_read,
+    .write = doorbell_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 4, .max_access_size = 4 },
+    .impl = { .min_access_size = 4, .max_access_size = 4 },
+};
+
+static void bind_kick(VhostPciNetRing *r, int fd)
+{
+    if (r->kick_bound) {
+        event_notifier_set_handler(&r->kick, NULL);
+        r->kick_bound = false;
+    }
+    if (fd >= 0) {
+        event_notifier_init_fd(&r->kick, fd);
+        event_notifier_set_handler(&r->kick, ring_kick);
+        r->kick_bound = true;
+    }
+}
+
+static void bind_call(VhostPciNetRing *r, uint32_t ring, int fd)
+{
+    hwaddr addr = ring * VHOST_PCI_NET_DOORBELL_STRIDE;
+    MemoryRegion *mr = &r->p->doorbells;
+
+    if (r->call_bound) {
+        if (kvm_eventfds_enabled()) {
+            memory_region_del_eventfd(mr, addr, 4, false, 0, &r->call);
+        }
+        r->call_bound = false;
+    }
+    if (fd >= 0) {
+        event_notifier_init_fd(&r->call, fd);
+        if (kvm_eventfds_enabled()) {
+            memory_region_add_eventfd(mr, addr, 4, false, 0, &r->call);
+        }
+        r->call_bound = true;
+    }
+}
+
+int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which, int32_t fd)
+{
+    VhostPciNetPCI *p = device;
+
+    if (ring >= p->plan.rings) {
+        return -EINVAL;
+    }
+    if (which == VHOST_PCI_RING_KICK) {
+        bind_kick(&p->ring[ring], fd);
+    } else {
+        bind_call(&p->ring[ring], ring, fd);
+    }
+    return 0;
+}
+
+void vhost_pci_net_raise(void *device, uint32_t ring)
+{
+    VhostPciNetPCI *p = device;
+
+    if (ring < p->plan.rings) {
+        ring_interrupt(p, ring);
+    }
+}
+
+void vhost_pci_net_counters(void *device, uint32_t ring,
+                            struct vhost_pci_ring_counters *out)
+{
+    VhostPciNetPCI *p = device;
+
+    if (ring < p->plan.rings) {
+        *out = p->ring[ring].counters;
+    }
+}
+
+void vhost_pci_net_config_changed(void *device)
+{
+    VhostPciNetPCI *p = device;
+
+    virtio_notify_config(VIRTIO_DEVICE(&p->vdev));
+}
+
+int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err)
+{
+    Error *local_err = NULL;
+
+    qdev_unplug(DEVICE(device), &local_err);
+    return local_err ? vhost_pci_error_get(err, local_err) : 0;
+}
+
+/* virtio 1.2, 4.1.4.7: shared memory region 0 is the whole of BAR 2 */
+static bool net_pci_add_shm_cap(PCIDevice *pci, uint64_t size, Error **errp)
+{
+    struct virtio_pci_cap64 cap = {
+        .cap.cap_len = sizeof(cap),
+        .cap.cfg_type = VIRTIO_PCI_CAP_SHARED_MEMORY_CFG,
+        .cap.bar = VHOST_PCI_NET_WINDOW_BAR,
+        .cap.id = VHOST_PCI_NET_WINDOW_SHMID,
+        .cap.length = cpu_to_le32(size),
+        .length_hi = cpu_to_le32(size >> 32),
+    };
+    int pos = pci_add_capability(pci, PCI_CAP_ID_VNDR, 0, cap.cap.cap_len,
+                                 errp);
+
+    if (pos < 0) {
+        return false;
+    }
+    memcpy(pci->config + pos + PCI_CAP_FLAGS, &cap.cap.cap_len,
+           cap.cap.cap_len - PCI_CAP_FLAGS);
+    return true;
+}
+
+static void net_pci_detach(VhostPciNetPCI *p)
+{
+    if (p->attached) {
+        p->attached = false;
+        p->api->device_detach(p->object);
+    }
+}
+
+static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
+{
+    VhostPciNetPCI *p = VHOST_PCI_NET_PCI(proxy);
+    PCIDevice *pci = &proxy->pci_dev;
+    struct vhost_pci_error err = { 0 };
+
+    if (!p->object) {
+        error_setg(errp, "vhost-pci-net devices are plugged by a "
+                   "vhost-pci-server when an origin connects");
+        error_append_hint(errp, "Use -chardev socket,id=ID,server=on,wait=off,"
+                          "connections=32,path=PATH "
+                          "-vhost-pci-server socket,chardev=ID\n");
+        return;
+    }
+    p->api = vhost_pci_library(errp);
+    if (!p->api) {
+        return;
+    }
+    if (p->api->device_attach(p->object, p, &p->plan, &err) < 0) {
+        vhost_pci_error_set(errp, &err);
+        p->object = 0;
+        return;
+    }
+    p->attached = true;
+    assert(p->plan.rings <= VHOST_PCI_NET_MAX_RINGS);
+    for (uint32_t i = 0; i < p->plan.rings; i++) {
+        p->ring[i].p = p;
+    }
+
+    memory_region_init_io(&p->doorbells, OBJECT(p), &doorbell_ops, p,
+                          "vhost-pci-doorbells", DOORBELL_BAR_SIZE);
+    pci_register_bar(pci, VHOST_PCI_NET_DOORBELL_BAR,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY, &p->doorbells);
+    /*
+     * Plain RAM without an fd: changing what it shows is an mmap() that no
+     * memory listener sees, and vhost-user devices of this VM do not hand the
+     * origin's memory on.  Nonvolatile keeps it out of guest dumps.
+     */
+    memory_region_init_ram_ptr(&p->window, OBJECT(p), "vhost-pci-window",
+                               p->plan.window_size, p->plan.window);
+    memory_region_set_nonvolatile(&p->window, true);
+    pci_register_bar(pci, VHOST_PCI_NET_WINDOW_BAR,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY |
+                     PCI_BASE_ADDRESS_MEM_PREFETCH |
+                     PCI_BASE_ADDRESS_MEM_TYPE_64, &p->window);
+
+    virtio_pci_force_virtio_1(proxy);
+    if (proxy->nvectors == DEV_NVECTORS_UNSPECIFIED) {
+        proxy->nvectors = p->plan.rings + 1;
+    }
+    p->vdev.api = p->api;
+    p->vdev.object = p->object;
+    p->vdev.rings = p->plan.rings;
+    p->vdev.config_size = p->plan.config_size;
+    if (!qdev_realize(DEVICE(&p->vdev), BUS(&proxy->bus), errp) ||
+        !net_pci_add_shm_cap(pci, p->plan.window_size, errp)) {
+        net_pci_detach(p);
+        return;
+    }
+    p->api->device_ready(p->object);
+}
+
+static void net_pci_unrealize(DeviceState *dev)
+{
+    net_pci_detach(VHOST_PCI_NET_PCI(dev));
+    parent_unrealize(dev);
+}
+
+/* No FlatView refers to the window any more */
+static void net_pci_finalize(Object *obj)
+{
+    VhostPciNetPCI *p = VHOST_PCI_NET_PCI(obj);
+
+    if (p->api && p->object) {
+        p->api->device_release(p->object);
+    }
+}
+
+static Property net_pci_properties[] = {
+    DEFINE_PROP_UINT64("x-object", VhostPciNetPCI, object, 0),
+    DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
+                       DEV_NVECTORS_UNSPECIFIED),
+    DEFINE_PROP_END_OF_LIST(),
+};
+
+static void net_pci_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+
+    VIRTIO_PCI_CLASS(klass)->realize = net_pci_realize;
+    PCI_DEVICE_CLASS(klass)->class_id = PCI_CLASS_NETWORK_OTHER;
+    dc->desc = "vhost-pci network device: another VM's virtio-net";
+    device_class_set_parent_unrealize(dc, net_pci_unrealize,
+                                      &parent_unrealize);
+    device_class_set_props(dc, net_pci_properties);
+    set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
+}
+
+static void net_pci_instance_init(Object *obj)
+{
+    VhostPciNetPCI *p = VHOST_PCI_NET_PCI(obj);
+
+    virtio_instance_init_common(obj, &p->vdev, sizeof(p->vdev),
+                                TYPE_VHOST_PCI_NET);
+}
+
+static const VirtioPCIDeviceTypeInfo net_pci_info = {
+    .base_name = TYPE_VHOST_PCI_NET_PCI,
+    .generic_name = "vhost-pci-net",
+    .instance_size = sizeof(VhostPciNetPCI),
+    .instance_init = net_pci_instance_init,
+    .instance_finalize = net_pci_finalize,
+    .class_init = net_pci_class_init,
+};
+
+static void net_pci_register_types(void)
+{
+    virtio_pci_types_register(&net_pci_info);
+}
+
+type_init(net_pci_register_types)

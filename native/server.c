@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vhost-pci-server: a PCI bridge whose slots are for the origins' devices.
+ *
+ * A conventional bridge with an SHPC is what both firmwares and both machine
+ * types give hot-plug slots and a big 64-bit window to, without any option:
+ * see docs/adr in the project.  All sizes come from the library.
+ */
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "qapi/qmp/qdict.h"
+#include "chardev/char-fe.h"
+#include "chardev/char-socket.h"
+#include "hw/boards.h"
+#include "hw/nvram/fw_cfg.h"
+#include "hw/pci/msi.h"
+#include "hw/pci/pci_bridge.h"
+#include "hw/pci/pci_ids.h"
+#include "hw/pci/shpc.h"
+#include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
+#include "migration/blocker.h"
+#include "migration/vmstate.h"
+#include "monitor/qdev.h"
+#include "vhost-pci.h"
+
+#define OVMF_MMIO64_FILE "opt/ovmf/X-PciMmio64Mb"
+
+OBJECT_DECLARE_SIMPLE_TYPE(VhostPciServer, VHOST_PCI_SERVER)
+
+struct VhostPciServer {
+    PCIBridge parent_obj;
+    /* properties */
+    CharBackend chr;
+    uint64_t slot_size;
+    bool allow_unsealed;
+
+    const struct vhost_pci_api *api;
+    uint64_t object;
+    char *bus_name;
+    MemoryRegion shpc_bar;
+    Error *migration_blocker;
+};
+
+/* OVMF sizes its 64-bit aperture by this file; one for all servers */
+static uint64_t ovmf_mib;
+
+static bool fw_cfg_has_file(FWCfgState *fw_cfg, const char *name)
+{
+    uint32_t count = be32_to_cpu(fw_cfg->files->count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!strcmp(fw_cfg->files->f[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void server_tell_ovmf(uint64_t mib)
+{
+    FWCfgState *fw_cfg = fw_cfg_find();
+    char *text;
+
+    if (!fw_cfg || (!ovmf_mib && fw_cfg_has_file(fw_cfg, OVMF_MMIO64_FILE))) {
+        return;         /* the user has decided */
+    }
+    text = g_strdup_printf("%" PRIu64, ovmf_mib + mib);
+    if (ovmf_mib) {
+        g_free(fw_cfg_modify_file(fw_cfg, OVMF_MMIO64_FILE, text,
+                                  strlen(text) + 1));
+    } else {
+        fw_cfg_add_file(fw_cfg, OVMF_MMIO64_FILE, text, strlen(text) + 1);
+    }
+    ovmf_mib += mib;
+}
+
+static void server_config(VhostPciServer *s, int fd, uint32_t connections,
+                          struct vhost_pci_server_config *config)
+{
+    *config = (struct vhost_pci_server_config) {
+        .id = s->bus_name,
+        .listen_fd = fd,
+        .connections = connections,
+        .slot_size = s->slot_size,
+        .max_memory = MACHINE(qdev_get_machine())->maxram_size,
+        .phys_bits = TARGET_PHYS_ADDR_SPACE_BITS,
+        .allow_unsealed = s->allow_unsealed,
+        .slots = PCI_SLOT_MAX,
+    };
+#ifdef TARGET_I386
+    if (first_cpu) {
+        config->phys_bits = X86_CPU(first_cpu)->phys_bits;
+    }
+#endif
+}
+
+static void server_realize(PCIDevice *d, Error **errp)
+{
+    static unsigned count;
+    ERRP_GUARD();
+    VhostPciServer *s = VHOST_PCI_SERVER(d);
+    struct vhost_pci_server_config config;
+    struct vhost_pci_bridge_plan plan;
+    struct vhost_pci_error err = { 0 };
+    PCIResReserve reserve = {
+        .bus = -1, .io = 0, .mem_pref_32 = -1,
+    };
+    uint32_t connections;
+    int fd;
+
+    if (!s->chr.chr) {
+        error_setg(errp, "vhost-pci-server needs chardev=");
+        error_append_hint(errp, "Use -chardev socket,id=ID,server=on,wait=off,"
+                          "connections=32,path=PATH "
+                          "-vhost-pci-server socket,chardev=ID\n");
+        return;
+    }
+    s->api = vhost_pci_library(errp);
+    if (!s->api) {
+        return;
+    }
+    fd = qemu_chr_socket_take_listener(s->chr.chr, &connections, errp);
+    if (fd < 0) {
+        return;
+    }
+    s->bus_name = DEVICE(d)->id ? g_strdup(DEVICE(d)->id) :
+                  g_strdup_printf("vhost-pci.%u", count);
+    server_config(s, fd, connections, &config);
+    if (s->api->server_plan(&config, &plan, &err) < 0) {
+        vhost_pci_error_set(errp, &err);
+        return;
+    }
+    reserve.mem_non_pref = plan.mem_reserve;
+    reserve.mem_pref_64 = plan.pref64_reserve;
+
+    s->parent_obj.bus_name = s->bus_name;
+    pci_bridge_initfn(d, TYPE_PCI_BUS);
+    d->config[PCI_INTERRUPT_PIN] = 1;
+    memory_region_init(&s->shpc_bar, OBJECT(d), "vhost-pci-shpc",
+                       shpc_bar_size(d));
+    if (shpc_init(d, &s->parent_obj.sec_bus, &s->shpc_bar, 0, errp)) {
+        goto fail_bridge;
+    }
+    /* Without MSI the SHPC has its pin */
+    msi_init(d, 0, 1, true, true, NULL);
+    if (pci_bridge_qemu_reserve_cap_init(d, 0, reserve, errp) < 0) {
+        goto fail_shpc;
+    }
+    /* A 64-bit BAR would disturb the alignment of the window */
+    pci_register_bar(d, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &s->shpc_bar);
+
+    error_setg(&s->migration_blocker, "vhost-pci-server '%s' shares memory "
+               "with other VMs on this host and cannot be migrated",
+               s->bus_name);
+    if (migrate_add_blocker(s->migration_blocker, errp) < 0) {
+        goto fail_blocker;
+    }
+    if (s->api->server_create(s, &config, &s->object, &err) < 0) {
+        vhost_pci_error_set(errp, &err);
+        migrate_del_blocker(s->migration_blocker);
+        goto fail_blocker;
+    }
+    server_tell_ovmf(plan.ovmf_mmio64_mib);
+    count++;
+    return;
+
+fail_blocker:
+    error_free(s->migration_blocker);
+    s->migration_blocker = NULL;
+fail_shpc:
+    if (msi_present(d)) {
+        msi_uninit(d);
+    }
+    shpc_cleanup(d, &s->shpc_bar);
+fail_bridge:
+    pci_bridge_exitfn(d);
+}
+
+static void server_exit(PCIDevice *d)
+{
+    VhostPciServer *s = VHOST_PCI_SERVER(d);
+
+    s->api->server_destroy(s->object);
+    migrate_del_blocker(s->migration_blocker);
+    error_free(s->migration_blocker);
+    if (msi_present(d)) {
+        msi_uninit(d);
+    }
+    shpc_cleanup(d, &s->shpc_bar);
+    pci_bridge_exitfn(d);
+}
+
+static void server_finalize(Object *obj)
+{
+    VhostPciServer *s = VHOST_PCI_SERVER(obj);
+
+    shpc_free(PCI_DEVICE(obj));
+    g_free(s->bus_name);
+}
+
+static void server_write_config(PCIDevice *d, uint32_t address, uint32_t val,
+                                int len)
+{
+    pci_bridge_write_config(d, address, val, len);
+    if (msi_present(d)) {
+        msi_write_config(d, address, val, len);
+    }
+    shpc_cap_write_config(d, address, val, len);
+}
+
+static void server_reset(DeviceState *dev)
+{
+    pci_bridge_reset(dev);
+    shpc_reset(PCI_DEVICE(dev));
+}
+
+int vhost_pci_server_plug(void *server, uint64_t object, uint32_t slot,
+                          const char *id, struct vhost_pci_error *err)
+{
+    VhostPciServer *s = server;
+    g_autoptr(QDict) opts = qdict_new();
+    g_autofree char *number = g_strdup_printf("%" PRIu64, object);
+    g_autofree char *addr = g_strdup_printf("%x", slot);
+    Error *local_err = NULL;
+    DeviceState *dev;
+
+    qdict_put_str(opts, "driver", "vhost-pci-net");
+    qdict_put_str(opts, "id", id);
+    qdict_put_str(opts, "bus", s->bus_name);
+    qdict_put_str(opts, "addr", addr);
+    qdict_put_str(opts, "x-object", number);
+    dev = qdev_device_add_from_qdict(opts, false, &local_err);
+    if (!dev) {
+        return vhost_pci_error_get(err, local_err);
+    }
+    object_unref(OBJECT(dev));
+    return 0;
+}
+
+void vhost_pci_server_window(void *server,
+                             struct vhost_pci_bridge_window *out)
+{
+    PCIDevice *d = PCI_DEVICE(server);
+
+    out->base = pci_bridge_get_base(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
+    out->limit = pci_bridge_get_limit(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
+}
+
+static Property server_properties[] = {
+    DEFINE_PROP_CHR("chardev", VhostPciServer, chr),
+    DEFINE_PROP_SIZE("slot-size", VhostPciServer, slot_size, 4 * GiB),
+    DEFINE_PROP_BOOL("allow-unsealed", VhostPciServer, allow_unsealed, false),
+    DEFINE_PROP_END_OF_LIST(),
+};
+
+static const VMStateDescription vmstate_server = {
+    .name = TYPE_VHOST_PCI_SERVER,
+    .unmigratable = 1,
+};
+
+static void server_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);
+    HotplugHandlerClass *hc = HOTPLUG_HANDLER_CLASS(klass);
+
+    k->is_bridge = true;
+    k->realize = server_realize;
+    k->exit = server_exit;
+    k->config_write = server_write_config;
+    /* The ids whose resource reservation SeaBIOS honours */
+    k->vendor_id = PCI_VENDOR_ID_REDHAT;
+    k->device_id = PCI_DEVICE_ID_REDHAT_BRIDGE;
+    k->class_id = PCI_CLASS_BRIDGE_PCI;
+    dc->desc = "vhost-pci server: slots for the network devices of other VMs";
+    dc->reset = server_reset;
+    dc->vmsd = &vmstate_server;
+    dc->hotpluggable = false;
+    device_class_set_props(dc, server_properties);
+    set_bit(DEVICE_CATEGORY_BRIDGE, dc->categories);
+    hc->plug = pci_bridge_dev_plug_cb;
+    hc->unplug = pci_bridge_dev_unplug_cb;
+    hc->unplug_request = pci_bridge_dev_unplug_request_cb;
+}
+
+static const TypeInfo server_info = {
+    .name = TYPE_VHOST_PCI_SERVER,
+    .parent = TYPE_PCI_BRIDGE,
+    .instance_size = sizeof(VhostPciServer),
+    .instance_finalize = server_finalize,
+    .class_init = server_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { TYPE_HOTPLUG_HANDLER },
+        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
+        { }
+    },
+};
+
+static void server_register_types(void)
+{
+    type_register_static(&server_info);
+}
+
+type_init(server_register_types)

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the vhost-pci shim share.
+ *
+ * The shim is mechanism only: QOM types, memory regions and QEMU calls.  What
+ * to do and when is decided by libvhostpci.so through vhost_pci_abi.h.
+ */
+#ifndef HW_VHOST_PCI_H
+#define HW_VHOST_PCI_H
+
+#include "qapi/error.h"
+#include "hw/virtio/virtio-pci.h"
+#include "vhost_pci_abi.h"
+#include "vhost_pci_guest_abi.h"
+
+#define TYPE_VHOST_PCI_SERVER "vhost-pci-server"
+#define TYPE_VHOST_PCI_NET "vhost-pci-net-device"
+#define TYPE_VHOST_PCI_NET_PCI "vhost-pci-net-base"
+
+/* The virtio half of a vhost-pci-net */
+OBJECT_DECLARE_SIMPLE_TYPE(VhostPciNet, VHOST_PCI_NET)
+
+struct VhostPciNet {
+    VirtIODevice parent_obj;
+    const struct vhost_pci_api *api;
+    uint64_t object;            /* the library's number of this device */
+    uint32_t rings;
+    uint32_t config_size;
+};
+
+/* library.c: load once, at the first realize that needs it */
+const struct vhost_pci_api *vhost_pci_library(Error **errp);
+/* The table if it is loaded, else NULL */
+const struct vhost_pci_api *vhost_pci_library_loaded(void);
+/* Time that dlopen and the first call took, in microseconds */
+int64_t vhost_pci_library_load_us(void);
+/* Turn the library's error into QEMU's */
+void vhost_pci_error_set(Error **errp, const struct vhost_pci_error *err);
+/* And back: @local is freed */
+int vhost_pci_error_get(struct vhost_pci_error *err, Error *local);
+
+/* host.c: what QEMU offers to the library */
+extern const struct vhost_pci_host vhost_pci_host;
+
+/* server.c */
+int vhost_pci_server_plug(void *server, uint64_t object, uint32_t slot,
+                          const char *id, struct vhost_pci_error *err);
+void vhost_pci_server_window(void *server,
+                             struct vhost_pci_bridge_window *out);
+
+/* net-pci.c */
+int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err);
+void vhost_pci_net_config_changed(void *device);
+int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which,
+                       int32_t fd);
+void vhost_pci_net_raise(void *device, uint32_t ring);
+void vhost_pci_net_counters(void *device, uint32_t ring,
+                            struct vhost_pci_ring_counters *out);
+
+/* client.c */
+void vhost_pci_client_link(void *client, uint32_t up);
+void vhost_pci_client_disconnect(void *client);
+
+#endif /* HW_VHOST_PCI_H */
