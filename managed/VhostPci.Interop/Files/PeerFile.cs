@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
+using System.Globalization;
+using VhostPci.Device.Ports;
+using VhostPci.Interop.Libc;
+
+namespace VhostPci.Interop.Files;
+
+/// <summary>A descriptor that a peer has sent.</summary>
+/// <param name="descriptor">The descriptor, which now belongs to this object.</param>
+public sealed class PeerFile(Descriptor descriptor) : IPeerFile
+{
+    // "/proc/self/fd/" and a number of at most 10 digits and a NUL
+    private const int LinkPathSize = 32;
+
+    /// <inheritdoc/>
+    public int Descriptor => descriptor.Number;
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// An eventfd has no other mark than its name in /proc. Where /proc is not mounted nothing is recognised, so nothing is accepted.
+    /// </remarks>
+    public unsafe bool IsEventDescriptor
+    {
+        get
+        {
+            ReadOnlySpan<byte> expected = "anon_inode:[eventfd]"u8;
+            ReadOnlySpan<byte> folder = "/proc/self/fd/"u8;
+            Span<byte> path = stackalloc byte[LinkPathSize];
+            Span<byte> target = stackalloc byte[LinkPathSize];
+            path.Clear();
+            folder.CopyTo(path);
+            _ = Descriptor.TryFormat(path[folder.Length..^1], out _, default, CultureInfo.InvariantCulture);
+            nint length;
+            fixed (byte* pathPointer = path)
+            fixed (byte* targetPointer = target)
+                length = LibcFiles.ReadLink(pathPointer, targetPointer, (nuint)target.Length);
+            return length > 0 && target[..(int)length].SequenceEqual(expected);
+        }
+    }
+
+    /// <inheritdoc/>
+    public unsafe PeerFileFacts GetFacts()
+    {
+        int number = Descriptor;
+        ExtendedStat stat = default;
+        FileSystemStat fileSystem = default;
+        byte noPath = 0;
+        if (LibcFiles.Stat(number, &noPath, LibcConstants.AT_EMPTY_PATH, LibcConstants.STATX_TYPE | LibcConstants.STATX_SIZE, &stat) != 0
+            || LibcFiles.StatFileSystem(number, &fileSystem) != 0)
+        {
+            return default;
+        }
+
+        int flags = LibcFiles.Control(number, LibcConstants.F_GETFL, 0);
+        int seals = LibcFiles.Control(number, LibcConstants.F_GET_SEALS, 0);
+        bool isHuge = fileSystem.Type == LibcConstants.HUGETLBFS_MAGIC;
+        return new PeerFileFacts(
+            IsMemoryFile: (stat.Mode & LibcConstants.S_IFMT) == LibcConstants.S_IFREG
+                && (isHuge || fileSystem.Type == LibcConstants.TMPFS_MAGIC),
+            IsReadWrite: flags >= 0 && (flags & LibcConstants.O_ACCMODE) == LibcConstants.O_RDWR,
+            IsShrinkSealed: seals >= 0 && (seals & LibcConstants.F_SEAL_SHRINK) != 0,
+            Size: stat.Size,
+            // Only hugetlbfs says its page size there; others say what they like to write.
+            PageSize: isHuge ? (ulong)fileSystem.BlockSize : (ulong)Environment.SystemPageSize);
+    }
+
+    /// <inheritdoc/>
+    public void SetNonBlocking()
+    {
+        int number = Descriptor;
+        int flags = LibcFiles.Control(number, LibcConstants.F_GETFL, 0);
+        if (flags >= 0)
+            _ = LibcFiles.Control(number, LibcConstants.F_SETFL, flags | LibcConstants.O_NONBLOCK);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Only for files whose <see cref="PeerFileFacts.IsMemoryFile"/> holds: reading another kind could block.</remarks>
+    public unsafe bool TryReadUInt16(ulong offset, out ushort value)
+    {
+        value = 0;
+        if (offset > long.MaxValue - sizeof(ushort))
+            return false;
+
+        int number = Descriptor;
+        Span<byte> bytes = stackalloc byte[sizeof(ushort)];
+        nint count;
+        fixed (byte* pointer = bytes)
+        {
+            do
+                count = LibcFiles.ReadAt(number, pointer, sizeof(ushort), (long)offset);
+            while (count < 0 && Errno.Last == Errno.EINTR);
+        }
+
+        return count == sizeof(ushort) && BinaryPrimitives.TryReadUInt16LittleEndian(bytes, out value);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => descriptor.Dispose();
+}

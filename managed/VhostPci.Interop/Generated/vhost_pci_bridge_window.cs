@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Interop.Generated
+{
+    public partial struct vhost_pci_bridge_window
+    {
+        [NativeTypeName("uint64_t")]
+        public ulong @base;
+
+        [NativeTypeName("uint64_t")]
+        public ulong limit;
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Interop.Generated
+{
+    public unsafe partial struct vhost_pci_server_config
+    {
+        [NativeTypeName("const char *")]
+        public sbyte* id;
+
+        [NativeTypeName("int32_t")]
+        public int listen_fd;
+
+        [NativeTypeName("uint32_t")]
+        public uint connections;
+
+        [NativeTypeName("uint64_t")]
+        public ulong slot_size;
+
+        [NativeTypeName("uint64_t")]
+        public ulong max_memory;
+
+        [NativeTypeName("uint32_t")]
+        public uint phys_bits;
+
+        [NativeTypeName("uint32_t")]
+        public uint allow_unsealed;
+
+        [NativeTypeName("uint32_t")]
+        public uint slots;
+
+        [NativeTypeName("uint32_t")]
+        public uint reserved;
+    }
+}

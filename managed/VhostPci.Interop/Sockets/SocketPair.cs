@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Interop.Files;
+using VhostPci.Interop.Libc;
+
+namespace VhostPci.Interop.Sockets;
+
+/// <summary>Makes two channels that are connected to each other; for tests and tools.</summary>
+public static class SocketPair
+{
+    /// <summary>Makes the pair.</summary>
+    /// <exception cref="IOException">The process is out of descriptors.</exception>
+    public static unsafe (Channel Left, Channel Right) Create()
+    {
+        int* numbers = stackalloc int[2];
+        int type = LibcConstants.SOCK_STREAM | LibcConstants.SOCK_CLOEXEC | LibcConstants.SOCK_NONBLOCK;
+        if (LibcSockets.SocketPair(LibcConstants.AF_UNIX, type, 0, numbers) != 0)
+            throw Errno.Failure("socketpair");
+        return (new Channel(new Descriptor(numbers[0])), new Channel(new Descriptor(numbers[1])));
+    }
+}
