@@ -27,12 +27,13 @@ def tcp_stream(sender: Guest, receiver: Guest, receiver_ip: str, seconds: int = 
 
 def transfer_file(source: Guest, target: Guest, target_ip: str, megabytes: int = 24) -> tuple[str, str]:
     """Random bytes over TCP from source to target; the SHA-256 computed on each side."""
-    # nc, because the static busybox of Debian crashes in wget's name lookup.
-    target.command("rm -f /tmp/received; nc -l -p 5001 </dev/null >/tmp/received & true")
+    # nc, because Debian's static busybox crashes in wget's name lookup. It hangs up when its input ends, so that must last.
+    target.command("rm -f /tmp/received; tail -f /dev/null | nc -l -p 5001 >/tmp/received & true")
     target.wait_until("netstat -ltn | grep -q ':5001 '", 10)
     source.command(f"dd if=/dev/urandom of=/tmp/sent bs=1M count={megabytes} 2>/dev/null", 120)
     source.command(f"nc {target_ip} 5001 </tmp/sent", 120)
-    target.command("wait", 60)
+    target.wait_until("! pidof nc", 30)
+    target.command("killall tail; wait")
     here = source.command("sha256sum </tmp/sent; rm /tmp/sent", 60).split()[0]
     there = target.command("sha256sum </tmp/received; stat -c %s /tmp/received; rm /tmp/received", 60).split()
     if int(there[2]) != megabytes << 20:
