@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using Microsoft.Extensions.Logging;
+
+namespace VhostPci.Device.Clients;
+
+internal static partial class ClientLog
+{
+    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-client of '{id}': connected to pid {pid} uid {uid}")]
+    internal static partial void Connected(ILogger logger, string id, int pid, uint uid);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-client of '{id}': lost the server: {reason}")]
+    internal static partial void Lost(ILogger logger, string id, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-client of '{id}': the link stays down: {reason}")]
+    internal static partial void Unusable(ILogger logger, string id, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci-client of '{id}': {reason}")]
+    internal static partial void BadMemory(ILogger logger, string id, string reason);
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Connections;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Clients;
+
+/// <summary>What QEMU's vhost core asks of the front-end while the device runs; results are 0 or -errno.</summary>
+public sealed partial class VhostPciClient
+{
+    private const string NotShared =
+        "guest RAM is not shared: add -object memory-backend-memfd,id=mem,size=<ram>,share=on -machine memory-backend=mem";
+
+    /// <summary>Tells the server what the driver acknowledged.</summary>
+    public int SetFeatures(ulong features)
+    {
+        _acknowledged = features & OfferedFeatures;
+        if (State != ClientState.Connected)
+        {
+            return ErrorCode.NotConnected;
+        }
+
+        ulong missing = _acknowledged & ~_serverFeatures;
+        if (missing != 0)
+        {
+            ClientLog.Unusable(_logger, Config.Id, $"the server lacks features that the driver uses: {Features.Describe(missing)}");
+            return ErrorCode.InvalidArgument;
+        }
+
+        return Result(Send(RequestCode.SetFeatures, _acknowledged | VirtioNetFeatures.VhostUserProtocolFeatures));
+    }
+
+    /// <summary>Announces the guest's RAM; a region's user address is its guest address, so that host addresses stay here.</summary>
+    public int SetMemory(ReadOnlySpan<MemorySection> sections)
+    {
+        if (State != ClientState.Connected)
+        {
+            return ErrorCode.NotConnected;
+        }
+
+        MemorySection[] merged = sections.ToArray();
+        Verdict verdict = MemorySection.Coalesce(merged, out int count);
+        if (!verdict.IsOk)
+        {
+            return BadMemory(verdict.Reason);
+        }
+
+        if (count == 0)
+        {
+            return BadMemory(NotShared);
+        }
+
+        if (count > MemoryPayload.MaxRegions)
+        {
+            return BadMemory($"guest RAM is in {count} pieces, {MemoryPayload.MaxRegions} is the most: use one memory backend for all of it");
+        }
+
+        Span<MemoryRegion> regions = stackalloc MemoryRegion[count];
+        Span<int> files = stackalloc int[count];
+        for (int i = 0; i < count; i++)
+        {
+            regions[i] = new MemoryRegion(merged[i].GuestAddress, merged[i].Length, merged[i].GuestAddress, merged[i].FileOffset);
+            files[i] = merged[i].FileDescriptor;
+        }
+
+        Span<byte> payload = stackalloc byte[MemoryPayload.TableSize(count)];
+        MemoryPayload.WriteTable(payload, regions);
+        return Result(Send(RequestCode.SetMemoryTable, payload, files));
+    }
+
+    /// <summary>Tells the size of a ring.</summary>
+    public int SetVringNum(uint index, uint entries) => SendState(RequestCode.SetVringNum, index, entries);
+
+    /// <summary>Tells where a ring stands.</summary>
+    public int SetVringBase(uint index, uint position) => SendState(RequestCode.SetVringBase, index, position);
+
+    /// <summary>Enables or disables a ring.</summary>
+    public int Enable(uint index, bool enable) => SendState(RequestCode.SetVringEnable, index, enable ? 1U : 0);
+
+    /// <summary>Tells where a ring is: guest-physical addresses.</summary>
+    public int SetVringAddress(uint index, ulong desc, ulong avail, ulong used)
+    {
+        if (State != ClientState.Connected)
+        {
+            return ErrorCode.NotConnected;
+        }
+
+        Span<byte> payload = stackalloc byte[VringAddress.Size];
+        new VringAddress(index, 0, desc, used, avail, 0).Write(payload);
+        return Result(Send(RequestCode.SetVringAddress, payload));
+    }
+
+    /// <summary>Hands over an eventfd; -1 says that the ring is polled.</summary>
+    public int SetVringFile(uint index, RingEndpoint endpoint, int descriptor)
+    {
+        if (State != ClientState.Connected)
+        {
+            return ErrorCode.NotConnected;
+        }
+
+        RequestCode request = endpoint switch
+        {
+            RingEndpoint.Kick => RequestCode.SetVringKick,
+            RingEndpoint.Call => RequestCode.SetVringCall,
+            _ => RequestCode.SetVringError,
+        };
+        Span<byte> payload = stackalloc byte[VringFile.Size];
+        new VringFile(index, descriptor >= 0).Write(payload);
+        return Result(descriptor >= 0 ? Send(request, payload, [descriptor]) : Send(request, payload));
+    }
+
+    /// <summary>Stops a ring: returns when the mirror cannot touch it any more.</summary>
+    /// <returns>Where the ring stands, or -errno.</returns>
+    public int GetVringBase(uint index)
+    {
+        if (State != ClientState.Connected)
+        {
+            return ErrorCode.NotConnected;
+        }
+
+        Span<byte> payload = stackalloc byte[VringState.Size];
+        new VringState(index, 0).Write(payload);
+        if (!Send(RequestCode.GetVringBase, payload) || _channel is not { } channel || _source is not { } source)
+        {
+            return ErrorCode.BrokenPipe;
+        }
+
+        long start = _time.GetTimestamp();
+        while (true)
+        {
+            switch (source.Read(out string reason))
+            {
+                case ReadStatus.Message:
+                    return TakeBase(source, index);
+                case ReadStatus.Closed:
+                    Lose("it closed the connection while a ring was being stopped");
+                    return ErrorCode.BrokenPipe;
+                case ReadStatus.Invalid:
+                    Lose(reason);
+                    return ErrorCode.BrokenPipe;
+            }
+
+            int left = StopTimeout - (int)_time.GetElapsedTime(start).TotalMilliseconds;
+            if (left <= 0 || !channel.WaitReadable(left))
+            {
+                Lose($"it did not stop ring {index} within {StopTimeout / 1000} s");
+                return ErrorCode.TimedOut;
+            }
+        }
+    }
+
+    private int TakeBase(MessageSource source, uint index)
+    {
+        bool expected = source.Header.Request == RequestCode.GetVringBase;
+        bool wellFormed = VringState.TryParse(source.Payload, out VringState state);
+        source.Next();
+        if (!expected || !wellFormed || state.Index != index || state.Value > ushort.MaxValue)
+        {
+            Lose("unexpected reply while a ring was being stopped");
+            return ErrorCode.BrokenPipe;
+        }
+
+        return (int)state.Value;
+    }
+
+    private int SendState(RequestCode request, uint index, uint value)
+    {
+        if (State != ClientState.Connected)
+        {
+            return ErrorCode.NotConnected;
+        }
+
+        Span<byte> payload = stackalloc byte[VringState.Size];
+        new VringState(index, value).Write(payload);
+        return Result(Send(request, payload));
+    }
+
+    private int BadMemory(string reason)
+    {
+        ClientLog.BadMemory(_logger, Config.Id, reason);
+        return ErrorCode.InvalidArgument;
+    }
+
+    private static int Result(bool sent) => sent ? 0 : ErrorCode.BrokenPipe;
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Logging;
+using VhostPci.Device.Connections;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Clients;
+
+/// <summary>The front-end: the origin's half of the protocol, for one virtio-net device.</summary>
+/// <remarks>The handshake is asynchronous; requests of the running device wait for room, and for one reply, a bounded time.</remarks>
+[SuppressMessage("Design", "CA1001", Justification = "Destroy is called by the host at the end of the device; the channel goes earlier, with the connection.")]
+public sealed partial class VhostPciClient : IReactor
+{
+    internal const uint HandshakeTimeout = 5000;
+    internal const int SendTimeout = 1000;
+    internal const int StopTimeout = 2000;
+
+    // Long enough to be out of whatever call the loss was noticed in.
+    private const uint LinkDownDelay = 1;
+
+    private readonly IHost _host;
+    private readonly IClientHost _device;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private IChannel? _channel;
+    private MessageSource? _source;
+    private ulong _serverFeatures;
+    private ulong _acknowledged;
+    private bool _destroyed;
+
+    internal VhostPciClient(IHost host, IClientHost device, ClientConfig config, ILogger logger, TimeProvider time)
+    {
+        _host = host;
+        _device = device;
+        _logger = logger;
+        _time = time;
+        Config = config;
+        Number = host.Register(this);
+    }
+
+    /// <summary>Its number in the host's eyes.</summary>
+    public ulong Number { get; }
+
+    /// <summary>Virtio features that the device may offer to its driver: fixed, so that they do not depend on whether the server is there.</summary>
+    public static ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioNetFeatures.VhostUserProtocolFeatures;
+
+    internal ClientConfig Config { get; }
+
+    internal ClientState State { get; private set; }
+
+    internal bool IsLinkUp { get; private set; }
+
+    internal ulong AcknowledgedFeatures => _acknowledged;
+
+    private static ulong NeededProtocolFeatures => ProtocolFeatures.VhostPci;
+
+    /// <summary>The chardev has connected: start the handshake.</summary>
+    public void Connected(IChannel channel)
+    {
+        ArgumentNullException.ThrowIfNull(channel);
+        DropChannel();
+        if (_destroyed)
+        {
+            channel.Dispose();
+            return;
+        }
+
+        _channel = channel;
+        _source = new MessageSource(channel, MessageKind.Replies);
+        ClientLog.Connected(_logger, Config.Id, channel.Peer.Pid, channel.Peer.Uid);
+        State = ClientState.AskedFeatures;
+        _host.Watch(Number, channel.Descriptor, DescriptorEvents.Read);
+        _host.ArmTimer(Number, HandshakeTimeout);
+        Send(RequestCode.GetFeatures, []);
+    }
+
+    /// <summary>The chardev has lost its connection.</summary>
+    public void Disconnected()
+    {
+        DropChannel();
+        _host.ArmTimer(Number, 0);
+        State = ClientState.Disconnected;
+        SetLink(false);
+    }
+
+    /// <summary>The virtio-net device goes.</summary>
+    public void Destroy()
+    {
+        if (_destroyed)
+        {
+            return;
+        }
+
+        _destroyed = true;
+        DropChannel();
+        _host.ArmTimer(Number, 0);
+        State = ClientState.Disconnected;
+        _host.Unregister(Number);
+    }
+
+    /// <inheritdoc/>
+    public void OnReady(int descriptor, DescriptorEvents events)
+    {
+        while (_source is { } source)
+        {
+            switch (source.Read(out string reason))
+            {
+                case ReadStatus.Message:
+                    TakeReply(source);
+                    break;
+                case ReadStatus.Pending:
+                    return;
+                case ReadStatus.Closed:
+                    Lose("it closed the connection; its log has the reason");
+                    return;
+                default:
+                    Lose(reason);
+                    return;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnTimer()
+    {
+        switch (State)
+        {
+            case ClientState.Lost:
+                SetLink(false);
+                break;
+            case ClientState.AskedFeatures or ClientState.AskedProtocolFeatures or ClientState.AskedQueues:
+                Lose($"no answer for {HandshakeTimeout / 1000} s");
+                break;
+        }
+    }
+
+    private void TakeReply(MessageSource source)
+    {
+        RequestCode expected = State switch
+        {
+            ClientState.AskedFeatures => RequestCode.GetFeatures,
+            ClientState.AskedProtocolFeatures => RequestCode.GetProtocolFeatures,
+            ClientState.AskedQueues => RequestCode.GetQueueNum,
+            _ => RequestCode.None,
+        };
+        RequestCode request = source.Header.Request;
+        bool wellFormed = U64Payload.TryParse(source.Payload, out ulong value);
+        source.Next();
+        if (expected == RequestCode.None || request != expected || !wellFormed)
+        {
+            Lose($"unexpected reply {(uint)request}");
+            return;
+        }
+
+        switch (State)
+        {
+            case ClientState.AskedFeatures:
+                TakeFeatures(value);
+                break;
+            case ClientState.AskedProtocolFeatures:
+                TakeProtocolFeatures(value);
+                break;
+            default:
+                TakeQueues(value);
+                break;
+        }
+    }
+
+    private void TakeFeatures(ulong features)
+    {
+        _serverFeatures = features;
+
+        // Before the driver has spoken, all that it may choose is needed: the choice cannot be taken back later.
+        ulong needed = (_acknowledged != 0 ? _acknowledged : VirtioNetFeatures.Version1) | VirtioNetFeatures.VhostUserProtocolFeatures;
+        ulong missing = needed & ~features;
+        if (missing != 0)
+        {
+            GiveUp($"the server lacks features that this device needs: {Features.Describe(missing)}");
+            return;
+        }
+
+        State = ClientState.AskedProtocolFeatures;
+        Send(RequestCode.GetProtocolFeatures, []);
+    }
+
+    private void TakeProtocolFeatures(ulong features)
+    {
+        ulong missing = NeededProtocolFeatures & ~features;
+        if (missing != 0)
+        {
+            GiveUp($"the server is not a vhost-pci server: protocol features 0x{missing:x} are missing");
+            return;
+        }
+
+        State = ClientState.AskedQueues;
+        if (Send(RequestCode.SetProtocolFeatures, NeededProtocolFeatures | (features & ProtocolFeatures.MultiQueue)))
+        {
+            Send(RequestCode.GetQueueNum, []);
+        }
+    }
+
+    private void TakeQueues(ulong pairs)
+    {
+        if (pairs < Config.Info.QueuePairs)
+        {
+            GiveUp($"the server takes {pairs} queue pairs and this device has {Config.Info.QueuePairs}: lower queues=");
+            return;
+        }
+
+        Span<byte> info = stackalloc byte[DeviceInfo.Size];
+        Config.Info.Write(info);
+        if (!Send(RequestCode.SetOwner, []) || !Send(RequestCode.SetDeviceInfo, info))
+        {
+            return;
+        }
+
+        _host.ArmTimer(Number, 0);
+        State = ClientState.Connected;
+        SetLink(true);
+    }
+
+    private void GiveUp(string reason)
+    {
+        _host.ArmTimer(Number, 0);
+        State = ClientState.Unusable;
+        ClientLog.Unusable(_logger, Config.Id, reason);
+    }
+
+    /// <summary>The connection is of no more use. The link goes down from the main loop, since this may be inside a call that starts or stops the device.</summary>
+    private void Lose(string reason)
+    {
+        if (_channel is null)
+        {
+            return;
+        }
+
+        ClientLog.Lost(_logger, Config.Id, reason);
+        DropChannel();
+        State = ClientState.Lost;
+        _host.ArmTimer(Number, LinkDownDelay);
+        _device.Disconnect();
+    }
+
+    private void DropChannel()
+    {
+        if (_channel is { } channel)
+        {
+            _host.Watch(Number, channel.Descriptor, DescriptorEvents.None);
+            _source?.Dispose();
+            channel.Dispose();
+            _source = null;
+            _channel = null;
+        }
+    }
+
+    private void SetLink(bool up)
+    {
+        if (up == IsLinkUp)
+        {
+            return;
+        }
+
+        IsLinkUp = up;
+        _host.Trace(TraceEvent.ClientLink, Number, up ? 1UL : 0, 0);
+        _device.SetLink(up);
+    }
+
+    private bool Send(RequestCode request, ulong value)
+    {
+        Span<byte> payload = stackalloc byte[U64Payload.Size];
+        U64Payload.Write(payload, value);
+        return Send(request, payload);
+    }
+
+    private bool Send(RequestCode request, ReadOnlySpan<byte> payload, ReadOnlySpan<int> descriptors = default)
+    {
+        if (_channel is not { } channel)
+        {
+            return false;
+        }
+
+        Span<byte> buffer = stackalloc byte[MessageWriter.MaxSize];
+        ReadOnlySpan<byte> message = MessageWriter.Write(buffer, request, MessageFlags.None, payload);
+        _host.Trace(TraceEvent.ClientMessage, Number, (uint)request, (ulong)payload.Length);
+        if (channel.TrySend(message, descriptors, SendTimeout))
+        {
+            return true;
+        }
+
+        Lose("it is gone or does not read");
+        return false;
+    }
+}

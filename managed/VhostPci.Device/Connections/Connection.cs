@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Net;
+using VhostPci.Device.Ports;
+using VhostPci.Device.Server;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Connections;
+
+/// <summary>One origin at a server's socket, from accept to close: takes its messages, owns its device until it leaves.</summary>
+internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
+{
+    /// <summary>How long a message may take to come in full, in milliseconds.</summary>
+    internal const uint MessageTimeout = 5000;
+
+    // One peer must not keep the main loop; the watch is level-triggered, so the rest is not lost.
+    private const int MessagesPerTurn = 32;
+
+    private readonly IHost _host;
+    private readonly VhostPciServer _server;
+    private readonly IChannel _channel;
+    private readonly MessageSource _source;
+    private readonly Session _session;
+    private readonly ulong _number;
+    private readonly byte[] _reply = new byte[MessageHeader.Size + U64Payload.Size];
+
+    private bool _timing;
+    private bool _busy;
+    private bool _closed;
+    private string? _failure;
+    private ulong _windowSize;
+    private bool _waitingForSlot;
+
+    internal Connection(IHost host, VhostPciServer server, IChannel channel, ulong id)
+    {
+        _host = host;
+        _server = server;
+        _channel = channel;
+        _source = new MessageSource(channel, MessageKind.Requests);
+        _session = new Session(this);
+        Id = id;
+        Peer = channel.Peer;
+        _number = host.Register(this);
+        host.Watch(_number, channel.Descriptor, DescriptorEvents.Read);
+        host.Trace(TraceEvent.Accept, id, unchecked((ulong)Peer.Pid), Peer.Uid);
+    }
+
+    /// <summary>Counts up from 1 in each server; what traces, log lines and device ids show.</summary>
+    internal ulong Id { get; }
+
+    internal PeerCredentials Peer { get; }
+
+    internal Session Session => _session;
+
+    public NetDevice? Device { get; private set; }
+
+    public bool AllowUnsealed => _server.Config.AllowUnsealed;
+
+    public OriginMemory Memory => _session.Memory;
+
+    public ulong Features => _session.Features;
+
+    internal bool IsWaitingForSlot => _waitingForSlot;
+
+    public Ring GetRing(int index) => _session.GetRing(index);
+
+    public void OnReady(int descriptor, DescriptorEvents events)
+    {
+        for (int i = 0; i < MessagesPerTurn && !_closed; i++)
+        {
+            ReadStatus status = _source.Read(out string reason);
+            switch (status)
+            {
+                case ReadStatus.Message:
+                    Handle();
+                    break;
+                case ReadStatus.Pending:
+                    WatchTheClock();
+                    return;
+                case ReadStatus.Closed:
+                    Close();
+                    return;
+                default:
+                    Refuse(reason);
+                    return;
+            }
+        }
+
+        if (!_closed)
+        {
+            WatchTheClock();
+        }
+    }
+
+    public void OnTimer()
+    {
+        _timing = false;
+        if (!_closed && _source.IsInMessage)
+        {
+            Refuse($"half a message, and no more for {MessageTimeout / 1000} s");
+        }
+    }
+
+    public Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)
+    {
+        windowSize = _windowSize;
+        if (_windowSize != 0)
+        {
+            return Verdict.Ok;
+        }
+
+        if (!WindowPlan.TryGetSize(memoryEnd, _server.Config.SlotSize, _server.Plan.Prefetchable, out windowSize, out string error))
+        {
+            return Verdict.Refuse(error);
+        }
+
+        _windowSize = windowSize;
+        return TryPlug();
+    }
+
+    /// <summary>A slot or address space has become free.</summary>
+    internal void RetryPlug()
+    {
+        if (!_waitingForSlot || _closed || _busy)
+        {
+            return;
+        }
+
+        Verdict verdict = Guarded(TryPlugAndUpdate);
+        if (!verdict.IsOk)
+        {
+            Refuse(verdict.Reason);
+        }
+    }
+
+    public void OnDeviceFailed(string reason) => Fail(reason);
+
+    public void OnDeviceRemoved()
+    {
+        Device = null;
+        if (!_closed)
+        {
+            ServerLog.DeviceRemoved(_server.Logger, _server.Config.Id, Peer.Pid, Peer.Uid);
+            if (_busy)
+            {
+                _failure ??= string.Empty;
+            }
+            else
+            {
+                Close();
+            }
+        }
+    }
+
+    /// <summary>Ends the connection: everything of the peer's is let go before its descriptors are closed.</summary>
+    internal void Close()
+    {
+        if (_closed)
+        {
+            return;
+        }
+
+        _closed = true;
+        _host.Watch(_number, _channel.Descriptor, DescriptorEvents.None);
+        _host.ArmTimer(_number, 0);
+        _host.Trace(TraceEvent.Close, Id, 0, 0);
+        NetDevice? device = Device;
+        Device = null;
+        device?.Abandon();
+        _session.Dispose();
+        _source.Dispose();
+        _channel.Dispose();
+        _host.Unregister(_number);
+        _server.OnClosed(this);
+    }
+
+    public void Dispose() => Close();
+
+    private void Handle()
+    {
+        _host.Trace(TraceEvent.Message, Id, (uint)_source.Header.Request, _source.Header.PayloadSize);
+        MessageHeader header = _source.Header;
+        int replySize = 0;
+        _busy = true;
+        Verdict verdict = _session.Handle(_source, _reply.AsSpan(MessageHeader.Size), out replySize);
+        _busy = false;
+        if (verdict.IsOk && _failure is { Length: > 0 } failure)
+        {
+            verdict = Verdict.Refuse(failure);
+        }
+
+        bool sent = true;
+        if (replySize != 0 && verdict.IsOk)
+        {
+            sent = TryReply(header.Request, replySize);
+        }
+        else if (header.NeedsReply && (_session.ProtocolFeatures & ProtocolFeatures.ReplyAck) != 0)
+        {
+            U64Payload.Write(_reply.AsSpan(MessageHeader.Size), verdict.IsOk ? U64Payload.Success : U64Payload.Failure);
+            sent = TryReply(header.Request, U64Payload.Size);
+        }
+
+        _source.Next();
+        if (!verdict.IsOk)
+        {
+            Refuse(verdict.Reason);
+        }
+        else if (_failure is not null)
+        {
+            Close();
+        }
+        else if (!sent)
+        {
+            Refuse("it does not read its replies");
+        }
+    }
+
+    private bool TryReply(RequestCode request, int size)
+    {
+        new MessageHeader(request, MessageFlags.Version1 | MessageFlags.Reply, (uint)size).Write(_reply);
+        return _channel.TrySend(_reply.AsSpan(0, MessageHeader.Size + size), [], 0);
+    }
+
+    private Verdict Guarded(Func<Verdict> action)
+    {
+        _busy = true;
+        Verdict verdict = action();
+        _busy = false;
+        return verdict.IsOk && _failure is { } failure ? Verdict.Refuse(failure) : verdict;
+    }
+
+    private Verdict TryPlugAndUpdate()
+    {
+        Verdict verdict = TryPlug();
+        return verdict.IsOk ? _session.Update() : verdict;
+    }
+
+    private Verdict TryPlug()
+    {
+        PlugResult result = _server.TryCreateDevice(this, _windowSize, out NetDevice? device, out string error);
+        _waitingForSlot = result == PlugResult.Wait;
+        if (result == PlugResult.Refused)
+        {
+            return Verdict.Refuse(error);
+        }
+
+        if (device is null)
+        {
+            return Verdict.Ok;
+        }
+
+        Device = device;
+        ServerLog.Plugged(_server.Logger, _server.Config.Id, _session.Info?.Name ?? string.Empty, Peer.Pid, Peer.Uid, device.Identity.Id, device.Identity.Slot);
+        return _session.OnPlugged(device);
+    }
+
+    private void WatchTheClock()
+    {
+        if (_source.IsInMessage == _timing)
+        {
+            return;
+        }
+
+        _timing = _source.IsInMessage;
+        _host.ArmTimer(_number, _timing ? MessageTimeout : 0);
+    }
+
+    private void Fail(string reason)
+    {
+        if (_busy)
+        {
+            _failure ??= reason;
+        }
+        else
+        {
+            Refuse(reason);
+        }
+    }
+
+    private void Refuse(string reason)
+    {
+        if (!_closed)
+        {
+            _server.LogRefusal(Peer, reason);
+            Close();
+        }
+    }
+}

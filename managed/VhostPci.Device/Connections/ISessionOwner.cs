@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Net;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Connections;
+
+/// <summary>What a <see cref="Session"/> asks of its connection.</summary>
+internal interface ISessionOwner
+{
+    /// <summary>The device, once it is plugged.</summary>
+    NetDevice? Device { get; }
+
+    bool AllowUnsealed { get; }
+
+    /// <summary>Sees to it that there is, or will be, a device whose window shows memory up to <paramref name="memoryEnd"/>.</summary>
+    Verdict RequireDevice(ulong memoryEnd, out ulong windowSize);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Connections;
+
+/// <summary>One ring of an origin: what its front-end has said about it so far.</summary>
+internal sealed class Ring
+{
+    /// <summary>Entries; 0 until told.</summary>
+    internal uint Size { get; set; }
+
+    /// <summary>Where it stands when it has not run since it was told.</summary>
+    internal uint Base { get; set; }
+
+    internal bool IsEnabled { get; set; }
+
+    /// <summary>In the front-end's addresses.</summary>
+    internal VringAddress? Address { get; set; }
+
+    /// <summary>In guest-physical addresses; right while the device shows it and after.</summary>
+    internal VringAddress Placement { get; set; }
+
+    /// <summary>Whether the mirror's driver could use it since <see cref="Base"/> was told.</summary>
+    internal bool HasRun { get; set; }
+
+    internal IPeerFile? Kick { get; private set; }
+
+    internal IPeerFile? Call { get; private set; }
+
+    internal RingLayout Layout(ulong features) => new(Size, (features & VirtioNetFeatures.RingEventIndex) != 0);
+
+    /// <summary>Whether everything is there that belongs to the ring itself.</summary>
+    internal bool IsComplete => Size != 0 && Address is not null && Kick is not null;
+
+    /// <summary>Replaces an eventfd, closing the old one.</summary>
+    internal void SetFile(RingEndpoint endpoint, IPeerFile? file)
+    {
+        if (endpoint == RingEndpoint.Kick)
+        {
+            Kick?.Dispose();
+            Kick = file;
+        }
+        else
+        {
+            Call?.Dispose();
+            Call = file;
+        }
+    }
+
+    internal void CloseFiles()
+    {
+        SetFile(RingEndpoint.Kick, null);
+        SetFile(RingEndpoint.Call, null);
+    }
+
+    /// <summary>Back to where only the size, the position and the call eventfd are known: front-ends send that one before they reset.</summary>
+    internal void Reset()
+    {
+        SetFile(RingEndpoint.Kick, null);
+        Address = null;
+        IsEnabled = false;
+        HasRun = false;
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Connections;
+
+/// <summary>The requests about rings.</summary>
+internal sealed partial class Session
+{
+    private Verdict TryGetRing(uint index, out Ring ring)
+    {
+        ring = _rings[index < _rings.Length ? index : 0];
+        return index < _rings.Length
+            ? Verdict.Ok
+            : Verdict.Refuse($"ring {index} of {_rings.Length}: this server has one queue pair");
+    }
+
+    private Verdict SetVringState(RequestCode request, ReadOnlySpan<byte> payload)
+    {
+        _ = VringState.TryParse(payload, out VringState state);
+        Verdict verdict = TryGetRing(state.Index, out Ring ring);
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        return request switch
+        {
+            RequestCode.SetVringNum => SetSize(ring, state),
+            RequestCode.SetVringBase => SetBase(ring, state),
+            _ => SetEnable(ring, state),
+        };
+    }
+
+    private Verdict SetSize(Ring ring, VringState state)
+    {
+        Verdict verdict = RingLayout.CheckEntries(state.Value);
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        if (_started && ring.Size != state.Value)
+        {
+            return Verdict.Refuse($"ring {state.Index} cannot change its size while it runs");
+        }
+
+        ring.Size = state.Value;
+        return Verdict.Ok;
+    }
+
+    private Verdict SetBase(Ring ring, VringState state)
+    {
+        if (state.Value > ushort.MaxValue)
+        {
+            return Verdict.Refuse($"ring {state.Index} at position {state.Value}");
+        }
+
+        if (!_started)
+        {
+            ring.Base = state.Value;
+            ring.HasRun = false;
+        }
+
+        return Verdict.Ok;
+    }
+
+    private static Verdict SetEnable(Ring ring, VringState state)
+    {
+        if (state.Value > 1)
+        {
+            return Verdict.Refuse($"ring {state.Index} enabled with {state.Value}");
+        }
+
+        ring.IsEnabled = state.Value == 1;
+        return Verdict.Ok;
+    }
+
+    private Verdict SetVringAddress(ReadOnlySpan<byte> payload)
+    {
+        _ = VringAddress.TryParse(payload, out VringAddress address);
+        Verdict verdict = TryGetRing(address.Index, out Ring ring);
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        if (address.Flags != 0)
+        {
+            return Verdict.Refuse($"ring {address.Index} with flags 0x{address.Flags:x}: dirty logging was not offered");
+        }
+
+        if (_started && ring.Address != address)
+        {
+            Halt();
+        }
+
+        ring.Address = address;
+
+        // Better now than at the start, if it can be known: the log line then names the message that was wrong.
+        return _started || ring.Size == 0 || Memory.Count == 0 ? Verdict.Ok : Place(ring);
+    }
+
+    private Verdict SetVringFile(MessageSource source, RingEndpoint endpoint)
+    {
+        _ = VringFile.TryParse(source.Payload, out VringFile file);
+        Verdict verdict = TryGetRing(file.Index, out Ring ring);
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        if (file.HasDescriptor && !source.Peek(0).IsEventDescriptor)
+        {
+            return Verdict.Refuse($"the descriptor for ring {file.Index} is not an eventfd");
+        }
+
+        if (endpoint == RingEndpoint.Error)
+        {
+            return Verdict.Ok;
+        }
+
+        IPeerFile? next = file.HasDescriptor ? source.Take(0) : null;
+        next?.SetNonBlocking();
+        if (_started)
+        {
+            owner.Device?.Unbind((int)file.Index, endpoint);
+        }
+
+        ring.SetFile(endpoint, next);
+        if (!_started || next is null || owner.Device is not { } device)
+        {
+            return Verdict.Ok;
+        }
+
+        return device.TryRebind((int)file.Index, endpoint)
+            ? Verdict.Ok
+            : Verdict.Refuse($"the eventfd for ring {file.Index} could not be bound");
+    }
+
+    private Verdict GetVringBase(ReadOnlySpan<byte> payload, Span<byte> reply, out int replySize)
+    {
+        replySize = 0;
+        _ = VringState.TryParse(payload, out VringState state);
+        Verdict verdict = TryGetRing(state.Index, out Ring ring);
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        // First the window, then the index: nothing can be added to the ring after it has been read.
+        Halt();
+        if (ring.HasRun && Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out ushort used))
+        {
+            ring.Base = used;
+        }
+
+        ring.HasRun = false;
+        ring.CloseFiles();
+        new VringState(state.Index, ring.Base).Write(reply);
+        replySize = VringState.Size;
+        return Verdict.Ok;
+    }
+
+    private Verdict Place(Ring ring)
+    {
+        if (ring.Address is not { } address)
+        {
+            return Verdict.Ok;
+        }
+
+        Verdict verdict = Memory.Place(address, ring.Layout(Features), out VringAddress placed);
+        if (verdict.IsOk)
+        {
+            ring.Placement = placed;
+        }
+
+        return verdict;
+    }
+}

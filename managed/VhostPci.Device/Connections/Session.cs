@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Net;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Connections;
+
+/// <summary>The back-end's state of one vhost-user session, and what each request does to it. Syntax has been checked before.</summary>
+internal sealed partial class Session(ISessionOwner owner) : IDisposable
+{
+    private const ushort MaximumMtu = ushort.MaxValue;
+
+    private readonly Ring[] _rings = CreateRings();
+    private bool _featuresSet;
+    private bool _started;
+    private ulong _status;
+    private ushort _mtu;
+
+    internal OriginMemory Memory { get; } = new();
+
+    /// <summary>What the origin's driver acknowledged.</summary>
+    internal ulong Features { get; private set; }
+
+    internal ulong ProtocolFeatures { get; private set; }
+
+    internal DeviceInfo? Info { get; private set; }
+
+    /// <summary>Whether all is there for the rings to run.</summary>
+    internal bool IsRunning => _started;
+
+    internal Ring GetRing(int index) => _rings[index];
+
+    /// <summary>Acts on a request.</summary>
+    /// <param name="source">Holds the message and its descriptors.</param>
+    /// <param name="reply">Where a reply's payload goes.</param>
+    /// <param name="replySize">Bytes of the reply, 0 without one.</param>
+    internal Verdict Handle(MessageSource source, Span<byte> reply, out int replySize)
+    {
+        replySize = 0;
+        RequestCode request = source.Header.Request;
+        ulong? answer = Answer(request);
+        if (answer is { } number)
+        {
+            U64Payload.Write(reply, number);
+            replySize = U64Payload.Size;
+            return Verdict.Ok;
+        }
+
+        if (request == RequestCode.GetVringBase)
+        {
+            return GetVringBase(source.Payload, reply, out replySize);
+        }
+
+        Verdict verdict = Act(request, source);
+        return verdict.IsOk ? Update() : verdict;
+    }
+
+    /// <summary>Starts the device's link, if all is there by now.</summary>
+    internal Verdict Update()
+    {
+        bool run = IsRunnable(_rings[0]) && IsRunnable(_rings[1]);
+        if (run == _started || owner.Device is not { } device)
+        {
+            return Verdict.Ok;
+        }
+
+        if (!run)
+        {
+            Halt();
+            return Verdict.Ok;
+        }
+
+        for (uint i = 0; i < _rings.Length; i++)
+        {
+            Verdict verdict = Place(_rings[i]);
+            if (!verdict.IsOk)
+            {
+                return verdict;
+            }
+        }
+
+        _started = true;
+        device.Start();
+        return Verdict.Ok;
+    }
+
+    /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
+    internal Verdict OnPlugged(NetDevice device)
+    {
+        Describe(device);
+        return Update();
+    }
+
+    public void Dispose()
+    {
+        foreach (Ring ring in _rings)
+        {
+            ring.CloseFiles();
+        }
+
+        Memory.Dispose();
+    }
+
+    private static Ring[] CreateRings()
+    {
+        var rings = new Ring[NetDevice.RingCount];
+        for (int i = 0; i < rings.Length; i++)
+        {
+            rings[i] = new Ring();
+        }
+
+        return rings;
+    }
+
+    private ulong? Answer(RequestCode request) => request switch
+    {
+        RequestCode.GetFeatures => VirtioNetFeatures.Offered,
+        RequestCode.GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
+        RequestCode.GetQueueNum => NetDevice.RingCount / 2,
+        RequestCode.GetMaxMemorySlots => MemoryPayload.MaxRegions,
+        RequestCode.GetStatus => _status,
+        _ => null,
+    };
+
+    private Verdict Act(RequestCode request, MessageSource source)
+    {
+        ReadOnlySpan<byte> payload = source.Payload;
+        _ = U64Payload.TryParse(payload, out ulong number);
+        switch (request)
+        {
+            case RequestCode.SetOwner:
+                return Verdict.Ok;
+            case RequestCode.ResetOwner or RequestCode.ResetDevice:
+                Reset();
+                return Verdict.Ok;
+            case RequestCode.SetFeatures:
+                return SetFeatures(number);
+            case RequestCode.SetProtocolFeatures:
+                return SetProtocolFeatures(number);
+            case RequestCode.SetStatus:
+                return SetStatus(number);
+            case RequestCode.NetSetMtu:
+                return SetMtu(number);
+            case RequestCode.SetDeviceInfo:
+                return SetDeviceInfo(payload);
+            case RequestCode.SetMemoryTable:
+                return SetMemoryTable(source);
+            case RequestCode.AddMemoryRegion:
+                return AddMemoryRegion(source);
+            case RequestCode.RemoveMemoryRegion:
+                return RemoveMemoryRegion(payload);
+            case RequestCode.SetVringKick:
+                return SetVringFile(source, RingEndpoint.Kick);
+            case RequestCode.SetVringCall:
+                return SetVringFile(source, RingEndpoint.Call);
+            case RequestCode.SetVringError:
+                return SetVringFile(source, RingEndpoint.Error);
+            case RequestCode.SetVringAddress:
+                return SetVringAddress(payload);
+            case RequestCode.SetVringNum or RequestCode.SetVringBase or RequestCode.SetVringEnable:
+                return SetVringState(request, payload);
+            default:
+                return Verdict.Refuse($"unknown request {(uint)request}");
+        }
+    }
+
+    private Verdict SetFeatures(ulong features)
+    {
+        ulong unknown = features & ~VirtioNetFeatures.Offered;
+        if (unknown != 0)
+        {
+            return Verdict.Refuse($"feature bits 0x{unknown:x} were not offered");
+        }
+
+        if (_started && features != Features)
+        {
+            return Verdict.Refuse("features must not change while a ring runs");
+        }
+
+        Features = features;
+        _featuresSet = true;
+        return Verdict.Ok;
+    }
+
+    private Verdict SetProtocolFeatures(ulong features)
+    {
+        ulong unknown = features & ~Protocol.ProtocolFeatures.Offered;
+        if (unknown != 0)
+        {
+            return Verdict.Refuse($"protocol feature bits 0x{unknown:x} were not offered");
+        }
+
+        ProtocolFeatures = features;
+        return Verdict.Ok;
+    }
+
+    private Verdict SetStatus(ulong status)
+    {
+        if (status > byte.MaxValue)
+        {
+            return Verdict.Refuse($"status 0x{status:x} is no virtio status");
+        }
+
+        _status = status;
+        if (status == 0)
+        {
+            Reset();
+        }
+
+        return Verdict.Ok;
+    }
+
+    private Verdict SetMtu(ulong mtu)
+    {
+        if (mtu is < DeviceInfo.MinMtu or > MaximumMtu)
+        {
+            return Verdict.Refuse($"an MTU of {mtu}");
+        }
+
+        if (mtu != _mtu)
+        {
+            _mtu = (ushort)mtu;
+            Describe(owner.Device);
+        }
+
+        return Verdict.Ok;
+    }
+
+    private Verdict SetDeviceInfo(ReadOnlySpan<byte> payload)
+    {
+        if ((ProtocolFeatures & Protocol.ProtocolFeatures.VhostPci) == 0)
+        {
+            return Verdict.Refuse("device info without its protocol feature");
+        }
+
+        if (Info is not null)
+        {
+            return Verdict.Refuse("device info came twice");
+        }
+
+        Verdict verdict = DeviceInfo.Parse(payload, out DeviceInfo info);
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        Info = info;
+        if (info.Mtu != 0)
+        {
+            _mtu = info.Mtu;
+        }
+
+        if (owner.Device is { } device)
+        {
+            Describe(device);
+        }
+
+        return owner.RequireDevice(info.MemoryEnd, out _);
+    }
+
+    private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, _mtu);
+
+    /// <summary>Takes the window away; the rings can start again when they are complete.</summary>
+    private void Halt()
+    {
+        if (_started)
+        {
+            _started = false;
+            owner.Device?.Stop();
+        }
+    }
+
+    private void Reset()
+    {
+        Halt();
+        foreach (Ring ring in _rings)
+        {
+            ring.Reset();
+        }
+
+        Memory.Dispose();
+    }
+
+    private bool IsRunnable(Ring ring)
+        => _featuresSet
+        && (Features & VirtioNetFeatures.Version1) != 0
+        && Memory.Count != 0
+        && ring.IsComplete
+        && (ring.IsEnabled || (Features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Connections;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>What a device needs of the connection it belongs to.</summary>
+internal interface IOrigin
+{
+    OriginMemory Memory { get; }
+
+    ulong Features { get; }
+
+    Ring GetRing(int index);
+
+    /// <summary>The device could not show the origin's memory or bind its eventfds.</summary>
+    void OnDeviceFailed(string reason);
+
+    /// <summary>The host took the device away while the origin was connected.</summary>
+    void OnDeviceRemoved();
+}

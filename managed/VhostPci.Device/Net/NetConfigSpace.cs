@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>The device configuration of a vhost-pci-net, ready to be copied out; layout of <c>interop/vhost_pci_guest_abi.h</c>.</summary>
+internal sealed class NetConfigSpace
+{
+    private readonly byte[] _bytes;
+    private readonly int _rings;
+
+    internal NetConfigSpace(int rings, ulong windowSize)
+    {
+        _rings = rings;
+        _bytes = new byte[GuestAbi.Config.Size(rings)];
+        Put32(GuestAbi.Config.Version, GuestAbi.ConfigVersion);
+        BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.WindowSize), windowSize);
+        Put16(GuestAbi.Config.QueuePairs, (ushort)(rings / 2));
+        Put16(GuestAbi.Config.RingCount, (ushort)rings);
+        Put16(GuestAbi.Config.RingEntry, GuestAbi.Ring.Size);
+        Put32(GuestAbi.Config.RingOffset, GuestAbi.Config.Rings);
+    }
+
+    internal int Size => _bytes.Length;
+
+    internal uint Epoch => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(GuestAbi.Config.Epoch));
+
+    internal uint Ack
+    {
+        get => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(GuestAbi.Config.Ack));
+        set => Put32(GuestAbi.Config.Ack, value);
+    }
+
+    internal bool IsLinkUp => (_bytes[GuestAbi.Config.Link] & GuestAbi.LinkUp) != 0;
+
+    internal MacAddress Mac
+    {
+        get => MacAddress.TryParse(_bytes.AsSpan(GuestAbi.Config.Mac), out MacAddress mac) ? mac : default;
+        set => value.Write(_bytes.AsSpan(GuestAbi.Config.Mac));
+    }
+
+    internal MacAddress OriginMac
+    {
+        set => value.Write(_bytes.AsSpan(GuestAbi.Config.OriginMac));
+    }
+
+    internal ushort Mtu
+    {
+        set => Put16(GuestAbi.Config.Mtu, value);
+    }
+
+    /// <summary>Another step: what was read before it is old.</summary>
+    internal uint NextEpoch()
+    {
+        uint next = unchecked(Epoch + 1);
+        Put32(GuestAbi.Config.Epoch, next);
+        return next;
+    }
+
+    internal void SetLink(bool up, ulong features)
+    {
+        Put32(GuestAbi.Config.Link, up ? GuestAbi.LinkUp : 0);
+        BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Features), features);
+    }
+
+    internal void SetRing(int index, uint size, VringAddress ring)
+    {
+        Span<byte> entry = _bytes.AsSpan(GuestAbi.Config.Rings + (index * GuestAbi.Ring.Size), GuestAbi.Ring.Size);
+        BinaryPrimitives.WriteUInt64LittleEndian(entry[GuestAbi.Ring.Desc..], ring.Desc);
+        BinaryPrimitives.WriteUInt64LittleEndian(entry[GuestAbi.Ring.Avail..], ring.Avail);
+        BinaryPrimitives.WriteUInt64LittleEndian(entry[GuestAbi.Ring.Used..], ring.Used);
+        BinaryPrimitives.WriteUInt32LittleEndian(entry[GuestAbi.Ring.Entries..], size);
+        BinaryPrimitives.WriteUInt32LittleEndian(entry[GuestAbi.Ring.Flags..], GuestAbi.RingEnabled);
+    }
+
+    internal void ClearRings() => _bytes.AsSpan(GuestAbi.Config.Rings, _rings * GuestAbi.Ring.Size).Clear();
+
+    internal void CopyTo(Span<byte> destination)
+    {
+        int length = Math.Min(destination.Length, _bytes.Length);
+        _bytes.AsSpan(0, length).CopyTo(destination);
+        destination[length..].Clear();
+    }
+
+    private void Put16(int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(_bytes.AsSpan(at), value);
+
+    private void Put32(int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(at), value);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
+using System.Numerics;
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>How large a device's window is, and whether the bridge has room for it; pure.</summary>
+internal static class WindowPlan
+{
+    /// <summary>Size for an origin whose memory ends at <paramref name="memoryEnd"/>.</summary>
+    internal static bool TryGetSize(ulong memoryEnd, ulong slotSize, ulong reserved, out ulong size, out string error)
+    {
+        size = memoryEnd > slotSize ? BitOperations.RoundUpToPowerOf2(memoryEnd) : slotSize;
+        if (size == 0 || size > reserved)
+        {
+            // RoundUpToPowerOf2 gives 0 when the power does not fit into 64 bits.
+            error = string.Create(
+                CultureInfo.InvariantCulture,
+                $"its memory ends at 0x{memoryEnd:x}, which no window in the bridge's {Bytes.Format(reserved)} can show: raise slot-size= on the server");
+            return false;
+        }
+
+        error = string.Empty;
+        return true;
+    }
+
+    /// <summary>Whether a window of this size fits beside those in use, in what the firmware gave.</summary>
+    internal static bool TryFit(ulong size, ulong inUse, ulong reserved, BridgeWindow window, out string error)
+    {
+        error = string.Empty;
+        if (!window.IsProgrammed)
+        {
+            // The firmware has not run yet; what it gives is seen at DRIVER_OK.
+            return true;
+        }
+
+        if (window.Base < 1UL << 32 || window.Size < size || window.Size - size < inUse)
+        {
+            error = string.Create(
+                CultureInfo.InvariantCulture,
+                $"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
+                + $"{Bytes.Format(inUse)} are in use and {Bytes.Format(size)} are needed above 4 GiB: lower connections= or raise slot-size= on the server";
+            return false;
+        }
+
+        return true;
+    }
+}

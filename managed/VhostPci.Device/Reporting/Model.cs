@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Device.Reporting;
+
+/// <summary>All that the monitor shows, taken at one moment.</summary>
+internal sealed record Snapshot(IReadOnlyList<ServerSnapshot> Servers, IReadOnlyList<ClientSnapshot> Clients, RuntimeFacts Runtime);
+
+internal sealed record ServerSnapshot(string Id, uint ConnectionsMax, ulong Refused, ulong SlotSize, IReadOnlyList<PeerSnapshot> Peers);
+
+internal sealed record PeerSnapshot(
+    ulong Connection,
+    PeerCredentials Peer,
+    string State,
+    ulong Features,
+    ulong ProtocolFeatures,
+    string? Name,
+    string? Mac,
+    DeviceSnapshot? Device,
+    IReadOnlyList<RingSnapshot> Rings);
+
+internal sealed record DeviceSnapshot(
+    string Id,
+    int Slot,
+    ulong WindowSize,
+    ulong Mapped,
+    uint Epoch,
+    uint Ack,
+    bool Link,
+    bool DriverOk);
+
+internal readonly record struct RingSnapshot(
+    int Index,
+    uint Size,
+    bool Enabled,
+    bool Running,
+    ulong Desc,
+    ulong Avail,
+    ulong Used,
+    ushort AvailIndex,
+    ushort UsedIndex,
+    RingCounters Counters);
+
+internal sealed record ClientSnapshot(string Id, string State, bool Link, ulong Features);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Reporting;
+
+/// <summary>What the runtime that carries the library says about itself.</summary>
+/// <param name="Version">The library's version.</param>
+/// <param name="Flavour"><c>nativeaot</c> or <c>coreclr</c>.</param>
+/// <param name="AllocatedBytes">Managed bytes allocated since the start.</param>
+/// <param name="Collections">Garbage collections since the start.</param>
+/// <param name="HeapBytes">Managed heap now.</param>
+/// <param name="FirstCallMicroseconds">How long the first call into the library took.</param>
+public readonly record struct RuntimeFacts(
+    string Version,
+    string Flavour,
+    long AllocatedBytes,
+    int Collections,
+    long HeapBytes,
+    long FirstCallMicroseconds);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Clients;
+using VhostPci.Device.Connections;
+using VhostPci.Device.Net;
+using VhostPci.Device.Server;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Reporting;
+
+/// <summary>Gathers a <see cref="Snapshot"/>.</summary>
+internal static class SnapshotTaker
+{
+    internal static Snapshot Take(IEnumerable<VhostPciServer> servers, IEnumerable<VhostPciClient> clients, RuntimeFacts runtime)
+        => new([.. servers.Select(Describe)], [.. clients.Select(Describe)], runtime);
+
+    private static ServerSnapshot Describe(VhostPciServer server)
+    {
+        var peers = new List<PeerSnapshot>();
+        foreach (Connection connection in server.Connections)
+        {
+            peers.Add(Describe(connection));
+        }
+
+        foreach (NetDevice device in server.Devices)
+        {
+            if (device.IsLeaving)
+            {
+                peers.Add(new PeerSnapshot(
+                    device.Identity.Connection, device.Identity.Peer, "leaving", 0, 0, null, device.Mac.ToString(), Describe(device), []));
+            }
+        }
+
+        return new ServerSnapshot(server.Config.Id, server.Config.Connections, server.Refused, server.Config.SlotSize, peers);
+    }
+
+    private static PeerSnapshot Describe(Connection connection)
+    {
+        Session session = connection.Session;
+        NetDevice? device = connection.Device;
+        var rings = new RingSnapshot[NetDevice.RingCount];
+        for (int i = 0; i < rings.Length; i++)
+        {
+            rings[i] = Describe(i, session, device);
+        }
+
+        return new PeerSnapshot(
+            connection.Id,
+            connection.Peer,
+            StateOf(connection),
+            session.Features,
+            session.ProtocolFeatures,
+            session.Info is { Name.Length: > 0 } named ? named.Name : null,
+            session.Info is { Mac.IsZero: false } known ? known.Mac.ToString() : null,
+            device is null ? null : Describe(device),
+            rings);
+    }
+
+    private static string StateOf(Connection connection)
+    {
+        if (connection.Device is not { } device)
+        {
+            return connection.IsWaitingForSlot ? "waiting-for-slot" : "negotiating";
+        }
+
+        if (device.IsWindowMissing)
+        {
+            return "no-window";
+        }
+
+        if (device.IsUp)
+        {
+            return "running";
+        }
+
+        return device.IsWaitingForDriver ? "waiting-for-driver" : "plugged";
+    }
+
+    private static DeviceSnapshot Describe(NetDevice device) => new(
+        device.Identity.Id,
+        device.Identity.Slot,
+        device.WindowSize,
+        device.MappedBytes,
+        device.Epoch,
+        device.Ack,
+        device.IsUp,
+        device.IsDriverReady);
+
+    private static RingSnapshot Describe(int index, Session session, NetDevice? device)
+    {
+        Ring ring = session.GetRing(index);
+        ushort avail = 0;
+        ushort used = 0;
+        bool running = device is { IsUp: true };
+        if (running)
+        {
+            _ = session.Memory.TryReadUInt16(ring.Placement.Avail + RingLayout.IndexOffset, out avail);
+            _ = session.Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out used);
+        }
+
+        return new RingSnapshot(
+            index,
+            ring.Size,
+            ring.IsEnabled,
+            running,
+            running ? ring.Placement.Desc : 0,
+            running ? ring.Placement.Avail : 0,
+            running ? ring.Placement.Used : 0,
+            avail,
+            used,
+            device?.GetCounters(index) ?? default);
+    }
+
+    private static ClientSnapshot Describe(VhostPciClient client) => new(
+        client.Config.Id,
+        client.State switch
+        {
+            ClientState.Disconnected or ClientState.Lost => "disconnected",
+            ClientState.Connected => "connected",
+            ClientState.Unusable => "unusable",
+            _ => "negotiating",
+        },
+        client.IsLinkUp,
+        client.AcknowledgedFeatures);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Server;
+
+/// <summary>What came of a wish for a device.</summary>
+internal enum PlugResult
+{
+    /// <summary>It is there.</summary>
+    Plugged,
+
+    /// <summary>There is no room, but devices are on their way out.</summary>
+    Wait,
+
+    /// <summary>There is no room and none will come.</summary>
+    Refused,
+}

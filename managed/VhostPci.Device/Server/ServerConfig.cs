@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Server;
+
+/// <summary>What the user gave to <c>-device vhost-pci-server</c>, and what the VM around it is like.</summary>
+public sealed record ServerConfig
+{
+    /// <summary>The user's id, or the bus name: what log lines and device ids begin with.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>At most this many origins at a time.</summary>
+    public required uint Connections { get; init; }
+
+    /// <summary>Bytes of window per device.</summary>
+    public required ulong SlotSize { get; init; }
+
+    /// <summary>RAM of the mirror itself, with hot-plug room.</summary>
+    public ulong MaxMemory { get; init; }
+
+    /// <summary>Guest-physical address bits of the mirror.</summary>
+    public required uint PhysBits { get; init; }
+
+    /// <summary>Whether memory that a peer can truncate is taken, too.</summary>
+    public bool AllowUnsealed { get; init; }
+
+    /// <summary>Usable device numbers of the bridge's bus.</summary>
+    public required uint Slots { get; init; }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using Microsoft.Extensions.Logging;
+
+namespace VhostPci.Device.Server;
+
+internal static partial class ServerLog
+{
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': refused pid {pid} uid {uid}: {reason}")]
+    internal static partial void Refused(ILogger logger, string id, int pid, uint uid, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': refused pid {pid} uid {uid}: {reason} ({hidden} refusals before were not shown)")]
+    internal static partial void RefusedAfterOthers(ILogger logger, string id, int pid, uint uid, string reason, ulong hidden);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': no descriptor is free to accept a connection (ulimit -n); trying again")]
+    internal static partial void OutOfDescriptors(ILogger logger, string id);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': origin '{name}' (pid {pid} uid {uid}) is vhost-pci-net '{device}' in slot {slot}")]
+    internal static partial void Plugged(ILogger logger, string id, string name, int pid, uint uid, string device, int slot);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': closed the connection of pid {pid} uid {uid}: its device was removed by the user or the guest")]
+    internal static partial void DeviceRemoved(ILogger logger, string id, int pid, uint uid);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': pid {pid} uid {uid} waits: all slots are in use, and the guest has not let go of some yet")]
+    internal static partial void Waiting(ILogger logger, string id, int pid, uint uid);
+}

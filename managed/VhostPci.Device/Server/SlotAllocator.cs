@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device.Server;
+
+/// <summary>PCI device numbers of a bridge's bus.</summary>
+public sealed class SlotAllocator
+{
+    private readonly bool[] _used;
+
+    /// <summary>Creates an allocator for numbers 0 to <paramref name="slots"/> - 1.</summary>
+    public SlotAllocator(int slots)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slots);
+        _used = new bool[slots];
+    }
+
+    /// <summary>Slots in use.</summary>
+    public int Used { get; private set; }
+
+    /// <summary>Takes the lowest free slot; number 0 comes last because a standard hot-plug controller has none for it.</summary>
+    public bool TryTake(out int slot)
+    {
+        for (int candidate = 1; candidate <= _used.Length; candidate++)
+        {
+            slot = candidate % _used.Length;
+            if (!_used[slot])
+            {
+                _used[slot] = true;
+                Used++;
+                return true;
+            }
+        }
+
+        slot = -1;
+        return false;
+    }
+
+    /// <summary>Gives a slot back, once its device is really gone.</summary>
+    public void Free(int slot)
+    {
+        if (!_used[slot])
+        {
+            throw new InvalidOperationException("slot is not in use");
+        }
+
+        _used[slot] = false;
+        Used--;
+    }
+}

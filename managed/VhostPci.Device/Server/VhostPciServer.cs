@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using VhostPci.Device.Connections;
+using VhostPci.Device.Net;
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Device.Server;
+
+/// <summary>A vhost-pci-server: accepts origins and gives each a device on its bridge.</summary>
+public sealed class VhostPciServer : IReactor, INetDeviceOwner
+{
+    /// <summary>Pause after the process has run out of descriptors, in milliseconds.</summary>
+    internal const uint AcceptPause = 100;
+
+    private const int AcceptsPerTurn = 16;
+
+    private readonly IHost _host;
+    private readonly IServerHost _bridge;
+    private readonly IListener _listener;
+    private readonly IWindowFactory _windows;
+    private readonly SlotAllocator _slots;
+    private readonly RefusalLog _refusals;
+    private readonly List<Connection> _connections = [];
+    private readonly List<NetDevice> _devices = [];
+    private ulong _lastConnection;
+    private bool _outOfDescriptors;
+    private bool _destroyed;
+
+    internal VhostPciServer(
+        IHost host,
+        IServerHost bridge,
+        IListener listener,
+        IWindowFactory windows,
+        ServerConfig config,
+        BridgePlan plan,
+        ILogger logger,
+        TimeProvider time)
+    {
+        _host = host;
+        _bridge = bridge;
+        _listener = listener;
+        _windows = windows;
+        _slots = new SlotAllocator((int)config.Slots);
+        _refusals = new RefusalLog(time);
+        Config = config;
+        Plan = plan;
+        Logger = logger;
+        Number = host.Register(this);
+        host.Watch(Number, listener.Descriptor, DescriptorEvents.Read);
+    }
+
+    /// <summary>Its number in the host's eyes.</summary>
+    public ulong Number { get; }
+
+    internal ServerConfig Config { get; }
+
+    internal BridgePlan Plan { get; }
+
+    internal ILogger Logger { get; }
+
+    internal ulong Refused => _refusals.Total;
+
+    internal IReadOnlyList<Connection> Connections => _connections;
+
+    /// <summary>Devices that have not been released, with or without an origin.</summary>
+    internal IReadOnlyList<NetDevice> Devices => _devices;
+
+    /// <inheritdoc/>
+    public void OnReady(int descriptor, DescriptorEvents events)
+    {
+        for (int i = 0; i < AcceptsPerTurn && !_destroyed; i++)
+        {
+            if (!_listener.TryAccept(out IChannel? channel, out bool outOfDescriptors) || channel is null)
+            {
+                if (outOfDescriptors)
+                {
+                    Pause();
+                }
+
+                return;
+            }
+
+            _outOfDescriptors = false;
+            Accept(channel);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnTimer()
+    {
+        if (!_destroyed)
+        {
+            _host.Watch(Number, _listener.Descriptor, DescriptorEvents.Read);
+        }
+    }
+
+    /// <summary>The bridge goes: all connections end. Devices stay until the host releases them.</summary>
+    public void Destroy()
+    {
+        if (_destroyed)
+        {
+            return;
+        }
+
+        _destroyed = true;
+        _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
+        _host.ArmTimer(Number, 0);
+        while (_connections.Count != 0)
+        {
+            _connections[^1].Close();
+        }
+
+        _host.Unregister(Number);
+    }
+
+    void INetDeviceOwner.OnDetached(NetDevice device) => _slots.Free(device.Identity.Slot);
+
+    void INetDeviceOwner.OnReleased(NetDevice device)
+    {
+        _devices.Remove(device);
+        if (_destroyed)
+        {
+            return;
+        }
+
+        // A connection may end while it tries.
+        foreach (Connection connection in _connections.ToArray())
+        {
+            connection.RetryPlug();
+        }
+    }
+
+    internal void OnClosed(Connection connection) => _connections.Remove(connection);
+
+    internal void LogRefusal(Ports.PeerCredentials peer, string reason)
+    {
+        _host.Trace(TraceEvent.Refuse, Number, unchecked((ulong)peer.Pid), peer.Uid);
+        if (!_refusals.Count(out ulong hidden))
+        {
+            return;
+        }
+
+        if (hidden == 0)
+        {
+            ServerLog.Refused(Logger, Config.Id, peer.Pid, peer.Uid, reason);
+        }
+        else
+        {
+            ServerLog.RefusedAfterOthers(Logger, Config.Id, peer.Pid, peer.Uid, reason, hidden);
+        }
+    }
+
+    /// <summary>Makes and plugs a device for a connection.</summary>
+    internal PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
+    {
+        device = null;
+        bool someLeave = false;
+        ulong inUse = 0;
+        foreach (NetDevice other in _devices)
+        {
+            someLeave |= other.IsLeaving;
+            inUse += other.WindowSize;
+        }
+
+        bool fits = WindowPlan.TryFit(windowSize, inUse, Plan.Prefetchable, _bridge.GetWindow(), out error);
+        int slot = -1;
+        if (fits && !_slots.TryTake(out slot))
+        {
+            error = string.Create(CultureInfo.InvariantCulture, $"all {Config.Slots} slots of the bridge are in use");
+            fits = false;
+        }
+
+        if (!fits)
+        {
+            if (!someLeave)
+            {
+                return PlugResult.Refused;
+            }
+
+            if (!connection.IsWaitingForSlot)
+            {
+                ServerLog.Waiting(Logger, Config.Id, connection.Peer.Pid, connection.Peer.Uid);
+            }
+
+            return PlugResult.Wait;
+        }
+
+        string id = string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.{connection.Id}");
+        var candidate = new NetDevice(
+            _host, _windows, this, connection, Logger, new DeviceIdentity(id, slot, connection.Id, connection.Peer), windowSize);
+        _devices.Add(candidate);
+        if (!candidate.TryPlug(_bridge, out error))
+        {
+            error = $"its device could not be plugged: {error}";
+            return PlugResult.Refused;
+        }
+
+        device = candidate;
+        return PlugResult.Plugged;
+    }
+
+    private void Accept(IChannel channel)
+    {
+        if (_connections.Count < Config.Connections)
+        {
+            _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
+            return;
+        }
+
+        LogRefusal(
+            channel.Peer,
+            string.Create(CultureInfo.InvariantCulture, $"all {Config.Connections} connections are in use (raise connections=)"));
+        channel.Dispose();
+    }
+
+    private void Pause()
+    {
+        _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
+        _host.ArmTimer(Number, AcceptPause);
+        if (!_outOfDescriptors)
+        {
+            _outOfDescriptors = true;
+            ServerLog.OutOfDescriptors(Logger, Config.Id);
+        }
+    }
+}

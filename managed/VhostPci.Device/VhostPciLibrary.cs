@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text;
+using Microsoft.Extensions.Logging;
+using VhostPci.Device.Clients;
+using VhostPci.Device.Ports;
+using VhostPci.Device.Reporting;
+using VhostPci.Device.Server;
+
+namespace VhostPci.Device;
+
+/// <summary>The root of the device logic: makes servers and clients and reports on all of them.</summary>
+public sealed class VhostPciLibrary
+{
+    private readonly IHost _host;
+    private readonly IWindowFactory _windows;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly List<VhostPciServer> _servers = [];
+    private readonly List<VhostPciClient> _clients = [];
+
+    /// <summary>Creates the library in a process.</summary>
+    public VhostPciLibrary(IHost host, IWindowFactory windows, ILoggerFactory loggers, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(loggers);
+        _host = host;
+        _windows = windows;
+        _logger = loggers.CreateLogger("VhostPci");
+        _time = time;
+    }
+
+    /// <summary>Creates a server on a listening socket, which stays the caller's.</summary>
+    public bool TryCreateServer(IServerHost bridge, IListener listener, ServerConfig config, out VhostPciServer? server, out string error)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        server = null;
+        if (!BridgePlanner.TryPlan(config, out BridgePlan plan, out error))
+        {
+            return false;
+        }
+
+        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, _logger, _time);
+        _servers.Add(server);
+        return true;
+    }
+
+    /// <summary>Ends a server.</summary>
+    public void Destroy(VhostPciServer server)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        server.Destroy();
+        _servers.Remove(server);
+    }
+
+    /// <summary>Creates the client of a virtio-net device.</summary>
+    public VhostPciClient CreateClient(IClientHost device, ClientConfig config)
+    {
+        var client = new VhostPciClient(_host, device, config, _logger, _time);
+        _clients.Add(client);
+        return client;
+    }
+
+    /// <summary>Ends a client.</summary>
+    public void Destroy(VhostPciClient client)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        client.Destroy();
+        _clients.Remove(client);
+    }
+
+    /// <summary>For people.</summary>
+    public byte[] ReportText(RuntimeFacts runtime) => Encoding.UTF8.GetBytes(TextReport.Write(SnapshotTaker.Take(_servers, _clients, runtime)));
+
+    /// <summary>For programs.</summary>
+    public byte[] ReportJson(RuntimeFacts runtime) => JsonReport.Write(SnapshotTaker.Take(_servers, _clients, runtime));
+}
