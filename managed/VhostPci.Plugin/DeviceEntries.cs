@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using VhostPci.Device.Net;
+using VhostPci.Interop.Generated;
+
+namespace VhostPci.Plugin;
+
+/// <summary>Entries of <c>struct vhost_pci_api</c> for vhost-pci-net devices.</summary>
+internal static unsafe class DeviceEntries
+{
+    internal static void Fill(vhost_pci_api* api)
+    {
+        api->device_attach = &Attach;
+        api->device_ready = &Ready;
+        api->device_detach = &Detach;
+        api->device_release = &Release;
+        api->device_read_config = &ReadConfig;
+        api->device_write_config = &WriteConfig;
+        api->device_set_status = &SetStatus;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int Attach(ulong number, void* host, vhost_pci_device_plan* plan, vhost_pci_error* error)
+    {
+        try
+        {
+            if (PluginState.Current is not { } state || state.Objects.Find<NetDevice>(number) is not { } device)
+            {
+                ErrorText.Write(error, "a vhost-pci-net is made by a vhost-pci-server when an origin connects");
+                return Errno.NoEntry;
+            }
+
+            if (!device.TryAttach(new DeviceHost(state.Objects, host), out DevicePlan result, out string reason))
+            {
+                ErrorText.Write(error, reason);
+                return Errno.NoMemory;
+            }
+
+            plan->window = (void*)result.Window;
+            plan->window_size = result.WindowSize;
+            plan->rings = (uint)result.Rings;
+            plan->config_size = (uint)result.ConfigSize;
+            return 0;
+        }
+        catch (Exception exception)
+        {
+            ErrorText.Write(error, exception.Message);
+            return PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Ready(ulong number)
+    {
+        try
+        {
+            Find(number)?.Ready();
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Detach(ulong number)
+    {
+        try
+        {
+            Find(number)?.Detach();
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Release(ulong number)
+    {
+        try
+        {
+            Find(number)?.Release();
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void ReadConfig(ulong number, void* config, uint length)
+    {
+        try
+        {
+            var destination = new Span<byte>(config, checked((int)length));
+            if (Find(number) is { } device)
+            {
+                device.ReadConfig(destination);
+            }
+            else
+            {
+                destination.Clear();
+            }
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void WriteConfig(ulong number, void* config, uint length)
+    {
+        try
+        {
+            Find(number)?.WriteConfig(new ReadOnlySpan<byte>(config, checked((int)length)));
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void SetStatus(ulong number, uint status, ulong bar)
+    {
+        try
+        {
+            Find(number)?.SetStatus(status, bar);
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    private static NetDevice? Find(ulong number) => PluginState.Current?.Objects.Find<NetDevice>(number);
+}
