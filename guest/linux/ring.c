@@ -12,6 +12,7 @@
  * so they are needed even when this kernel is built, or runs, for one CPU.
  */
 #include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/types.h>

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "check.h"
+
+int check_failures;
+
+int main(void)
+{
+	const struct test *suites[] = {
+		ring_tests, hostile_tests, segs_tests, frame_tests, fuzz_tests,
+	};
+	int passed = 0, failed = 0;
+
+	/* a sanitizer ends the process: show how far it came */
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (unsigned int i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
+		for (const struct test *t = suites[i]; t->name; t++) {
+			check_failures = 0;
+			t->run();
+			printf("%s %s\n", check_failures ? "FAIL" : "ok  ",
+			       t->name);
+			if (check_failures)
+				failed++;
+			else
+				passed++;
+		}
+	}
+	printf("%d passed, %d failed\n", passed, failed);
+	return failed || !passed;
+}

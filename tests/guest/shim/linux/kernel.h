@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SHIM_LINUX_KERNEL_H
+#define SHIM_LINUX_KERNEL_H
+
+#define min(a, b)				\
+({						\
+	typeof(a) min_a_ = (a);			\
+	typeof(b) min_b_ = (b);			\
+						\
+	min_a_ < min_b_ ? min_a_ : min_b_;	\
+})
+
+#endif /* SHIM_LINUX_KERNEL_H */
