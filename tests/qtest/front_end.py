@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A vhost-user front-end in Python that can do everything wrong."""
+import array
+import fcntl
+import os
+import select
+import socket
+import struct
+
+F_SEAL_SHRINK = 2
+REPLY, NEED_REPLY, VERSION = 4, 8, 1
+GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
+SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL = 8, 9, 10, 11, 12, 13
+GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE = 15, 16, 17, 18
+ADD_MEM_REG, REM_MEM_REG = 37, 38
+SET_DEVICE_INFO = 0x56500001
+F_PROTOCOL_FEATURES = 1 << 30
+F_VHOST_PCI = 1 << 56
+MIB = 1 << 20
+USER = 0x7f00_0000_0000         # where this front-end claims to have its memory
+
+
+def memory(size=16 * MIB, seal=True) -> int:
+    fd = os.memfd_create("origin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
+    if seal:
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, F_SEAL_SHRINK)
+    return fd
+
+
+def region(guest=0, size=16 * MIB, user=USER, offset=0) -> bytes:
+    return struct.pack("=QQQQ", guest, size, user, offset)
+
+
+class FrontEnd:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(5)
+        self.socket.connect(str(path))
+        self.fds: list[int] = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_rest):
+        self.close()
+
+    def close(self) -> None:
+        self.socket.close()
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
+
+    def own(self, fd: int) -> int:
+        self.fds.append(fd)
+        return fd
+
+    def send(self, request: int, payload=b"", fds=(), flags=VERSION, size=None) -> None:
+        if isinstance(payload, int):
+            payload = struct.pack("=Q", payload)
+        data = struct.pack("=III", request, flags, len(payload) if size is None else size) + payload
+        self.send_raw(data, fds)
+
+    def send_raw(self, data: bytes, fds=()) -> None:
+        self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+
+    def receive(self) -> tuple[int, bytes]:
+        request, flags, size = struct.unpack("=III", self._exactly(12))
+        assert flags & REPLY
+        return request, self._exactly(size)
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            if not more:
+                raise EOFError("the server closed the connection")
+            data += more
+        return data
+
+    def ask(self, request: int, payload=b"") -> int:
+        self.send(request, payload)
+        answer, data = self.receive()
+        assert answer == request
+        return int.from_bytes(data[:8], "little")
+
+    def closed_by_server(self, timeout=5.0) -> bool:
+        end = select.poll()
+        end.register(self.socket, select.POLLIN | select.POLLHUP)
+        while end.poll(timeout * 1000):
+            try:
+                if not self.socket.recv(65536):
+                    return True
+            except ConnectionResetError:
+                return True
+        return False
+
+    # -- the ordinary way ---------------------------------------------------------------------------------------------
+    def greet(self, protocol_features=0) -> None:
+        features = self.ask(GET_FEATURES)
+        assert features & F_PROTOCOL_FEATURES
+        offered = self.ask(GET_PROTOCOL_FEATURES)
+        self.send(SET_PROTOCOL_FEATURES, offered & protocol_features)
+        self.send(SET_OWNER)
+
+    def set_memory(self, regions=None, fds=None) -> None:
+        if regions is None:
+            regions = [region()]
+            fds = [self.own(memory())]
+        self.send(SET_MEM_TABLE, struct.pack("=II", len(regions), 0) + b"".join(regions), fds)
+
+    def set_ring(self, index: int, size=256, desc=0x10000, kick=None, call=None, enable=True) -> tuple[int, int]:
+        """Ring at guest address desc + index * 0x10000 of the first region; returns its kick and call eventfds."""
+        kick = self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if kick is None else kick
+        call = self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if call is None else call
+        at = USER + desc + index * 0x10000
+        self.send(SET_VRING_NUM, struct.pack("=II", index, size))
+        self.send(SET_VRING_BASE, struct.pack("=II", index, 0))
+        self.send(SET_VRING_ADDR, struct.pack("=IIQQQQ", index, 0, at, at + 0x3000, at + 0x2000, 0))
+        self.send(SET_VRING_KICK, index, [kick])
+        self.send(SET_VRING_CALL, index, [call])
+        if enable:
+            self.send(SET_VRING_ENABLE, struct.pack("=II", index, 1))
+        return kick, call
+
+    def start(self, features=1 << 32 | F_PROTOCOL_FEATURES) -> list[tuple[int, int]]:
+        self.greet()
+        self.send(SET_FEATURES, features)
+        self.set_memory()
+        return [self.set_ring(0), self.set_ring(1)]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The mirror VM: a QEMU with a vhost-pci-server, and a driver of its vhost-pci-net that is this test."""
+import time
+
+from tests.lab.process import RunDir
+from tests.lab.qtest import PciFunction, QTest
+
+from . import guest_abi
+
+GIB = 1 << 30
+BRIDGE_IDS = (0x1b36, 0x0001)
+DEVICE_IDS = (0x1af4, 0x1040 + guest_abi.VIRTIO_ID)
+BUS = 1
+# Where the test, as firmware, puts the bridge's windows
+MEMORY = 0xe0000000
+WINDOWS = 0x10 << 32
+WINDOWS_END = WINDOWS + 160 * GIB - 1
+# i440fx' ACPI hot-plug registers: which bus, and which slots to eject
+PCIHP_EJECT, PCIHP_SELECT = 0xae08, 0xae10
+
+ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK = 1, 2, 4, 8
+CONFIG_VECTOR = 2
+
+
+def wait_for(what, condition, timeout=10):
+    """The first true result of condition(); says what was waited for when the time is over."""
+    end = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {timeout} s for {what}")
+        time.sleep(0.01)
+
+
+class Mirror(QTest):
+    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, args=(), **more):
+        self.path = run / f"{name}.vhost-pci"
+        super().__init__(run, name, [
+            "-chardev", f"socket,id=srv,server=on,wait=off,connections={connections},path={self.path}",
+            "-vhost-pci-server", f"socket,chardev=srv,id=vps{options}", *args], **more)
+        if firmware:
+            self.run_firmware()
+
+    def run_firmware(self) -> None:
+        bridge, = self.find_pci(*BRIDGE_IDS)
+        bridge.set_up_bridge(BUS, memory=(MEMORY, MEMORY + 0x3fffff), prefetchable=(WINDOWS, WINDOWS_END))
+        # BSEL numbers are given at the first reset; ours is the only bridge
+        self.bridge = bridge
+
+    def info(self) -> dict:
+        return self.qmp.execute("query-vhost-pci")
+
+    def peers(self) -> list[dict]:
+        return self.info()["servers"][0]["peers"]
+
+    def wait_peer(self, what, condition, timeout=10) -> dict:
+        return wait_for(what, lambda: next((p for p in self.peers() if condition(p)), None), timeout)
+
+    def wait_link(self, up=True) -> dict:
+        return self.wait_peer(f"link {'up' if up else 'down'}", lambda p: p["link"] == up)
+
+    def device(self, slot: int | None = None) -> "MirrorDevice":
+        """The plugged device, with BARs and a driver that has set DRIVER_OK."""
+        if slot is None:
+            slot = self.wait_peer("a device", lambda p: "slot" in p)["slot"]
+        return MirrorDevice(self, self.pci(BUS, slot))
+
+    def eject(self, slot: int) -> None:
+        """What the guest's ACPI code does when it has let a device go."""
+        self.outl(PCIHP_SELECT, 1)
+        self.outl(PCIHP_EJECT, 1 << slot)
+
+
+class MirrorDevice:
+    """A minimal virtio driver for one vhost-pci-net. MSI-X messages go to plain memory, where the test can see them."""
+
+    def __init__(self, vm: Mirror, pci: PciFunction, index: int = 0):
+        self.vm, self.pci = vm, pci
+        assert pci.ids == DEVICE_IDS
+        self.doorbells = MEMORY + index * 0x10000
+        self.msix = self.doorbells + 0x1000
+        self.window = WINDOWS + index * 8 * GIB
+        self.modern = self.window + 4 * GIB
+        for bar, address in ((0, self.doorbells), (1, self.msix), (2, self.window), (4, self.modern)):
+            pci.set_bar(bar, address)
+        pci.enable()
+        self.regions = pci.virtio_regions()
+        self.common = self.modern + self.regions[1]["offset"]
+        self.notify = self.modern + self.regions[2]["offset"]
+        self.config_at = self.modern + self.regions[4]["offset"]
+        self.messages = 0x800000 + index * 0x100000     # vector i stores i + 1 at messages + 4 * i
+        self.queues = self.messages + 0x1000
+
+    # -- virtio -------------------------------------------------------------------------------------------------------
+    @property
+    def status(self) -> int:
+        return self.vm.readb(self.common + 20)
+
+    @status.setter
+    def status(self, value: int) -> None:
+        self.vm.writeb(self.common + 20, value)
+
+    def reset(self) -> None:
+        self.status = 0
+
+    def start(self) -> None:
+        vm, common = self.vm, self.common
+        self.reset()
+        self.status = ACKNOWLEDGE | DRIVER
+        vm.writel(common + 8, 1)
+        vm.writel(common + 12, 1)       # VIRTIO_F_VERSION_1
+        self.status = ACKNOWLEDGE | DRIVER | FEATURES_OK
+        assert self.status & FEATURES_OK
+        self._enable_msix(3)
+        vm.writew(common + 16, CONFIG_VECTOR)
+        for queue in range(2):
+            vm.writew(common + 22, queue)
+            vm.writew(common + 26, queue)       # vector i for ring i
+            desc = self.queues + queue * 0x1000
+            vm.writeq(common + 32, desc)
+            vm.writeq(common + 40, desc + 0x400)
+            vm.writeq(common + 48, desc + 0x800)
+            vm.write(desc, bytes(0xc00))
+            vm.writew(common + 28, 1)
+        self.status = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK
+
+    def _enable_msix(self, vectors: int) -> None:
+        cap, = self.pci.capabilities(0x11)
+        for vector in range(vectors):
+            entry = self.msix + 16 * vector
+            self.vm.writel(entry, self.messages + 4 * vector)
+            self.vm.writel(entry + 4, 0)
+            self.vm.writel(entry + 8, vector + 1)
+            self.vm.writel(entry + 12, 0)
+        self.pci.writew(cap + 2, self.pci.readw(cap + 2) | 0x8000)
+
+    def post_token(self, queue: int) -> None:
+        """The one buffer that a driver leaves in each queue."""
+        vm, desc = self.vm, self.queues + queue * 0x1000
+        vm.write(desc, (desc + 0xa00).to_bytes(8, "little") + (1).to_bytes(4, "little") + b"\x02\x00\x00\x00")
+        vm.writew(desc + 0x404, 0)
+        vm.writew(desc + 0x402, 1)
+        vm.writew(self.common + 22, queue)
+        multiplier = self.regions[2]["multiplier"]
+        vm.writew(self.notify + vm.readw(self.common + 30) * multiplier, queue)
+
+    def used_index(self, queue: int) -> int:
+        return self.vm.readw(self.queues + queue * 0x1000 + 0x802)
+
+    def take_message(self, vector: int) -> bool:
+        """Whether the vector's message came since the last call."""
+        at = self.messages + 4 * vector
+        if self.vm.readl(at) != vector + 1:
+            return False
+        self.vm.writel(at, 0)
+        return True
+
+    # -- vhost-pci-net ------------------------------------------------------------------------------------------------
+    def config(self) -> guest_abi.Config:
+        return guest_abi.parse(self.vm.read(self.config_at, guest_abi.HEAD_SIZE + 64))
+
+    def ack(self, epoch: int) -> None:
+        self.vm.writel(self.config_at + guest_abi.ACK_OFFSET, epoch)
+
+    def ring_doorbell(self, ring: int) -> None:
+        self.vm.writel(self.doorbells + ring * guest_abi.DOORBELL_STRIDE, 1)

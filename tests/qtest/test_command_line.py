@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a user sees who gets the options wrong: one line with the mistake, one with what to type."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.lab import paths
+
+SHARED = ["-object", "memory-backend-memfd,id=mem,size=64M,share=on", "-machine", "memory-backend=mem"]
+
+
+def qemu(*args, machine="pc", env=None, binary=paths.QEMU) -> str:
+    done = subprocess.run([str(binary), "-nodefaults", "-display", "none", "-accel", "qtest", "-M", machine, "-m", "64",
+                           *args], capture_output=True, text=True, timeout=20, env=env)
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+def server(path, connections=",connections=4"):
+    return ["-chardev", f"socket,id=s,server=on,wait=off{connections},path={path}"]
+
+
+@pytest.mark.parametrize("args,expected", [
+    (["-vhost-pci-server", "unix,chardev=s"], ["socket,chardev="]),
+    (["-device", "vhost-pci-server"], ["needs chardev=", "connections=32"]),
+    (["-vhost-pci-server", "socket,chardev=nope"], ["can't find value 'nope'"]),
+    (["-chardev", "null,id=s", "-vhost-pci-server", "socket,chardev=s"], ["'s' is not a socket"]),
+    (["-device", "vhost-pci-net"], ["plugged by a vhost-pci-server", "-vhost-pci-server socket"]),
+    (["-device", "vhost-pci-net,x-object=4711"], ["vhost-pci"]),
+    (["-device", "virtio-net-pci,romfile=,vhost-pci-client=nope"], ["can't find value 'nope'"]),
+    ([*SHARED, "-chardev", "null,id=c", "-device", "virtio-net-pci,romfile=,vhost-pci-client=c"],
+     ["'c' is not a socket"]),
+])
+def test_wrong_option(args, expected):
+    text = qemu(*args)
+    for part in expected:
+        assert part in text
+
+
+@pytest.mark.parametrize("extra,expected", [
+    ([], "connections"),
+    (["0"], "between 1 and 255"),
+    (["256"], "between 1 and 255"),
+])
+def test_connections(run, extra, expected):
+    connections = "".join(f",connections={n}" for n in extra)
+    text = qemu(*server(run / "s", connections), "-vhost-pci-server", "socket,chardev=s")
+    assert expected in text
+
+
+def test_chardev_that_waits(run):
+    text = qemu("-chardev", f"socket,id=s,server=on,wait=on,connections=4,path={run / 's'}")
+    assert "wait=off" in text
+
+
+def test_chardev_used_twice(run):
+    text = qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", "-vhost-pci-server", "socket,chardev=s")
+    assert "in use" in text
+
+
+def test_client_on_a_server_socket(run):
+    text = qemu(*SHARED, *server(run / "s", ""), "-device", "virtio-net-pci,romfile=,vhost-pci-client=s")
+    assert "must be a client" in text and "path=PATH" in text
+
+
+def test_client_with_netdev(run):
+    text = qemu(*SHARED, "-chardev", f"socket,id=c,reconnect=1,path={run / 'nobody'}", "-netdev", "hubport,id=h,hubid=0",
+                "-device", "virtio-net-pci,romfile=,netdev=h,vhost-pci-client=c")
+    assert "exclude each other" in text
+
+
+def test_origins_memory_is_not_shared(run):
+    for memory in ([], ["-object", "memory-backend-memfd,id=mem,size=64M,share=off", "-machine", "memory-backend=mem"]):
+        text = qemu("-chardev", f"socket,id=c,reconnect=1,path={run / 'nobody'}", *memory,
+                    "-device", "virtio-net-pci,romfile=,vhost-pci-client=c")
+        assert "-object memory-backend-memfd,id=mem,size=64M,share=on -machine memory-backend=mem" in text
+
+
+@pytest.mark.parametrize("options,expected", [
+    (",slot-size=1G", ["slot-size", "4"]),
+    (",slot-size=5G", ["slot-size", "power of two"]),
+    (",slot-size=256G", ["slot-size", "connections"]),
+])
+def test_slot_size(run, options, expected):
+    text = qemu(*server(run / "s"), "-vhost-pci-server", f"socket,chardev=s{options}")
+    for part in expected:
+        assert part in text
+
+
+def test_library_is_missing(run):
+    binary = run / "qemu"
+    os.link(paths.QEMU, binary) if os.stat(paths.QEMU).st_dev == os.stat(run.path).st_dev \
+        else shutil.copy(paths.QEMU, binary)
+    text = qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", binary=binary)
+    assert "libvhostpci.so" in text and "VHOST_PCI_LIBRARY" in text
+
+
+def test_library_is_another_one(run):
+    env = dict(os.environ, VHOST_PCI_LIBRARY="libm.so.6")
+    text = qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", env=env)
+    assert "has no vhost_pci_get_api" in text
+
+
+def test_library_has_another_abi_version(run):
+    """A library that knows another version says so itself."""
+    source, library = run / "old.c", run / "libold.so"
+    source.write_text("""
+        #include <stdint.h>
+        #include <string.h>
+        #include <errno.h>
+        int vhost_pci_get_api(uint32_t version, const void *host, const void **api, char *error);
+        int vhost_pci_get_api(uint32_t version, const void *host, const void **api, char *error)
+        { strcpy(error, "this library is ABI version 0"); return -EPROTO; }
+        """)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    env = dict(os.environ, VHOST_PCI_LIBRARY=str(library))
+    assert "ABI version 0" in qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", env=env)
+
+
+def test_help_lists_the_options():
+    done = subprocess.run([str(paths.QEMU), "-vhost-pci-server", "help"], capture_output=True, text=True, timeout=20)
+    for option in ("chardev", "slot-size", "allow-unsealed"):
+        assert option in done.stdout

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the managed library costs a QEMU process (issue 2: under 10 ms, under 10 MB, one thread, no garbage on the hot paths)."""
+import time
+
+from tests.lab.qtest import QTest
+
+from .mirror import Mirror
+
+
+def test_start_up(run):
+    with QTest(run, "plain", []) as plain, Mirror(run) as mirror:
+        time.sleep(0.3)
+        runtime = mirror.info()["runtime"]
+        extra = mirror.qemu.rss_bytes() - plain.qemu.rss_bytes()
+        threads = len(mirror.qemu.threads()) - len(plain.qemu.threads())
+    print(f"load and first call {runtime['first-call-us']} us, RSS +{extra >> 10} KiB, threads +{threads}")
+    assert runtime["flavour"] == "nativeaot"
+    assert 0 < runtime["first-call-us"] < 10_000
+    assert extra < 10 << 20
+    assert threads == 1
+
+
+def test_no_garbage_on_the_hot_paths(linked):
+    mirror, origin, device = linked
+
+    def allocated() -> int:
+        return mirror.info()["runtime"]["allocated"]
+
+    device.config()
+    allocated()
+    idle = -allocated() + allocated()           # what asking costs
+    before = allocated()
+    for _ in range(1000):
+        device.ring_doorbell(0)
+        origin.kick(1)
+    for _ in range(100):
+        device.config()                         # 128 bytes: 128 reads of the configuration
+    device.ack(device.config().epoch)
+    time.sleep(0.2)
+    assert mirror.peers()[0]["rings"][0]["doorbells"] >= 1000
+    after = allocated()
+    # two queries (doorbells, after) instead of one
+    assert after - before <= 2 * idle + 512, (idle, after - before)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Doorbells and interrupts; each is counted where it arrives."""
+import os
+
+from .front_end import FrontEnd
+from .mirror import CONFIG_VECTOR, wait_for
+from .origin import RX, TX
+
+
+def test_doorbell_raises_the_origins_interrupt(linked):
+    _mirror, origin, device = linked
+    origin.take_interrupt()
+    assert not origin.take_interrupt()
+    for ring in (RX, TX):
+        device.ring_doorbell(ring)
+        wait_for("the origin's interrupt", origin.take_interrupt)
+
+
+def test_doorbell_without_ring_does_nothing(linked):
+    mirror, origin, device = linked
+    origin.take_interrupt()
+    for offset in (8, 0x100, 0xffc):
+        mirror.writel(device.doorbells + offset, 1)
+    mirror.writeb(device.doorbells, 1)
+    assert mirror.readl(device.doorbells) == 0
+    assert not origin.take_interrupt()
+
+
+def test_origins_kick_raises_the_rings_vector(linked):
+    mirror, origin, device = linked
+    for ring in (RX, TX):
+        for other in (RX, TX):
+            device.take_message(other)
+        origin.kick(ring)
+        wait_for(f"MSI-X of ring {ring}", lambda: device.take_message(ring))
+        assert not device.take_message(1 - ring)
+    rings = mirror.peers()[0]["rings"]
+    assert rings[TX]["kicks"] >= 1 and rings[TX]["interrupts"] >= 1
+
+
+def test_the_token_is_completed_once_and_stays(linked):
+    """Linux drops an interrupt of a queue that has no used entry; one un-popped entry is what lets every kick through."""
+    _mirror, origin, device = linked
+    device.take_message(TX)
+    device.post_token(TX)
+    assert device.used_index(TX) == 1
+    assert device.take_message(TX)
+    origin.kick(TX)
+    wait_for("the interrupt after the completion", lambda: device.take_message(TX))
+    assert device.used_index(TX) == 1
+
+
+def test_link_changes_raise_the_config_vector(linked):
+    _mirror, origin, device = linked
+    device.take_message(CONFIG_VECTOR)
+    origin.reset_driver()
+    wait_for("the config interrupt", lambda: device.take_message(CONFIG_VECTOR))
+    assert not device.config().up
+
+
+def test_both_rings_are_raised_when_the_link_comes_up(linked):
+    """What the origin queued before cannot have been kicked to anyone."""
+    mirror, origin, device = linked
+    origin.reset_driver()
+    mirror.wait_link(False)
+    device.ack(device.config().epoch)
+    for ring in (RX, TX):
+        device.take_message(ring)
+    origin.start_driver()
+    mirror.wait_link()
+    for ring in (RX, TX):
+        wait_for(f"the first interrupt of ring {ring}", lambda r=ring: device.take_message(r))
+
+
+def test_call_and_kick_fds_of_a_hostile_origin_cannot_block(mirror):
+    """The flag O_NONBLOCK is shared with the peer, who may clear it and fill the counter."""
+    with FrontEnd(mirror.path) as origin:
+        (kick0, call0), _ = origin.start()
+        mirror.wait_link()
+        device = mirror.device()
+        device.start()
+        os.set_blocking(call0, True)
+        os.set_blocking(kick0, True)
+        os.eventfd_write(call0, 0xfffffffffffffffe)
+        device.ring_doorbell(0)         # would wait for ever in write()
+        os.eventfd_write(kick0, 1)
+        wait_for("the interrupt", lambda: device.take_message(0))
+        assert mirror.qmp.execute("query-status")["running"]
+        assert mirror.peers()[0]["link"]
