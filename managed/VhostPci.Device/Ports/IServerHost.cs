@@ -15,13 +15,13 @@ public interface IServerHost
     BridgeWindow GetWindow();
 }
 
-/// <summary>A bridge's prefetchable window; the firmware has not programmed it while <paramref name="Limit"/> is below <paramref name="Base"/>.</summary>
+/// <summary>A bridge's prefetchable window; not programmed by the firmware while <paramref name="Limit"/> is below <paramref name="Base"/> or, as after power-on, that is 0.</summary>
 /// <param name="Base">First byte, guest-physical.</param>
 /// <param name="Limit">Last byte, guest-physical.</param>
 public readonly record struct BridgeWindow(ulong Base, ulong Limit)
 {
     /// <summary>Whether the firmware has run.</summary>
-    public bool IsProgrammed => Limit > Base;
+    public bool IsProgrammed => Base != 0 && Limit > Base;
 
     /// <summary>Size in bytes; 0 when not programmed.</summary>
     public ulong Size => IsProgrammed ? Limit - Base + 1 : 0;

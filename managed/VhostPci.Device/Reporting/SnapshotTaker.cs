@@ -50,7 +50,7 @@ internal static class SnapshotTaker
             session.Features,
             session.ProtocolFeatures,
             session.Info is { Name.Length: > 0 } named ? named.Name : null,
-            session.Info is { Mac.IsZero: false } known ? known.Mac.ToString() : null,
+            device?.Mac.ToString(),
             device is null ? null : Describe(device),
             rings);
     }

@@ -48,8 +48,7 @@ internal static class TextReport
     private static void Write(StringBuilder text, PeerSnapshot peer)
     {
         string name = peer.Name is null ? string.Empty : $" '{peer.Name}'";
-        string mac = peer.Mac is null ? string.Empty : $" {peer.Mac}";
-        Line(text, 2, $"connection {peer.Connection}:{name}{mac} pid {peer.Peer.Pid} uid {peer.Peer.Uid}, {peer.State}");
+        Line(text, 2, $"connection {peer.Connection}:{name} pid {peer.Peer.Pid} uid {peer.Peer.Uid}, {peer.State}");
         if (peer.State != "leaving")
         {
             Line(text, 4, $"features: {Features.Describe(peer.Features)}");
@@ -60,7 +59,7 @@ internal static class TextReport
             Line(
                 text,
                 4,
-                $"device {device.Id} in slot {device.Slot}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
+                $"device {device.Id} in slot {device.Slot}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
         }
 
         foreach (RingSnapshot ring in peer.Rings)
