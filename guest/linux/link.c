@@ -25,33 +25,21 @@ static const char * const vpnet_ring_names[VPNET_RINGS] = {
 	[VPNET_ORIGIN_TX] = "transmit",
 };
 
-static void vpnet_lock(struct vpnet *vp, unsigned int ring)
-{
-	if (ring == VPNET_ORIGIN_TX)
-		spin_lock_bh(&vp->rx_lock);
-	else
-		__netif_tx_lock_bh(netdev_get_tx_queue(vp->dev, 0));
-}
-
-static void vpnet_unlock(struct vpnet *vp, unsigned int ring)
-{
-	if (ring == VPNET_ORIGIN_TX)
-		spin_unlock_bh(&vp->rx_lock);
-	else
-		__netif_tx_unlock_bh(netdev_get_tx_queue(vp->dev, 0));
-}
-
 /* When it returns, nobody looks at the window any more */
 void vpnet_rings_off(struct vpnet *vp)
 {
-	unsigned int i;
+	struct netdev_queue *txq = netdev_get_tx_queue(vp->dev, 0);
 
 	netif_carrier_off(vp->dev);
-	for (i = 0; i < VPNET_RINGS; i++) {
-		vpnet_lock(vp, i);
-		vp->queue[i].on = false;
-		vpnet_unlock(vp, i);
-	}
+
+	spin_lock_bh(&vp->rx_lock);
+	vp->queue[VPNET_ORIGIN_TX].on = false;
+	spin_unlock_bh(&vp->rx_lock);
+
+	__netif_tx_lock_bh(txq);
+	vp->queue[VPNET_ORIGIN_RX].on = false;
+	__netif_tx_unlock_bh(txq);
+
 	WRITE_ONCE(vp->features, 0);
 }
 
@@ -76,12 +64,30 @@ static bool vpnet_ring_setup(struct vpnet *vp, const struct vpnet_config *cfg,
 	return false;
 }
 
+/* Called with the lock of the ring */
+static void vpnet_ring_start(struct vpnet *vp, const struct vpnet_config *cfg,
+			     unsigned int i, const struct vpring *ring)
+{
+	struct vpnet_queue *q = &vp->queue[i];
+
+	q->ring = *ring;
+	q->hdr_len = vpnet_hdr_len(cfg->features);
+	q->features = cfg->features;
+	q->on = true;
+	/*
+	 * A predecessor of this driver may have died between the used index
+	 * and the doorbell.  One too many does no harm.
+	 */
+	vpnet_doorbell(vp, i);
+}
+
 /*
  * The rings must be off.  Return: false when the origin's configuration
  * cannot be used; the interface then stays without carrier.
  */
 bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 {
+	struct netdev_queue *txq = netdev_get_tx_queue(vp->dev, 0);
 	struct vpring ring[VPNET_RINGS];
 	unsigned int i;
 
@@ -99,21 +105,13 @@ bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 	/* first: a ring that breaks at once must find it on to turn it off */
 	netif_carrier_on(vp->dev);
 
-	for (i = 0; i < VPNET_RINGS; i++) {
-		struct vpnet_queue *q = &vp->queue[i];
+	spin_lock_bh(&vp->rx_lock);
+	vpnet_ring_start(vp, cfg, VPNET_ORIGIN_TX, &ring[VPNET_ORIGIN_TX]);
+	spin_unlock_bh(&vp->rx_lock);
 
-		vpnet_lock(vp, i);
-		q->ring = ring[i];
-		q->hdr_len = vpnet_hdr_len(cfg->features);
-		q->features = cfg->features;
-		q->on = true;
-		/*
-		 * A predecessor of this driver may have died between the used
-		 * index and the doorbell.  One too many does no harm.
-		 */
-		vpnet_doorbell(vp, i);
-		vpnet_unlock(vp, i);
-	}
+	__netif_tx_lock_bh(txq);
+	vpnet_ring_start(vp, cfg, VPNET_ORIGIN_RX, &ring[VPNET_ORIGIN_RX]);
+	__netif_tx_unlock_bh(txq);
 
 	/* kicks from before are lost: look without one */
 	if (netif_running(vp->dev))

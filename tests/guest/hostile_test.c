@@ -103,9 +103,16 @@ static void pop_breaks(struct origin *o, u32 flags, enum vpring_error want)
 	CHECK(vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_BROKEN);
 	CHECK(r.error == want);
 	CHECK(strcmp(vpring_strerror(want), "unknown error"));
+	CHECK(!memcmp(before, o->mem, ORIGIN_SIZE));
 
-	o->avail->idx = o->used->idx;
-	memcpy(before + ORIGIN_AVAIL + 2, &o->avail->idx, 2);
+	/* now everything is fine, but too late */
+	for (u32 i = 0; i < o->size; i++) {
+		origin_desc(&o->desc[i], ORIGIN_DATA, 1,
+			    flags & VPRING_F_WRITABLE ? WRITE : 0, 0);
+		o->avail->ring[i] = i;
+	}
+	o->avail->idx = o->used->idx + 1;
+	memcpy(before, o->mem, ORIGIN_SIZE);
 	CHECK(vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_BROKEN);
 	CHECK(!vpring_arm(&r));
 	vpring_disarm(&r);
