@@ -290,6 +290,8 @@ static void client_cleanup(NetClientState *nc)
 
     qemu_chr_fe_set_handlers(c->chr, NULL, NULL, NULL, NULL, NULL, NULL,
                              false);
+    /* The server must see the end of this device, not of its chardev */
+    qemu_chr_fe_disconnect(c->chr);
     if (c->net) {
         vhost_net_cleanup(c->net);
         g_free(c->net);

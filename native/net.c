@@ -9,7 +9,6 @@
 #include "qemu/osdep.h"
 #include "hw/qdev-properties.h"
 #include "hw/virtio/virtio.h"
-#include "migration/vmstate.h"
 #include "vhost-pci.h"
 
 /* The driver needs one entry */
@@ -83,17 +82,11 @@ static void net_unrealize(DeviceState *dev)
     virtio_cleanup(vdev);
 }
 
-static const VMStateDescription vmstate_net = {
-    .name = "vhost-pci-net",
-    .unmigratable = 1,
-};
-
 static void net_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
 
-    dc->vmsd = &vmstate_net;
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
     vdc->realize = net_realize;
     vdc->unrealize = net_unrealize;

@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 #include "cpu.h"
 #include "qemu/cutils.h"
+#include "qemu/sockets.h"
 #include "qemu/units.h"
 #include "qapi/qmp/qdict.h"
 #include "chardev/char-fe.h"
@@ -22,7 +23,6 @@
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
 #include "migration/blocker.h"
-#include "migration/vmstate.h"
 #include "monitor/qdev.h"
 #include "vhost-pci.h"
 
@@ -126,6 +126,7 @@ static void server_realize(PCIDevice *d, Error **errp)
     if (fd < 0) {
         return;
     }
+    qemu_socket_set_nonblock(fd);
     s->bus_name = DEVICE(d)->id ? g_strdup(DEVICE(d)->id) :
                   g_strdup_printf("vhost-pci.%u", count);
     server_config(s, fd, connections, &config);
@@ -152,6 +153,7 @@ static void server_realize(PCIDevice *d, Error **errp)
     /* A 64-bit BAR would disturb the alignment of the window */
     pci_register_bar(d, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &s->shpc_bar);
 
+    /* Covers the devices on the bus, with a better text than .unmigratable */
     error_setg(&s->migration_blocker, "vhost-pci-server '%s' shares memory "
                "with other VMs on this host and cannot be migrated",
                s->bus_name);
@@ -256,11 +258,6 @@ static Property server_properties[] = {
     DEFINE_PROP_END_OF_LIST(),
 };
 
-static const VMStateDescription vmstate_server = {
-    .name = TYPE_VHOST_PCI_SERVER,
-    .unmigratable = 1,
-};
-
 static void server_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
@@ -277,7 +274,6 @@ static void server_class_init(ObjectClass *klass, void *data)
     k->class_id = PCI_CLASS_BRIDGE_PCI;
     dc->desc = "vhost-pci server: slots for the network devices of other VMs";
     dc->reset = server_reset;
-    dc->vmsd = &vmstate_server;
     dc->hotpluggable = false;
     device_class_set_props(dc, server_properties);
     set_bit(DEVICE_CATEGORY_BRIDGE, dc->categories);

@@ -21,7 +21,7 @@ class QTest:
         self._buffer = b""
         listeners = {kind: self._listen(run / f"{name}.{kind}") for kind in ("qtest", "qmp")}
         argv = [str(qemu), "-nodefaults", "-display", "none", "-machine", machine, "-accel", "qtest", "-m", memory,
-                "-qtest", f"unix:{run / f'{name}.qtest'}",
+                "-qtest", f"unix:{run / f'{name}.qtest'}", "-qtest-log", "/dev/null",
                 "-chardev", f"socket,id=qmp0,path={run / f'{name}.qmp'}", "-mon", "chardev=qmp0,mode=control"]
         if shared:
             argv += ["-object", f"memory-backend-memfd,id=mem,size={memory},share=on", "-machine", "memory-backend=mem"]

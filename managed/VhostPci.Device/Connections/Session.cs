@@ -283,7 +283,6 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     private bool IsRunnable(Ring ring)
         => _featuresSet
-        && (Features & VirtioNetFeatures.Version1) != 0
         && Memory.Count != 0
         && ring.IsComplete
         && (ring.IsEnabled || (Features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0);
