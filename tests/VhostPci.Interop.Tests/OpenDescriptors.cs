@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Interop.Tests;
+
+/// <summary>What this process has open.</summary>
+internal static class OpenDescriptors
+{
+    public static int Count()
+    {
+        // Earlier tests' garbage would otherwise be closed in the middle of a count.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return Directory.GetFileSystemEntries("/proc/self/fd").Length;
+    }
+}
