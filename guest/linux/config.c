@@ -168,6 +168,8 @@ void vpnet_config_work(struct work_struct *work)
 	struct vpnet_config cfg;
 	int err;
 
+	if (READ_ONCE(vp->stopping))
+		return;
 	err = vpnet_config_read(vp, &cfg);
 	if (err == -EAGAIN) {
 		schedule_delayed_work(&vp->config_work, VPNET_CONFIG_RETRY);
@@ -178,8 +180,10 @@ void vpnet_config_work(struct work_struct *work)
 		vp->adopted = false;
 		return;
 	}
-	if (vp->adopted && vp->epoch == cfg.epoch)
+	if (vp->adopted && vp->epoch == cfg.epoch) {
+		vpnet_rings_report(vp);
 		return;
+	}
 
 	/* before the acknowledgment, which lets the device unmap them */
 	vpnet_rings_off(vp);
@@ -201,4 +205,22 @@ void vpnet_config_work(struct work_struct *work)
 			   cfg.ring[VPNET_ORIGIN_TX].area.size);
 
 	vpnet_netdev_update(vp, cfg.mtu);
+}
+
+/* From any context: compare what is in use with what the device says */
+void vpnet_config_schedule(struct vpnet *vp)
+{
+	mod_delayed_work(system_wq, &vp->config_work, 0);
+}
+
+/*
+ * Let go of everything, for good.  The virtio core calls config_changed no
+ * more, but a ring that breaks can queue the work until the rings are off.
+ */
+void vpnet_config_stop(struct vpnet *vp)
+{
+	WRITE_ONCE(vp->stopping, true);
+	cancel_delayed_work_sync(&vp->config_work);
+	vpnet_rings_off(vp);
+	cancel_delayed_work_sync(&vp->config_work);
 }

@@ -73,6 +73,7 @@ static void vpnet_ring_start(struct vpnet *vp, const struct vpnet_config *cfg,
 	q->ring = *ring;
 	q->hdr_len = vpnet_hdr_len(cfg->features);
 	q->features = cfg->features;
+	q->suspect = false;
 	q->on = true;
 	/*
 	 * A predecessor of this driver may have died between the used index
@@ -123,16 +124,35 @@ bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 /*
  * The origin broke the rules of the ring: leave it alone until it comes with
  * new ones.  Called with the lock of the ring.
+ *
+ * Or the origin has just gone: the device withdraws its memory, of which the
+ * window then reads as zero, before it tells us.  The configuration knows.
  */
 void vpnet_ring_broken(struct vpnet *vp, unsigned int ring)
 {
 	struct vpnet_queue *q = &vp->queue[ring];
 
 	q->on = false;
-	vpnet_inc(&q->count.broken);
+	WRITE_ONCE(q->suspect, true);
 	netif_carrier_off(vp->dev);
-	if (net_ratelimit())
-		netdev_err(vp->dev, "origin's %s ring switched off: %s\n",
-			   vpnet_ring_names[ring],
-			   vpring_strerror(q->ring.error));
+	vpnet_config_schedule(vp);
+}
+
+/* The epoch is the same, so it was not the withdrawal of the window */
+void vpnet_rings_report(struct vpnet *vp)
+{
+	unsigned int i;
+
+	for (i = 0; i < VPNET_RINGS; i++) {
+		struct vpnet_queue *q = &vp->queue[i];
+
+		if (!READ_ONCE(q->suspect))
+			continue;
+		WRITE_ONCE(q->suspect, false);
+		vpnet_inc(&q->count.broken);
+		if (net_ratelimit())
+			netdev_err(vp->dev, "origin's %s ring switched off: %s\n",
+				   vpnet_ring_names[i],
+				   vpring_strerror(q->ring.error));
+	}
 }

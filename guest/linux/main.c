@@ -41,9 +41,7 @@ static void vpnet_kick_rx(struct virtqueue *vq)
 
 static void vpnet_config_changed(struct virtio_device *vdev)
 {
-	struct vpnet *vp = vdev->priv;
-
-	mod_delayed_work(system_wq, &vp->config_work, 0);
+	vpnet_config_schedule(vdev->priv);
 }
 
 /*
@@ -180,7 +178,8 @@ static int vpnet_start(struct vpnet *vp)
 	 * so what was read before it could be stale for ever.
 	 */
 	vp->adopted = false;
-	mod_delayed_work(system_wq, &vp->config_work, 0);
+	WRITE_ONCE(vp->stopping, false);
+	vpnet_config_schedule(vp);
 	return 0;
 }
 
@@ -291,10 +290,8 @@ static void vpnet_remove(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
 
-	/* the virtio core calls config_changed no more */
-	cancel_delayed_work_sync(&vp->config_work);
-	/* first: it may report a loss of carrier, for a registered interface */
-	vpnet_rings_off(vp);
+	/* first: it reports a loss of carrier, for a registered interface */
+	vpnet_config_stop(vp);
 	unregister_netdev(vp->dev);
 	vpnet_reset(vp);
 	vpnet_del_vqs(vp);
@@ -306,13 +303,12 @@ static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
 
-	cancel_delayed_work_sync(&vp->config_work);
+	vpnet_config_stop(vp);
 	rtnl_lock();
 	netif_device_detach(vp->dev);
 	if (netif_running(vp->dev))
 		napi_disable(&vp->napi);
 	rtnl_unlock();
-	vpnet_rings_off(vp);
 	vpnet_reset(vp);
 	vpnet_del_vqs(vp);
 	return 0;

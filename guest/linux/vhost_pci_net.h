@@ -67,6 +67,7 @@ struct vpnet_stats {
 struct vpnet_queue {
 	struct vpring ring;
 	bool on;
+	bool suspect;			/* broke, config_work has to look why */
 	u32 hdr_len;
 	u64 features;			/* acked by the origin's driver */
 	struct vpring_seg *segs;	/* VPRING_MAX_SEGS */
@@ -88,6 +89,7 @@ struct vpnet {
 
 	/* owned by config_work, or by probe and remove while it cannot run */
 	struct delayed_work config_work;
+	bool stopping;			/* ... any more */
 	u32 epoch;
 	bool adopted;			/* @epoch is valid */
 	u16 config_mtu;
@@ -127,6 +129,8 @@ static inline void vpnet_stats_add(struct vpnet_stats *stats, u64_stats_t *what,
 
 /* config.c */
 void vpnet_config_work(struct work_struct *work);
+void vpnet_config_schedule(struct vpnet *vp);
+void vpnet_config_stop(struct vpnet *vp);
 int vpnet_config_check(struct vpnet *vp);
 void vpnet_config_read_mac(struct vpnet *vp, u8 *mac);
 u16 vpnet_config_read_mtu(struct vpnet *vp);
@@ -135,6 +139,7 @@ u16 vpnet_config_read_mtu(struct vpnet *vp);
 void vpnet_rings_off(struct vpnet *vp);
 bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg);
 void vpnet_ring_broken(struct vpnet *vp, unsigned int ring);
+void vpnet_rings_report(struct vpnet *vp);
 
 /* rx.c */
 int vpnet_poll(struct napi_struct *napi, int budget);
