@@ -99,6 +99,7 @@ static void pop_breaks(struct origin *o, u32 flags, enum vpring_error want)
 	struct vpring r;
 
 	CHECK(!vpring_init(&r, &o->win, &o->area, flags));
+	vpring_arm(&r);
 	memcpy(before, o->mem, ORIGIN_SIZE);
 	CHECK(vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_BROKEN);
 	CHECK(r.error == want);
