@@ -179,6 +179,32 @@ public sealed class ChannelTests : IDisposable
     }
 
     [Fact]
+    public void ListenerTellsWhenDescriptorsRunOut()
+    {
+        string folder = Directory.CreateTempSubdirectory("vhost-pci-").FullName;
+        var endPoint = new System.Net.Sockets.UnixDomainSocketEndPoint(Path.Combine(folder, "socket"));
+        using var server = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        server.Bind(endPoint);
+        server.Listen();
+        SetNonBlocking((int)server.Handle);
+        var listener = new Listener((int)server.Handle);
+        Assert.Equal((int)server.Handle, listener.Descriptor);
+        using var client = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        client.Connect(endPoint);
+
+        bool taken;
+        bool outOfDescriptors;
+        using (DescriptorLimit.LeaveRoomFor(0))
+            taken = listener.TryAccept(out _, out outOfDescriptors);
+
+        Assert.False(taken);
+        Assert.True(outOfDescriptors);
+        Assert.True(listener.TryAccept(out IChannel? channel, out _));
+        channel!.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
     public void TenThousandRoundsLeakNothing()
     {
         int before = OpenDescriptors.Count();

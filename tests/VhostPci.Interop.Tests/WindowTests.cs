@@ -70,6 +70,14 @@ public sealed class WindowTests : IDisposable
     }
 
     [Fact]
+    public void MoreThanTheAddressSpaceIsRefusedWithTheWayOut()
+    {
+        Assert.False(new WindowFactory().TryReserve(1UL << 47, out IWindow? window, out string error));
+        Assert.Null(window);
+        Assert.Contains("slot-size=", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void BothSidesSeeTheSameBytes()
     {
         Map(at: 8 * Mega, offset: Mega, length: 2 * Mega);
