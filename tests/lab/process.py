@@ -26,6 +26,10 @@ def die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def live() -> list["Qemu"]:
+    return list(_live)
+
+
 def stop_all() -> None:
     for qemu in list(_live):
         qemu.stop()
