@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
+using VhostPci.Device.Net;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Tests.Support;
+
+/// <summary>The shim's PCI device and the mirror's driver in one; keeps what happened, in order.</summary>
+internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDeviceHost
+{
+    internal const ulong WindowAddress = 0x1_0000_0000;
+    internal const uint DriverOk = 0xf;
+
+    private readonly int[,] _bound = { { -1, -1 }, { -1, -1 } };
+
+    internal NetDevice Device { get; } = device;
+
+    internal int Slot { get; } = slot;
+
+    internal string Id { get; } = id;
+
+    internal DevicePlan Plan { get; set; }
+
+    internal List<string> Events { get; } = [];
+
+    internal int UnplugRequests { get; private set; }
+
+    internal int ConfigChanges { get; private set; }
+
+    internal int[] Raised { get; } = [0, 0];
+
+    internal bool BindFails { get; set; }
+
+    internal uint Epoch => Read32(GuestAbi.Config.Epoch);
+
+    internal bool Link => Read32(GuestAbi.Config.Link) == GuestAbi.LinkUp;
+
+    internal byte[] Config
+    {
+        get
+        {
+            byte[] config = new byte[Plan.ConfigSize];
+            Device.ReadConfig(config);
+            return config;
+        }
+    }
+
+    public bool TryUnplug(out string error)
+    {
+        UnplugRequests++;
+        Events.Add("unplug");
+        error = string.Empty;
+        return true;
+    }
+
+    public void NotifyConfigChanged()
+    {
+        ConfigChanges++;
+        Events.Add($"config link={(Link ? 1 : 0)} mapped={Device.MappedBytes}");
+    }
+
+    public bool Bind(int ring, RingEndpoint endpoint, int descriptor)
+    {
+        if (BindFails && descriptor >= 0)
+        {
+            return false;
+        }
+
+        if (descriptor < 0 && _bound[ring, (int)endpoint] >= 0)
+        {
+            // The eventfd must still be open when it is disconnected.
+            Assert.True(File.Exists($"/proc/self/fd/{_bound[ring, (int)endpoint]}"));
+            Events.Add($"unbind {ring} {endpoint} mapped={(Device.MappedBytes != 0 ? 1 : 0)}");
+        }
+
+        _bound[ring, (int)endpoint] = descriptor;
+        return true;
+    }
+
+    public void RaiseRing(int ring) => Raised[ring]++;
+
+    public RingCounters GetCounters(int ring) => new(1, 2, 3);
+
+    internal int Bound(int ring, RingEndpoint endpoint) => _bound[ring, (int)endpoint];
+
+    internal void StartDriver() => Device.SetStatus(DriverOk, WindowAddress);
+
+    internal void ResetDriver() => Device.SetStatus(0, WindowAddress);
+
+    internal void Acknowledge(uint epoch)
+    {
+        byte[] config = Config;
+        BinaryPrimitives.WriteUInt32LittleEndian(config.AsSpan(GuestAbi.Config.Ack), epoch);
+        Device.WriteConfig(config);
+    }
+
+    internal void Remove()
+    {
+        Device.Detach();
+        Device.Release();
+    }
+
+    internal uint Read32(int at) => BinaryPrimitives.ReadUInt32LittleEndian(Config.AsSpan(at));
+
+    internal ulong Read64(int at) => BinaryPrimitives.ReadUInt64LittleEndian(Config.AsSpan(at));
+}

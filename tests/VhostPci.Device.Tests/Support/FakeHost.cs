@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Device.Tests.Support;
+
+/// <summary>A main loop by hand: everything watched is asked in each round, so readiness without data is exercised as well.</summary>
+internal sealed class FakeHost : IHost
+{
+    private readonly Dictionary<ulong, IReactor> _reactors = [];
+    private readonly Dictionary<int, ulong> _watches = [];
+    private readonly Dictionary<ulong, long> _timers = [];
+    private ulong _last;
+
+    internal FakeTime Time { get; } = new();
+
+    internal List<(TraceEvent Event, ulong Id, ulong A, ulong B)> Traces { get; } = [];
+
+    internal int Reactors => _reactors.Count;
+
+    internal int Watches => _watches.Count;
+
+    internal int Timers => _timers.Count;
+
+    public ulong Register(IReactor reactor)
+    {
+        _reactors.Add(++_last, reactor);
+        return _last;
+    }
+
+    public void Unregister(ulong number)
+    {
+        Assert.True(_reactors.Remove(number), "unregistered twice");
+        Assert.DoesNotContain(number, _watches.Values);
+        Assert.DoesNotContain(number, _timers.Keys);
+    }
+
+    public void Watch(ulong reactor, int descriptor, DescriptorEvents events)
+    {
+        Assert.Contains(reactor, _reactors.Keys);
+        if (events == DescriptorEvents.None)
+        {
+            _watches.Remove(descriptor);
+        }
+        else
+        {
+            _watches[descriptor] = reactor;
+        }
+    }
+
+    public void ArmTimer(ulong reactor, uint milliseconds)
+    {
+        Assert.Contains(reactor, _reactors.Keys);
+        if (milliseconds == 0)
+        {
+            _timers.Remove(reactor);
+        }
+        else
+        {
+            _timers[reactor] = Time.Milliseconds + milliseconds;
+        }
+    }
+
+    public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b)
+    {
+        if (Traces.Count < 100_000)
+        {
+            Traces.Add((traceEvent, id, a, b));
+        }
+    }
+
+    /// <summary>Runs the loop until everybody has had several chances.</summary>
+    internal void Pump(int rounds = 6)
+    {
+        for (int i = 0; i < rounds; i++)
+        {
+            foreach ((int descriptor, ulong number) in _watches.ToArray())
+            {
+                if (_watches.TryGetValue(descriptor, out ulong still) && still == number)
+                {
+                    _reactors[number].OnReady(descriptor, DescriptorEvents.Read);
+                }
+            }
+        }
+    }
+
+    /// <summary>Lets time pass and fires the timers on the way, in order.</summary>
+    internal void Advance(long milliseconds)
+    {
+        long end = Time.Milliseconds + milliseconds;
+        while (_timers.Count != 0)
+        {
+            (ulong number, long due) = _timers.MinBy(timer => timer.Value);
+            if (due > end)
+            {
+                break;
+            }
+
+            Time.Milliseconds = due;
+            _timers.Remove(number);
+            _reactors[number].OnTimer();
+        }
+
+        Time.Milliseconds = end;
+    }
+}

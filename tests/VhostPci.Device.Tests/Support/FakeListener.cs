@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+using VhostPci.Interop.Sockets;
+
+namespace VhostPci.Device.Tests.Support;
+
+/// <summary>Accepts one end of socket pairs.</summary>
+internal sealed class FakeListener : IListener
+{
+    private readonly Queue<Channel> _waiting = new();
+
+    // Of no file: the fake host never polls.
+    public int Descriptor => 1_000_000;
+
+    internal bool OutOfDescriptors { get; set; }
+
+    public bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
+    {
+        outOfDescriptors = OutOfDescriptors;
+        channel = null;
+        if (OutOfDescriptors || !_waiting.TryDequeue(out Channel? next))
+        {
+            return false;
+        }
+
+        channel = next;
+        return true;
+    }
+
+    internal Channel Connect()
+    {
+        (Channel left, Channel right) = SocketPair.Create();
+        _waiting.Enqueue(right);
+        return left;
+    }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Interop.Files;
+using VhostPci.Interop.Sockets;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Tests.Support;
+
+/// <summary>A vhost-user front-end that says what it is told to, right or wrong.</summary>
+internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
+{
+    internal const ulong MemorySize = 16UL << 20;
+    internal const ulong UserBase = 0x7f00_0000_0000;
+    internal const uint RingSize = 256;
+
+    private readonly List<Descriptor> _files = [];
+
+    internal Descriptor? Memory { get; private set; }
+
+    internal static ulong Features => VirtioNetFeatures.Version1 | VirtioNetFeatures.RingEventIndex | VirtioNetFeatures.VhostUserProtocolFeatures;
+
+    /// <summary>Whether the server has closed the connection.</summary>
+    internal bool IsClosed
+    {
+        get
+        {
+            host.Pump();
+            var files = new List<IPeerFile>();
+            Span<byte> one = stackalloc byte[1];
+            return channel.Receive(one, files, out _) == ReceiveStatus.Closed;
+        }
+    }
+
+    internal Descriptor NewEvent() => Keep(EventDescriptor.Create());
+
+    internal Descriptor NewMemory(ulong size = MemorySize, bool sealShrink = true) => Keep(MemoryFile.Create("vhost-pci-test", size, sealShrink));
+
+    internal Descriptor Keep(Descriptor file)
+    {
+        _files.Add(file);
+        return file;
+    }
+
+    internal void SendRaw(ReadOnlySpan<byte> bytes, params int[] files)
+    {
+        // A server that has closed already is what some tests want.
+        _ = channel.TrySend(bytes, files, 0);
+        host.Pump();
+    }
+
+    internal void Send(RequestCode request, ReadOnlySpan<byte> payload, params int[] files) => Send(request, MessageFlags.None, payload, files);
+
+    internal void Send(RequestCode request, MessageFlags flags, ReadOnlySpan<byte> payload, params int[] files)
+    {
+        byte[] buffer = new byte[MessageHeader.Size + payload.Length];
+        SendRaw(MessageWriter.Write(buffer, request, flags, payload), files);
+    }
+
+    internal void Send(RequestCode request) => Send(request, []);
+
+    internal void Send(RequestCode request, ulong value)
+    {
+        byte[] payload = new byte[U64Payload.Size];
+        U64Payload.Write(payload, value);
+        Send(request, payload);
+    }
+
+    internal void SendState(RequestCode request, uint index, uint value)
+    {
+        byte[] payload = new byte[VringState.Size];
+        new VringState(index, value).Write(payload);
+        Send(request, payload);
+    }
+
+    internal void SendFile(RequestCode request, uint index, Descriptor? file)
+    {
+        byte[] payload = new byte[VringFile.Size];
+        new VringFile(index, file is not null).Write(payload);
+        Send(request, payload, file is null ? [] : [file.Number]);
+    }
+
+    internal void SendAddress(uint index, ulong user)
+    {
+        byte[] payload = new byte[VringAddress.Size];
+        new VringAddress(index, 0, user, user + 0x3000, user + 0x2000, 0).Write(payload);
+        Send(RequestCode.SetVringAddress, payload);
+    }
+
+    internal void SendTable(params (MemoryRegion Region, Descriptor File)[] regions)
+    {
+        byte[] payload = new byte[MemoryPayload.TableSize(regions.Length)];
+        MemoryPayload.WriteTable(payload, [.. regions.Select(region => region.Region)]);
+        Send(RequestCode.SetMemoryTable, payload, [.. regions.Select(region => region.File.Number)]);
+    }
+
+    internal void SendSingle(RequestCode request, MemoryRegion region, params int[] files)
+    {
+        byte[] payload = new byte[MemoryPayload.SingleSize];
+        MemoryPayload.WriteSingle(payload, region);
+        Send(request, payload, files);
+    }
+
+    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic")
+    {
+        Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, 1], out MacAddress mac));
+        byte[] payload = new byte[DeviceInfo.Size];
+        new DeviceInfo(1, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
+        Send(RequestCode.SetDeviceInfo, payload);
+    }
+
+    internal byte[]? TryReceive(RequestCode request)
+    {
+        host.Pump();
+        byte[] buffer = new byte[MessageHeader.Size + 64];
+        var files = new List<IPeerFile>();
+        if (channel.Receive(buffer.AsSpan(0, MessageHeader.Size), files, out int count) != ReceiveStatus.Data || count != MessageHeader.Size)
+        {
+            return null;
+        }
+
+        Assert.True(MessageHeader.TryParse(buffer, out MessageHeader header));
+        Assert.Equal(request, header.Request);
+        Assert.Equal(MessageFlags.Version1 | MessageFlags.Reply, header.Flags);
+        Assert.Equal(ReceiveStatus.Data, channel.Receive(buffer.AsSpan(MessageHeader.Size, (int)header.PayloadSize), files, out _));
+        Assert.Empty(files);
+        return buffer[MessageHeader.Size..(MessageHeader.Size + (int)header.PayloadSize)];
+    }
+
+    internal ulong Ask(RequestCode request)
+    {
+        Send(request);
+        byte[]? reply = TryReceive(request);
+        Assert.NotNull(reply);
+        Assert.True(U64Payload.TryParse(reply, out ulong value));
+        return value;
+    }
+
+    internal VringState AskBase(uint index)
+    {
+        SendState(RequestCode.GetVringBase, index, 0);
+        byte[]? reply = TryReceive(RequestCode.GetVringBase);
+        Assert.NotNull(reply);
+        Assert.True(VringState.TryParse(reply, out VringState state));
+        return state;
+    }
+
+    /// <summary>Features and protocol features, as every front-end begins.</summary>
+    internal void Negotiate(ulong protocolFeatures = ProtocolFeatures.Offered)
+    {
+        Assert.Equal(VirtioNetFeatures.Offered, Ask(RequestCode.GetFeatures));
+        Assert.Equal(ProtocolFeatures.Offered, Ask(RequestCode.GetProtocolFeatures));
+        Send(RequestCode.SetProtocolFeatures, protocolFeatures);
+        Send(RequestCode.SetOwner);
+    }
+
+    internal static MemoryRegion Region => new(0, MemorySize, UserBase, 0);
+
+    internal static ulong RingAddress(uint index) => UserBase + 0x10000 + (0x10000UL * index);
+
+    internal void SendMemory()
+    {
+        Memory ??= NewMemory();
+        SendTable((Region, Memory));
+    }
+
+    internal void SendRing(uint index, uint position = 0)
+    {
+        SendState(RequestCode.SetVringNum, index, RingSize);
+        SendState(RequestCode.SetVringBase, index, position);
+        SendAddress(index, RingAddress(index));
+        SendFile(RequestCode.SetVringKick, index, NewEvent());
+        SendFile(RequestCode.SetVringCall, index, NewEvent());
+    }
+
+    /// <summary>From nothing to running rings.</summary>
+    internal void Start()
+    {
+        Negotiate();
+        SendInfo();
+        Run();
+    }
+
+    internal void Run()
+    {
+        Send(RequestCode.SetFeatures, Features);
+        SendMemory();
+        SendRing(0);
+        SendRing(1);
+        SendState(RequestCode.SetVringEnable, 0, 1);
+        SendState(RequestCode.SetVringEnable, 1, 1);
+    }
+
+    /// <summary>Puts a number into the guest's memory.</summary>
+    internal void Poke(ulong offset, ushort value)
+    {
+        using FileStream stream = new($"/proc/self/fd/{Memory!.Number}", FileMode.Open, FileAccess.Write);
+        stream.Seek((long)offset, SeekOrigin.Begin);
+        stream.Write(BitConverter.GetBytes(value));
+    }
+
+    public void Dispose()
+    {
+        channel.Dispose();
+        foreach (Descriptor file in _files)
+        {
+            file.Dispose();
+        }
+
+        host.Pump();
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Reporting;
+using VhostPci.Device.Server;
+using VhostPci.Interop.Memory;
+
+namespace VhostPci.Device.Tests.Support;
+
+/// <summary>A mirror's library with one server, over real sockets, memfds, eventfds and mappings.</summary>
+internal sealed class Rig : IDisposable
+{
+    internal const ulong SlotSize = 4UL << 30;
+
+    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32)
+    {
+        Library = new VhostPciLibrary(Host, new WindowFactory(), Log, Host.Time);
+        var config = new ServerConfig
+        {
+            Id = "srv",
+            Connections = connections,
+            SlotSize = SlotSize,
+            MaxMemory = 1UL << 30,
+            PhysBits = 40,
+            AllowUnsealed = allowUnsealed,
+            Slots = slots,
+        };
+        Assert.True(Library.TryCreateServer(Bridge, Listener, config, out VhostPciServer? server, out string error), error);
+        Server = server!;
+        Bridge.Find = number => Server.Devices.FirstOrDefault(device => device.Number == number);
+        Baseline = Descriptors.Count();
+    }
+
+    internal FakeHost Host { get; } = new();
+
+    internal LogList Log { get; } = new();
+
+    internal FakeBridge Bridge { get; } = new();
+
+    internal FakeListener Listener { get; } = new();
+
+    internal VhostPciLibrary Library { get; }
+
+    internal VhostPciServer Server { get; }
+
+    internal int Baseline { get; }
+
+    internal static RuntimeFacts Runtime => new("1", "coreclr", 2, 3, 4, 5);
+
+    internal FrontEnd Connect() => new(Host, Listener.Connect());
+
+    /// <summary>All that a connection had is given back, except what the guest still holds.</summary>
+    internal void AssertNothingLeft()
+    {
+        Host.Pump();
+        foreach (FakeDevice device in Bridge.Devices)
+        {
+            device.Remove();
+        }
+
+        Assert.Empty(Server.Connections);
+        Assert.Empty(Server.Devices);
+        Assert.Equal(1, Host.Reactors);
+        Assert.Equal(1, Host.Watches);
+        Assert.Equal(0, Host.Timers);
+        Assert.Equal(Baseline, Descriptors.Count());
+    }
+
+    public void Dispose()
+    {
+        Library.Destroy(Server);
+        foreach (FakeDevice device in Bridge.Devices)
+        {
+            device.Remove();
+        }
+    }
+}
