@@ -271,6 +271,7 @@ public sealed class RefusalTests
     {
         using var rig = new Rig();
         using FrontEnd origin = rig.Connect();
+        rig.Host.Pump();
         for (int i = 0; i < 100_000 && rig.Server.Connections.Count != 0; i++)
         {
             origin.Send(RequestCode.GetFeatures);
