@@ -126,6 +126,17 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         return buffer[MessageHeader.Size..(MessageHeader.Size + (int)header.PayloadSize)];
     }
 
+    /// <summary>Throws away what the server has answered.</summary>
+    internal void TryReceiveAny()
+    {
+        byte[] buffer = new byte[4096];
+        var files = new List<IPeerFile>();
+        while (channel.Receive(buffer, files, out _) == ReceiveStatus.Data)
+        {
+            Assert.Empty(files);
+        }
+    }
+
     internal ulong Ask(RequestCode request)
     {
         Send(request);
