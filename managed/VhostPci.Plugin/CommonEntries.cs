@@ -26,6 +26,9 @@ internal static unsafe class CommonEntries
         catch (Exception exception)
         {
             PluginState.Fault(exception);
+
+            // It may still be ready, and would then be reported again at once and for ever.
+            PluginState.Current?.Objects.StopWatching(number, descriptor);
         }
     }
 

@@ -28,6 +28,15 @@ internal sealed unsafe class HostObjects(vhost_pci_host host) : IHost
 
     public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b) => _host.trace((uint)traceEvent, id, a, b);
 
+    /// <summary>Ends the watch of an object that has failed; when it is gone the number may be another file's by now.</summary>
+    internal void StopWatching(ulong number, int descriptor)
+    {
+        if (_reactors.ContainsKey(number))
+        {
+            Watch(number, descriptor, DescriptorEvents.None);
+        }
+    }
+
     /// <summary>Finds an object; allocates nothing.</summary>
     internal T? Find<T>(ulong number)
         where T : class, IReactor

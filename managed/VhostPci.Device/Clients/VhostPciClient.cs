@@ -172,7 +172,7 @@ public sealed partial class VhostPciClient : IReactor
         _serverFeatures = features;
 
         // Before the driver has spoken, all that it may choose is needed: the choice cannot be taken back later.
-        ulong needed = (_acknowledged != 0 ? _acknowledged : VirtioNetFeatures.Version1) | VirtioNetFeatures.VhostUserProtocolFeatures;
+        ulong needed = (_acknowledged != 0 ? _acknowledged : OfferedFeatures) | VirtioNetFeatures.VhostUserProtocolFeatures;
         ulong missing = needed & ~features;
         if (missing != 0)
         {

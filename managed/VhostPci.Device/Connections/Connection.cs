@@ -65,6 +65,21 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public void OnReady(int descriptor, DescriptorEvents events)
     {
+        try
+        {
+            TakeMessages();
+        }
+        catch (Exception exception)
+        {
+            // Our own mistake. The peer may repeat what has led to it, so it has to go; the host hears of the exception as well.
+            _busy = false;
+            Refuse($"internal error: {exception.Message}");
+            throw;
+        }
+    }
+
+    private void TakeMessages()
+    {
         for (int i = 0; i < MessagesPerTurn && !_closed; i++)
         {
             ReadStatus status = _source.Read(out string reason);

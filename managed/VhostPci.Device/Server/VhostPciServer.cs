@@ -25,6 +25,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     private readonly List<NetDevice> _devices = [];
     private ulong _lastConnection;
     private bool _outOfDescriptors;
+    private bool _saidWaiting;
     private bool _destroyed;
 
     internal VhostPciServer(
@@ -119,6 +120,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     void INetDeviceOwner.OnReleased(NetDevice device)
     {
         _devices.Remove(device);
+        _saidWaiting = false;
         if (_destroyed)
         {
             return;
@@ -178,8 +180,10 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
                 return PlugResult.Refused;
             }
 
-            if (!connection.IsWaitingForSlot)
+            // Once until something becomes free, however often origins come back.
+            if (!_saidWaiting)
             {
+                _saidWaiting = true;
                 ServerLog.Waiting(Logger, Config.Id, connection.Peer.Pid, connection.Peer.Uid);
             }
 
