@@ -13,7 +13,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from lab import guests, paths, process, traffic  # noqa: E402
 
-BOOT = {"stream": guests.boot_stream, "vhost-pci": guests.boot_vhost_pci}
+NO_OFFLOADS = "".join(f",{name}=off" for name in (
+    "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
+
+
+def boot_plain(run: process.RunDir, machine: str, **base: object) -> guests.Pair:
+    """vhost-pci with the feature set that stream has: the difference between the links alone."""
+    return guests.boot_vhost_pci(run, machine, device_options=NO_OFFLOADS, **base)
+
+
+BOOT = {"stream": guests.boot_stream, "vhost-pci plain": boot_plain, "vhost-pci": guests.boot_vhost_pci}
 CAVEAT = """\
 Read with care: this is TCG, where a guest instruction costs about ten native ones. Work that vhost-pci moves from a host
 process into the mirror's guest is overcharged by that much, and times say little about KVM. Guest instructions repeat to
@@ -56,7 +65,7 @@ def measure_flood(pair: guests.Pair, size: int, seconds: int) -> dict[str, float
     cost = spent(before, after, packets)
     return {"origin insn/packet": cost["origin insn"], "mirror insn/packet": cost["mirror insn"],
             "host us/packet": 1e6 * cost["host cpu"], "kpps": packets / elapsed / 1e3,
-            "lost %": 100 * (1 - result.received / result.sent)}
+            "lost %": max(0.0, 100 * (1 - result.received / result.sent))}
 
 
 def measure_tcp(pair: guests.Pair, to_mirror: bool, seconds: int) -> dict[str, float]:
@@ -77,7 +86,7 @@ def offloads(pair: guests.Pair) -> str:
 
 
 def one_round(kind: str, args: argparse.Namespace) -> dict:
-    with process.RunDir(f"bench-{kind}") as run:
+    with process.RunDir("bench") as run:
         pair = BOOT[kind](run, args.machine, count=True)
         try:
             for vm in (pair.origin, pair.mirror):
@@ -98,18 +107,19 @@ def one_round(kind: str, args: argparse.Namespace) -> dict:
 def show(rounds: dict[str, list[dict]]) -> None:
     for kind, list_of in rounds.items():
         print(f"  {kind} negotiated: {list_of[0]['offloads']}")
-    print(f"\n  {'median (lowest-highest)':<44}{'stream':>26}{'vhost-pci':>26}   ratio")
+    heads = "".join(f"{kind:>24}" for kind in rounds)
+    print(f"\n  {'median (lowest-highest)':<40}{heads}   vhost-pci : stream")
     for test, metrics in rounds["stream"][0]["results"].items():
         for metric in metrics:
-            cells, medians = [], []
-            for kind in ("stream", "vhost-pci"):
-                values = [entry["results"][test][metric] for entry in rounds[kind]]
+            cells, medians = "", []
+            for entries in rounds.values():
+                values = [entry["results"][test][metric] for entry in entries]
                 medians.append(statistics.median(values))
                 digits = 0 if medians[-1] >= 100 else 2
                 spread = f" ({min(values):.{digits}f}-{max(values):.{digits}f})" if len(values) > 1 else ""
-                cells.append(f"{medians[-1]:.{digits}f}{spread}")
-            ratio = f"{medians[1] / medians[0]:7.2f}" if medians[0] else ""
-            print(f"  {test + ', ' + metric:<44}{cells[0]:>26}{cells[1]:>26} {ratio}")
+                cells += f"{f'{medians[-1]:.{digits}f}{spread}':>24}"
+            ratio = f"{medians[1] / medians[0]:6.2f} plain, {medians[-1] / medians[0]:.2f}" if medians[0] else ""
+            print(f"  {test + ', ' + metric:<40}{cells}   {ratio}")
 
 
 def parse() -> argparse.Namespace:
@@ -133,7 +143,7 @@ def main() -> int:
     if args.check_options:
         return 0
     process.exit_on_signals()
-    rounds: dict[str, list[dict]] = {"stream": [], "vhost-pci": []}
+    rounds: dict[str, list[dict]] = {kind: [] for kind in BOOT}
     for number in range(args.rounds):
         for kind in rounds:
             began = time.monotonic()

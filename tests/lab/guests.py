@@ -172,11 +172,11 @@ class Pair:
         self.mirror.stop()
 
 
-def boot_vhost_pci(run: RunDir, machine: str = "q35", **base: object) -> Pair:
+def boot_vhost_pci(run: RunDir, machine: str = "q35", device_options: str = "", **base: object) -> Pair:
     mirror = start_mirror(run, machine, **base)
     try:
         mirror.wait_ready()
-        origin = start_origin(run, machine, **base)
+        origin = start_origin(run, machine, device_options=device_options, **base)
         try:
             origin.wait_ready()
             pair = Pair(run, mirror, origin)
