@@ -60,7 +60,7 @@ class RunDir:
         return self
 
     def __exit__(self, kind: object, *_rest: object) -> None:
-        if kind is None and not self.keep:
+        if (kind is None or kind is SystemExit) and not self.keep:
             self.remove()
 
     def remove(self) -> None:
