@@ -41,6 +41,9 @@ atexit.register(stop_all)
 def exit_on_signals() -> None:
     """For programs: turns SIGINT and SIGTERM into an ordinary exit, so that 'finally' and atexit run."""
     def leave(number: int, _frame: object) -> None:
+        # A second one must not cut the clean-up short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         sys.exit(128 + number)
     signal.signal(signal.SIGINT, leave)
     signal.signal(signal.SIGTERM, leave)
