@@ -32,6 +32,7 @@ typedef struct VhostPciClient {
     uint64_t object;
     struct vhost_net *net;
     QEMUBH *disconnect_bh;
+    QEMUBH *link_bh;
 } VhostPciClient;
 
 /* While there is no server the state is kept by the core and sent later */
@@ -262,6 +263,14 @@ void vhost_pci_client_link(void *client, uint32_t up)
     qmp_set_link(c->nc.name, up, &error_abort);
 }
 
+/* The NIC, which does not exist yet at attach, takes over our link state */
+static void client_link_bh(void *opaque)
+{
+    VhostPciClient *c = opaque;
+
+    vhost_pci_client_link(c, !c->nc.link_down);
+}
+
 static struct vhost_net *client_get_vhost_net(NetClientState *nc)
 {
     return DO_UPCAST(VhostPciClient, nc, nc)->net;
@@ -301,10 +310,8 @@ static void client_cleanup(NetClientState *nc)
         c->api->client_destroy(c->object);
         c->object = 0;
     }
-    if (c->disconnect_bh) {
-        qemu_bh_delete(c->disconnect_bh);
-        c->disconnect_bh = NULL;
-    }
+    g_clear_pointer(&c->disconnect_bh, qemu_bh_delete);
+    g_clear_pointer(&c->link_bh, qemu_bh_delete);
 }
 
 static NetClientInfo client_info = {
@@ -430,6 +437,8 @@ bool vhost_pci_client_attach(CharBackend *chr, NICConf *conf, DeviceState *nic,
     c->chr = chr;
     c->api = api;
     c->disconnect_bh = qemu_bh_new(client_disconnect_bh, c);
+    c->link_bh = qemu_bh_new(client_link_bh, c);
+    qemu_bh_schedule(c->link_bh);
     if (api->client_create(c, &config, &c->object, &err) < 0) {
         vhost_pci_error_set(errp, &err);
         qemu_del_net_client(nc);

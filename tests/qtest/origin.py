@@ -8,6 +8,7 @@ IO = 0xc000
 RX, TX = 0, 1
 QUEUE_PAGE = {RX: 0x100, TX: 0x110}
 HOST_FEATURES, GUEST_FEATURES, QUEUE_PFN, QUEUE_SELECT, QUEUE_NOTIFY, STATUS, ISR = 0, 4, 8, 14, 16, 18, 19
+CONFIG = 20
 DRIVER_OK = 7
 
 
@@ -38,6 +39,10 @@ class Origin(QTest):
     def take_interrupt(self) -> bool:
         """Reading the ISR clears it."""
         return bool(self.inb(IO + ISR) & 1)
+
+    def driver_sees_link(self) -> bool:
+        """VIRTIO_NET_S_LINK_UP of the device configuration, behind the legacy header without MSI-X."""
+        return bool(self.inw(IO + CONFIG + 6) & 1)
 
     def client(self) -> dict:
         return self.qmp.execute("query-vhost-pci")["clients"][0]

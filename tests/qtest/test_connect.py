@@ -101,9 +101,11 @@ def test_an_origin_that_was_there_first_connects_later(run):
     with Origin(run, path, chardev=",reconnect=1") as origin:
         origin.start_driver()
         assert not origin.client()["link"]
+        assert not origin.driver_sees_link()
         for _ in range(2):
             with Mirror(run) as mirror:
                 wait_for("the link", lambda: origin.client()["link"], 15)
+                assert origin.driver_sees_link()
                 mirror.wait_link()
                 device = mirror.device()
                 device.start()
