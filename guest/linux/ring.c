@@ -16,17 +16,14 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/types.h>
-#include <linux/virtio_byteorder.h>
 #include <asm/barrier.h>
 
 #include "ring.h"
 
-/* The origin is a virtio 1.x driver, or a legacy one on little-endian x86 */
-#define get16(field)	__virtio16_to_cpu(true, READ_ONCE(field))
-#define get32(field)	__virtio32_to_cpu(true, READ_ONCE(field))
-#define get64(field)	__virtio64_to_cpu(true, READ_ONCE(field))
-#define put16(val)	__cpu_to_virtio16(true, (val))
-#define put32(val)	__cpu_to_virtio32(true, (val))
+#define get16(field)	vpring_get16(field)
+#define get32(field)	vpring_get32(field)
+#define get64(field)	vpring_get64(field)
+#define put16(val)	vpring_put16(val)
 
 static void *vpring_at(const struct vpring_window *win, u64 addr, u64 len)
 {
@@ -129,7 +126,7 @@ static bool vpring_look(struct vpring *ring)
 }
 
 /**
- * vpring_pop - take the next chain and check all of it
+ * vpring_pop_chain - vpring_pop() for what is not the most frequent case
  * @ring: the ring
  * @segs: receives the buffer's pieces, each inside the window
  * @max: room in @segs
@@ -137,8 +134,9 @@ static bool vpring_look(struct vpring *ring)
  *
  * The work is bounded by VPRING_MAX_SEGS whatever the peer wrote.
  */
-enum vpring_result vpring_pop(struct vpring *ring, struct vpring_seg *segs,
-			      u32 max, struct vpring_chain *chain)
+enum vpring_result vpring_pop_chain(struct vpring *ring,
+				    struct vpring_seg *segs, u32 max,
+				    struct vpring_chain *chain)
 {
 	const struct vring_desc *table = ring->desc;
 	u32 entries = ring->size, left = ring->size, nsegs = 0;
@@ -216,22 +214,6 @@ enum vpring_result vpring_pop(struct vpring *ring, struct vpring_seg *segs,
 	chain->len = total;
 	ring->avail_pos++;
 	return VPRING_OK;
-}
-
-/**
- * vpring_fill - put a chain into the used ring, not yet shown to the peer
- * @ring: the ring
- * @head: from the chain
- * @len: bytes written to it
- */
-void vpring_fill(struct vpring *ring, u16 head, u32 len)
-{
-	struct vring_used_elem *elem =
-		&ring->used->ring[ring->used_pos & (ring->size - 1)];
-
-	WRITE_ONCE(elem->id, put32(head));
-	WRITE_ONCE(elem->len, put32(len));
-	ring->used_pos++;
 }
 
 /**
