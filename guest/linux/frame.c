@@ -44,16 +44,16 @@ static bool gso_allowed(u8 gso_type, u64 features, unsigned int tso4,
 }
 
 /**
- * vpnet_hdr_valid - may an origin send this?
- * @hdr: private copy of its header
+ * vpnet_hdr_request_valid - may an origin ask for this?
+ * @hdr: private copy of its header, with a request in it
  * @frame_len: bytes that follow it
  * @features: what the origin's driver acked
  *
  * Stricter than the kernel's virtio_net_hdr_to_skb(), which does not know
  * what was negotiated.  hdr_len is a hint that nobody here takes.
  */
-bool vpnet_hdr_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
-		     u64 features)
+bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
+			     u64 features)
 {
 	u32 start = __virtio16_to_cpu(true, hdr->csum_start);
 	u32 offset = __virtio16_to_cpu(true, hdr->csum_offset);

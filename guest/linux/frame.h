@@ -13,8 +13,24 @@
 #define VPNET_MAX_FRAME		(65535 + 14 + 4)
 
 u32 vpnet_hdr_len(u64 features);
-bool vpnet_hdr_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
-		     u64 features);
+bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
+			     u64 features);
 bool vpnet_hdr_sendable(const struct virtio_net_hdr *hdr, u64 features);
+
+/**
+ * vpnet_hdr_valid - may an origin send this?
+ * @hdr: private copy of its header
+ * @frame_len: bytes that follow it
+ * @features: what the origin's driver acked
+ */
+static inline bool vpnet_hdr_valid(const struct virtio_net_hdr *hdr,
+				   u32 frame_len, u64 features)
+{
+	/* a header that requests nothing has nothing to be checked */
+	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+	    hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return true;
+	return vpnet_hdr_request_valid(hdr, frame_len, features);
+}
 
 #endif /* VHOST_PCI_FRAME_H */
