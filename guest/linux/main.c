@@ -201,6 +201,7 @@ static int vpnet_alloc(struct vpnet *vp)
 	unsigned int i;
 
 	spin_lock_init(&vp->rx_lock);
+	vpnet_rxbuf_init(&vp->rxbuf);
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
 	vp->tokens = kzalloc(VPNET_RINGS, GFP_KERNEL);
@@ -224,6 +225,7 @@ static void vpnet_free(struct vpnet *vp)
 
 	for (i = 0; i < VPNET_RINGS; i++)
 		kvfree(vp->queue[i].segs);
+	vpnet_rxbuf_free(&vp->rxbuf);
 	kfree(vp->tokens);
 	free_netdev(vp->dev);
 }

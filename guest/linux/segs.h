@@ -8,6 +8,7 @@
 
 #include <linux/kernel.h>
 #include <linux/string.h>
+#include <linux/virtio_net.h>
 
 #include "ring.h"
 
@@ -50,6 +51,24 @@ static inline void vpsegs_read(struct vpsegs *it, void *dst, u32 len)
 	}
 }
 
+/*
+ * The virtio-net header, of which the first 10 bytes are of interest, at the
+ * start of a buffer.  It is practically never in pieces.
+ */
+static inline void vpsegs_read_hdr(struct vpsegs *it,
+				   struct virtio_net_hdr *hdr, u32 hdr_len)
+{
+	u8 rest[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
+
+	if (likely(it->seg->len >= hdr_len)) {
+		memcpy(hdr, it->seg->addr, sizeof(*hdr));
+		it->off = hdr_len;
+		return;
+	}
+	vpsegs_read(it, rest, hdr_len);
+	memcpy(hdr, rest, sizeof(*hdr));
+}
+
 static inline void vpsegs_write(struct vpsegs *it, const void *src, u32 len)
 {
 	while (len) {
@@ -60,6 +79,19 @@ static inline void vpsegs_write(struct vpsegs *it, const void *src, u32 len)
 		src += n;
 		len -= n;
 	}
+}
+
+/* The virtio-net header, of @hdr_len bytes, at the start of a buffer */
+static inline void vpsegs_write_hdr(struct vpsegs *it,
+				    const struct virtio_net_hdr_mrg_rxbuf *hdr,
+				    u32 hdr_len)
+{
+	if (likely(hdr_len == sizeof(*hdr) && it->seg->len >= sizeof(*hdr))) {
+		memcpy(it->seg->addr, hdr, sizeof(*hdr));
+		it->off = sizeof(*hdr);
+		return;
+	}
+	vpsegs_write(it, hdr, hdr_len);
 }
 
 #endif /* VHOST_PCI_SEGS_H */

@@ -15,6 +15,7 @@
 
 #include "frame.h"
 #include "ring.h"
+#include "rxbuf.h"
 #include "vhost_pci_guest_abi.h"
 
 #define VPNET_DRV_NAME		"vhost_pci_net"
@@ -81,6 +82,9 @@ struct vpnet {
 	struct virtqueue *vq[VPNET_RINGS];
 	struct napi_struct napi;
 	spinlock_t rx_lock;		/* one round of receive work */
+	struct vpnet_rxbuf rxbuf;
+	unsigned int gro_vain;		/* rounds without a merged packet */
+	unsigned int gro_skip;		/* rounds to go without GRO */
 	struct vpnet_queue queue[VPNET_RINGS];
 
 	struct vpring_window win;

@@ -85,7 +85,43 @@ static void any_cut_gives_the_same_bytes(void)
 	}
 }
 
+/* The short cut for a header in one piece, and its way out, by byte counts */
+static void header_at_any_cut(void)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	struct virtio_net_hdr back;
+
+	for (u32 i = 0; i < sizeof(hdr); i++)
+		((u8 *)&hdr)[i] = 0x80 + i;
+	for (u32 hdr_len = 10; hdr_len <= 12; hdr_len += 2) {
+		for (u32 first = 1; first <= hdr_len + 1; first++) {
+			u8 *a = calloc(1, first), *b = calloc(1, 20);
+			struct vpring_seg segs[2] = {
+				{ a, first }, { b, 20 } };
+			struct vpsegs it;
+			u8 *next;
+			u32 got;
+
+			vpsegs_start(&it, segs);
+			vpsegs_write_hdr(&it, &hdr, hdr_len);
+			next = vpsegs_next(&it, 1, &got);
+			CHECK(next == (first > hdr_len ? a + hdr_len :
+						b + (hdr_len - first)));
+			CHECK(*next == 0);
+
+			memset(&back, 0, sizeof(back));
+			vpsegs_start(&it, segs);
+			vpsegs_read_hdr(&it, &back, hdr_len);
+			CHECK(!memcmp(&back, &hdr, sizeof(back)));
+			CHECK(vpsegs_next(&it, 1, &got) == next);
+			free(a);
+			free(b);
+		}
+	}
+}
+
 const struct test segs_tests[] = {
+	TEST(header_at_any_cut),
 	TEST(header_in_single_bytes),
 	TEST(any_cut_gives_the_same_bytes),
 	TESTS_END
