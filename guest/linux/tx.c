@@ -68,14 +68,27 @@ rollback:
 	return ret;
 }
 
+/* The frame's pieces are copied in order, whatever the buffers' borders are */
 static int vpnet_tx_copy(struct vpnet_queue *q, const struct sk_buff *skb,
 			 const struct virtio_net_hdr_mrg_rxbuf *hdr)
 {
 	struct vpsegs it;
 	u32 off = 0;
+	int i;
 
 	vpsegs_start(&it, q->segs);
-	vpsegs_write(&it, hdr, q->hdr_len);
+	vpsegs_write_hdr(&it, hdr, q->hdr_len);
+	if (likely(!skb_has_frag_list(skb))) {
+		vpsegs_write(&it, skb->data, skb_headlen(skb));
+		for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+			const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+			vpsegs_write(&it, skb_frag_address(frag),
+				     skb_frag_size(frag));
+		}
+		return 0;
+	}
+
 	while (off < skb->len) {
 		u32 n;
 		void *to = vpsegs_next(&it, skb->len - off, &n);
@@ -85,6 +98,30 @@ static int vpnet_tx_copy(struct vpnet_queue *q, const struct sk_buff *skb,
 		off += n;
 	}
 	return 0;
+}
+
+/* The frame's header but for num_buffers; false: it cannot be sent */
+static bool vpnet_tx_hdr(const struct vpnet_queue *q, const struct sk_buff *skb,
+			 struct virtio_net_hdr *hdr)
+{
+	if (skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb)) {
+		memset(hdr, 0, sizeof(*hdr));
+		return true;
+	}
+	return !virtio_net_hdr_from_skb(skb, hdr, true, false, 0) &&
+	       vpnet_hdr_sendable(hdr, q->features);
+}
+
+/*
+ * A packet that came from a NAPI poll, such as a forwarded one, goes back
+ * where the next one is taken from.
+ */
+static void vpnet_tx_consume(struct sk_buff *skb)
+{
+	if (unlikely(in_hardirq() || irqs_disabled()))
+		dev_consume_skb_any(skb);
+	else
+		napi_consume_skb(skb, 1);
 }
 
 static void vpnet_tx_flush(struct vpnet *vp, struct vpnet_queue *q)
@@ -112,7 +149,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct vpnet *vp = netdev_priv(dev);
 	struct vpnet_queue *q = &vp->queue[VPNET_ORIGIN_RX];
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	struct virtio_net_hdr_mrg_rxbuf hdr;
 	struct vpring_mark mark;
 	u16 nbufs;
 
@@ -122,8 +159,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	vpring_disarm(&q->ring);
 
 	if (unlikely(skb->len > VPNET_MAX_FRAME ||
-		     virtio_net_hdr_from_skb(skb, &hdr.hdr, true, false, 0) ||
-		     !vpnet_hdr_sendable(&hdr.hdr, q->features)))
+		     !vpnet_tx_hdr(q, skb, &hdr.hdr)))
 		goto drop_flush;
 
 	vpring_save(&q->ring, &mark);
@@ -164,7 +200,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	} else if (!netdev_xmit_more()) {
 		vpnet_tx_flush(vp, q);
 	}
-	dev_consume_skb_any(skb);
+	vpnet_tx_consume(skb);
 	return NETDEV_TX_OK;
 
 drop_flush:
