@@ -71,7 +71,7 @@ public sealed class HappyPathTests
         origin.Start();
         origin.Poke(0x5000, 0xbeef);
         short seen = System.Runtime.InteropServices.Marshal.ReadInt16(rig.Bridge.Last.Plan.Window + 0x5000);
-        Assert.Equal(0xbeef, (ushort)seen);
+        Assert.Equal(unchecked((short)0xbeef), seen);
     }
 
     /// <summary>Stock QEMU: ENABLE several times before anything else, CALL and ERR early, no device info.</summary>

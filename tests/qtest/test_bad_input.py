@@ -182,3 +182,33 @@ def test_get_vring_base_says_where_the_ring_is(mirror):
         origin.send(fe.GET_VRING_BASE, struct.pack("=II", 0, 0))
         assert origin.receive() == (fe.GET_VRING_BASE, struct.pack("=II", 0, 4711))
         assert not mirror.peers()[0]["link"] and mirror.peers()[0]["mapped"] == 0
+
+
+def test_window_that_the_firmware_made_too_small(run):
+    """The real window is looked at when an origin connects; the line says what the firmware gave and what to change."""
+    from .mirror import BUS, MEMORY, WINDOWS, Mirror
+    with Mirror(run, firmware=False) as mirror, FrontEnd(mirror.path) as origin:
+        bridge, = mirror.find_pci(0x1b36, 0x0001)
+        bridge.set_up_bridge(BUS, memory=(MEMORY, MEMORY + 0x3fffff), prefetchable=(WINDOWS, WINDOWS + (2 << 30) - 1))
+        origin.greet()
+        origin.send(fe.SET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES)
+        origin.set_memory()
+        assert origin.closed_by_server()
+        line = mirror.qemu.output()
+        assert "2 GiB" in line and "4 GiB" in line and "slot-size" in line, line
+
+
+def test_window_without_an_address(run):
+    """A BAR that found no room is silent in a PC; at DRIVER_OK the log says which option to add, and the link stays down."""
+    from .mirror import Mirror
+    with Mirror(run) as mirror, FrontEnd(mirror.path) as origin:
+        origin.start()
+        mirror.wait_link()
+        device = mirror.device()
+        device.pci.set_bar(2, 0xffffffff00000000)
+        device.start()
+        peer = mirror.wait_link(False)
+        assert peer["driver-ok"] and peer["mapped"] == 0
+        line = mirror.qemu.output()
+        assert "BAR" in line and ("pci-hole64-size" in line or "slot-size" in line), line
+        assert not device.config().up
