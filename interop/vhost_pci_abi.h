@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 1u
+#define VHOST_PCI_ABI_VERSION 2u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -95,6 +95,8 @@ enum vhost_pci_report_format {
 /* -device vhost-pci-server,... */
 struct vhost_pci_server_config {
     const char *id;             /* user's id, or the bus name */
+    const char *socket_path;    /* file that the chardev made, or NULL */
+    const char *allow_uid;      /* allow-uid=, or NULL: everybody */
     int32_t listen_fd;          /* listening UNIX socket, non-blocking */
     uint32_t connections;       /* limit; chardev's connections= */
     uint64_t slot_size;         /* slot-size=: bytes of window per device */
@@ -102,7 +104,18 @@ struct vhost_pci_server_config {
     uint32_t phys_bits;         /* guest-physical address bits */
     uint32_t allow_unsealed;    /* allow-unsealed=on */
     uint32_t slots;             /* usable device numbers of the bridge bus */
+    uint32_t log_level;         /* log-level=: enum vhost_pci_log_level */
+    uint32_t uid;               /* this process's, which owns the socket */
     uint32_t reserved;
+};
+
+/* Read-only properties of a vhost-pci-server */
+struct vhost_pci_server_counters {
+    uint64_t accepted;          /* connections since the start */
+    uint64_t refused;           /* turned away or thrown out since then */
+    uint64_t messages;          /* received since then */
+    uint64_t connections;       /* now */
+    uint64_t devices;           /* now, with those on their way out */
 };
 
 /* What the bridge must reserve; see docs/adr and design D10 */
@@ -224,6 +237,10 @@ struct vhost_pci_api {
                          const struct vhost_pci_server_config *config,
                          uint64_t *object, struct vhost_pci_error *err);
     void (*server_destroy)(uint64_t object);
+    /* What is below level is not shown; the trace events are not touched */
+    void (*server_set_log_level)(uint64_t object, uint32_t level);
+    void (*server_counters)(uint64_t object,
+                            struct vhost_pci_server_counters *out);
 
     /* realize: reserve the window; object is from plug_device */
     int (*device_attach)(uint64_t object, void *device,

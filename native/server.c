@@ -12,6 +12,7 @@
 #include "qemu/sockets.h"
 #include "qemu/units.h"
 #include "qapi/qmp/qdict.h"
+#include "qapi/visitor.h"
 #include "chardev/char-fe.h"
 #include "chardev/char-socket.h"
 #include "hw/boards.h"
@@ -36,6 +37,8 @@ struct VhostPciServer {
     CharBackend chr;
     uint64_t slot_size;
     bool allow_unsealed;
+    char *allow_uid;
+    int log_level;
 
     const struct vhost_pci_api *api;
     uint64_t object;
@@ -77,11 +80,24 @@ static void server_tell_ovmf(uint64_t mib)
     ovmf_mib += mib;
 }
 
+/* A file that the chardev made, not one that the user handed in as a fd */
+static const char *server_socket_path(VhostPciServer *s)
+{
+    SocketAddress *addr = SOCKET_CHARDEV(s->chr.chr)->addr;
+
+    if (addr->type != SOCKET_ADDRESS_TYPE_UNIX || addr->u.q_unix.abstract) {
+        return NULL;
+    }
+    return addr->u.q_unix.path;
+}
+
 static void server_config(VhostPciServer *s, int fd, uint32_t connections,
                           struct vhost_pci_server_config *config)
 {
     *config = (struct vhost_pci_server_config) {
         .id = s->bus_name,
+        .socket_path = server_socket_path(s),
+        .allow_uid = s->allow_uid,
         .listen_fd = fd,
         .connections = connections,
         .slot_size = s->slot_size,
@@ -89,6 +105,8 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
         .phys_bits = TARGET_PHYS_ADDR_SPACE_BITS,
         .allow_unsealed = s->allow_unsealed,
         .slots = PCI_SLOT_MAX,
+        .log_level = s->log_level,
+        .uid = geteuid(),
     };
 #ifdef TARGET_I386
     if (first_cpu) {
@@ -186,6 +204,7 @@ static void server_exit(PCIDevice *d)
     VhostPciServer *s = VHOST_PCI_SERVER(d);
 
     s->api->server_destroy(s->object);
+    s->object = 0;
     migrate_del_blocker(s->migration_blocker);
     error_free(s->migration_blocker);
     if (msi_present(d)) {
@@ -251,8 +270,60 @@ void vhost_pci_server_window(void *server,
     out->limit = pci_bridge_get_limit(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
 }
 
+static const QEnumLookup log_levels = {
+    .array = (const char *const[]) {
+        [VHOST_PCI_LOG_DEBUG] = "debug",
+        [VHOST_PCI_LOG_INFO] = "info",
+        [VHOST_PCI_LOG_WARNING] = "warning",
+        [VHOST_PCI_LOG_ERROR] = "error",
+    },
+    .size = VHOST_PCI_LOG_ERROR + 1,
+};
+
+static int server_get_log_level(Object *obj, Error **errp)
+{
+    return VHOST_PCI_SERVER(obj)->log_level;
+}
+
+/* Not a qdev property: those cannot be changed once the device is realized */
+static void server_set_log_level(Object *obj, int level, Error **errp)
+{
+    VhostPciServer *s = VHOST_PCI_SERVER(obj);
+
+    s->log_level = level;
+    if (s->object) {
+        s->api->server_set_log_level(s->object, level);
+    }
+}
+
+static void server_get_counter(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    VhostPciServer *s = VHOST_PCI_SERVER(obj);
+    struct vhost_pci_server_counters counters = { 0 };
+
+    if (s->object) {
+        s->api->server_counters(s->object, &counters);
+    }
+    visit_type_uint64(v, name, (void *)&counters + (uintptr_t)opaque, errp);
+}
+
+static void server_add_counter(ObjectClass *klass, const char *name,
+                               size_t offset, const char *text)
+{
+    object_class_property_add(klass, name, "uint64", server_get_counter, NULL,
+                              NULL, (void *)offset);
+    object_class_property_set_description(klass, name, text);
+}
+
+static void server_init(Object *obj)
+{
+    VHOST_PCI_SERVER(obj)->log_level = VHOST_PCI_LOG_INFO;
+}
+
 static Property server_properties[] = {
     DEFINE_PROP_CHR("chardev", VhostPciServer, chr),
+    DEFINE_PROP_STRING("allow-uid", VhostPciServer, allow_uid),
     DEFINE_PROP_SIZE("slot-size", VhostPciServer, slot_size, 4 * GiB),
     DEFINE_PROP_BOOL("allow-unsealed", VhostPciServer, allow_unsealed, false),
     DEFINE_PROP_END_OF_LIST(),
@@ -276,6 +347,26 @@ static void server_class_init(ObjectClass *klass, void *data)
     dc->reset = server_reset;
     dc->hotpluggable = false;
     device_class_set_props(dc, server_properties);
+    object_class_property_add_enum(klass, "log-level", "VhostPciLogLevel",
+                                   &log_levels, server_get_log_level,
+                                   server_set_log_level);
+    object_class_property_set_description(klass, "log-level",
+        "debug, info, warning or error; can be changed at any time");
+    server_add_counter(klass, "accepted",
+                       offsetof(struct vhost_pci_server_counters, accepted),
+                       "connections since the start");
+    server_add_counter(klass, "refused",
+                       offsetof(struct vhost_pci_server_counters, refused),
+                       "turned away or thrown out since the start");
+    server_add_counter(klass, "messages",
+                       offsetof(struct vhost_pci_server_counters, messages),
+                       "control messages since the start");
+    server_add_counter(klass, "connections",
+                       offsetof(struct vhost_pci_server_counters, connections),
+                       "connections now");
+    server_add_counter(klass, "devices",
+                       offsetof(struct vhost_pci_server_counters, devices),
+                       "devices now, with those that leave");
     set_bit(DEVICE_CATEGORY_BRIDGE, dc->categories);
     hc->plug = pci_bridge_dev_plug_cb;
     hc->unplug = pci_bridge_dev_unplug_cb;
@@ -286,6 +377,7 @@ static const TypeInfo server_info = {
     .name = TYPE_VHOST_PCI_SERVER,
     .parent = TYPE_PCI_BRIDGE,
     .instance_size = sizeof(VhostPciServer),
+    .instance_init = server_init,
     .instance_finalize = server_finalize,
     .class_init = server_class_init,
     .interfaces = (InterfaceInfo[]) {

@@ -38,7 +38,18 @@ public sealed class VhostPciLibrary
             return false;
         }
 
-        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, _logger, _time);
+        if (!UidFilter.TryParse(config.AllowUid, out UidFilter uids, out error))
+        {
+            return false;
+        }
+
+        if (config.SocketPath is { } path && !listener.TrySetMode(path, uids.SocketMode(config.Uid), out string reason))
+        {
+            error = $"cannot set the permissions of the socket: {reason}";
+            return false;
+        }
+
+        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time);
         _servers.Add(server);
         return true;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using VhostPci.Device.Server;
 using VhostPci.Interop.Generated;
 using VhostPci.Interop.Sockets;
@@ -15,6 +16,8 @@ internal static unsafe class ServerEntries
         api->server_plan = &Plan;
         api->server_create = &Create;
         api->server_destroy = &Destroy;
+        api->server_set_log_level = &SetLogLevel;
+        api->server_counters = &GetCounters;
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -84,6 +87,50 @@ internal static unsafe class ServerEntries
         }
     }
 
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void SetLogLevel(ulong number, uint level)
+    {
+        try
+        {
+            if (PluginState.Current?.Objects.Find<VhostPciServer>(number) is { } server)
+            {
+                server.LogLevel = TranslateLevel(level);
+            }
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void GetCounters(ulong number, vhost_pci_server_counters* counters)
+    {
+        try
+        {
+            if (PluginState.Current?.Objects.Find<VhostPciServer>(number) is { } server)
+            {
+                counters->accepted = server.Accepted;
+                counters->refused = server.Refused;
+                counters->messages = server.Messages;
+                counters->connections = (ulong)server.ConnectionCount;
+                counters->devices = (ulong)server.DeviceCount;
+            }
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    private static LogLevel TranslateLevel(uint level) => (vhost_pci_log_level)level switch
+    {
+        vhost_pci_log_level.VHOST_PCI_LOG_DEBUG => LogLevel.Debug,
+        vhost_pci_log_level.VHOST_PCI_LOG_INFO => LogLevel.Information,
+        vhost_pci_log_level.VHOST_PCI_LOG_WARNING => LogLevel.Warning,
+        _ => LogLevel.Error,
+    };
+
     private static ServerConfig Translate(vhost_pci_server_config* config) => new()
     {
         Id = ErrorText.FromHost(config->id, "vhost-pci"),
@@ -93,5 +140,9 @@ internal static unsafe class ServerEntries
         PhysBits = config->phys_bits,
         AllowUnsealed = config->allow_unsealed != 0,
         Slots = config->slots,
+        SocketPath = Marshal.PtrToStringUTF8((nint)config->socket_path),
+        AllowUid = Marshal.PtrToStringUTF8((nint)config->allow_uid),
+        LogLevel = TranslateLevel(config->log_level),
+        Uid = config->uid,
     };
 }

@@ -17,10 +17,10 @@ public sealed class ReportTests
         origin.Poke(FrontEnd.RingAddress(1) - FrontEnd.UserBase + 0x3002, 8);
         using JsonDocument document = JsonDocument.Parse(rig.Library.ReportJson(Rig.Runtime));
         JsonElement server = document.RootElement.GetProperty("servers")[0];
-        Assert.Equal(["id", "connections-max", "refused", "slot-size", "peers"], Names(server));
+        Assert.Equal(["id", "connections-max", "accepted", "refused", "slot-size", "log-level", "peers"], Names(server));
         JsonElement peer = server.GetProperty("peers")[0];
         Assert.Equal(
-            ["connection", "pid", "uid", "state", "features", "protocol-features", "device", "slot", "name", "mac", "window-size", "mapped", "epoch", "ack", "link", "driver-ok", "rings"],
+            ["connection", "pid", "uid", "gid", "state", "messages", "features", "protocol-features", "device", "slot", "name", "mac", "origin-mac", "origin-uuid", "mtu", "memory", "window-size", "mapped", "epoch", "ack", "link", "driver-ok", "rings"],
             Names(peer));
         Assert.Equal("running", peer.GetProperty("state").GetString());
         Assert.Equal("nic", peer.GetProperty("name").GetString());

@@ -82,8 +82,10 @@ def test_origins_memory_is_not_shared(run):
     (",slot-size=1G", ["slot-size", "4"]),
     (",slot-size=5G", ["slot-size", "power of two"]),
     (",slot-size=256G", ["slot-size", "connections"]),
+    (",allow-uid=root", ["allow-uid=0:1000", "'root'"]),
+    (",log-level=loud", ["log-level", "loud"]),
 ])
-def test_slot_size(run, options, expected):
+def test_server_option(run, options, expected):
     text = qemu(*server(run / "s"), "-vhost-pci-server", f"socket,chardev=s{options}")
     for part in expected:
         assert part in text
@@ -121,5 +123,5 @@ def test_library_has_another_abi_version(run):
 
 def test_help_lists_the_options():
     done = subprocess.run([str(paths.QEMU), "-vhost-pci-server", "help"], capture_output=True, text=True, timeout=20)
-    for option in ("chardev", "slot-size", "allow-unsealed"):
+    for option in ("chardev", "slot-size", "allow-unsealed", "allow-uid", "log-level"):
         assert option in done.stdout

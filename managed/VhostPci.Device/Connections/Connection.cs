@@ -51,6 +51,9 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     internal Session Session => _session;
 
+    /// <summary>Messages received.</summary>
+    internal ulong Messages { get; private set; }
+
     public NetDevice? Device { get; private set; }
 
     public bool AllowUnsealed => _server.Config.AllowUnsealed;
@@ -192,6 +195,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     private void Handle()
     {
+        Messages++;
+        _server.OnMessage();
         _host.Trace(TraceEvent.Message, Id, (uint)_source.Header.Request, _source.Header.PayloadSize);
         MessageHeader header = _source.Header;
         int replySize = 0;

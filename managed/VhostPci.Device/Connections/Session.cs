@@ -25,6 +25,9 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     internal DeviceInfo? Info { get; private set; }
 
+    /// <summary>Bytes; 0 when not known.</summary>
+    internal ushort Mtu => _mtu;
+
     /// <summary>Whether all is there for the rings to run.</summary>
     internal bool IsRunning => _started;
 

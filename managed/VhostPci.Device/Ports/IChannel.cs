@@ -12,6 +12,12 @@ public interface IListener
     /// <param name="outOfDescriptors">EMFILE or ENFILE: the caller should pause before it tries again.</param>
     /// <returns>Whether a connection was taken.</returns>
     bool TryAccept(out IChannel? channel, out bool outOfDescriptors);
+
+    /// <summary>Sets the permission bits of the socket's file.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="mode">The bits.</param>
+    /// <param name="error">On failure, why.</param>
+    bool TrySetMode(string path, UnixFileMode mode, out string error);
 }
 
 /// <summary>Identity of the process at the other end, from the kernel (SO_PEERCRED) at connection time.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers;
 using System.Text.Json;
+using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
 
@@ -39,8 +40,26 @@ internal static class JsonReport
         json.WriteStartObject();
         json.WriteString("id", server.Id);
         json.WriteNumber("connections-max", server.ConnectionsMax);
+        json.WriteNumber("accepted", server.Accepted);
         json.WriteNumber("refused", server.Refused);
+        if (server.LastRefusal is { } refusal)
+        {
+            json.WriteString("last-refusal", refusal);
+        }
+
         json.WriteNumber("slot-size", server.SlotSize);
+        json.WriteString("log-level", server.LogLevel);
+        if (server.AllowUid is { } uids)
+        {
+            json.WriteStartArray("allow-uid");
+            foreach (uint uid in uids)
+            {
+                json.WriteNumberValue(uid);
+            }
+
+            json.WriteEndArray();
+        }
+
         json.WriteStartArray("peers");
         foreach (PeerSnapshot peer in server.Peers)
         {
@@ -57,7 +76,9 @@ internal static class JsonReport
         json.WriteNumber("connection", peer.Connection);
         json.WriteNumber("pid", peer.Peer.Pid);
         json.WriteNumber("uid", peer.Peer.Uid);
+        json.WriteNumber("gid", peer.Peer.Gid);
         json.WriteString("state", peer.State);
+        json.WriteNumber("messages", peer.Messages);
         json.WriteNumber("features", peer.Features);
         json.WriteNumber("protocol-features", peer.ProtocolFeatures);
         if (peer.Device is { } plugged)
@@ -76,6 +97,24 @@ internal static class JsonReport
             json.WriteString("mac", mac);
         }
 
+        if (peer.Origin is { } origin)
+        {
+            json.WriteString("origin-mac", origin.Mac);
+            json.WriteString("origin-uuid", origin.Uuid.ToString());
+            json.WriteNumber("mtu", origin.Mtu);
+        }
+
+        json.WriteStartArray("memory");
+        foreach (MemoryRegion region in peer.Memory)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("address", region.GuestAddress);
+            json.WriteNumber("size", region.Length);
+            json.WriteNumber("offset", region.FileOffset);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         DeviceSnapshot? device = peer.Device;
         json.WriteNumber("window-size", device?.WindowSize ?? 0);
         json.WriteNumber("mapped", device?.Mapped ?? 0);

@@ -1,23 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
+using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
 
 /// <summary>All that the monitor shows, taken at one moment.</summary>
 internal sealed record Snapshot(IReadOnlyList<ServerSnapshot> Servers, IReadOnlyList<ClientSnapshot> Clients, RuntimeFacts Runtime);
 
-internal sealed record ServerSnapshot(string Id, uint ConnectionsMax, ulong Refused, ulong SlotSize, IReadOnlyList<PeerSnapshot> Peers);
+internal sealed record ServerSnapshot(
+    string Id,
+    uint ConnectionsMax,
+    ulong Accepted,
+    ulong Refused,
+    string? LastRefusal,
+    ulong SlotSize,
+    string LogLevel,
+    IReadOnlyList<uint>? AllowUid,
+    IReadOnlyList<PeerSnapshot> Peers);
 
 internal sealed record PeerSnapshot(
     ulong Connection,
     PeerCredentials Peer,
     string State,
+    ulong Messages,
     ulong Features,
     ulong ProtocolFeatures,
     string? Name,
     string? Mac,
+    OriginSnapshot? Origin,
+    IReadOnlyList<MemoryRegion> Memory,
     DeviceSnapshot? Device,
     IReadOnlyList<RingSnapshot> Rings);
+
+internal sealed record OriginSnapshot(string Mac, Guid Uuid, ushort Mtu);
 
 internal sealed record DeviceSnapshot(
     string Id,

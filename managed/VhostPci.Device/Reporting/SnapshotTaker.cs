@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using Microsoft.Extensions.Logging;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
@@ -26,11 +27,20 @@ internal static class SnapshotTaker
             if (device.IsLeaving)
             {
                 peers.Add(new PeerSnapshot(
-                    device.Identity.Connection, device.Identity.Peer, "leaving", 0, 0, null, device.Mac.ToString(), Describe(device), []));
+                    device.Identity.Connection, device.Identity.Peer, "leaving", 0, 0, 0, null, device.Mac.ToString(), null, [], Describe(device), []));
             }
         }
 
-        return new ServerSnapshot(server.Config.Id, server.Config.Connections, server.Refused, server.Config.SlotSize, peers);
+        return new ServerSnapshot(
+            server.Config.Id,
+            server.Config.Connections,
+            server.Accepted,
+            server.Refused,
+            server.LastRefusal,
+            server.Config.SlotSize,
+            NameOf(server.LogLevel),
+            server.Uids.Uids,
+            peers);
     }
 
     private static PeerSnapshot Describe(Connection connection)
@@ -47,13 +57,24 @@ internal static class SnapshotTaker
             connection.Id,
             connection.Peer,
             StateOf(connection),
+            connection.Messages,
             session.Features,
             session.ProtocolFeatures,
             session.Info is { Name.Length: > 0 } named ? named.Name : null,
             device?.Mac.ToString(),
+            session.Info is { } info ? new OriginSnapshot(info.Mac.ToString(), info.Uuid, session.Mtu) : null,
+            [.. Enumerable.Range(0, session.Memory.Count).Select(session.Memory.GetRegion)],
             device is null ? null : Describe(device),
             rings);
     }
+
+    private static string NameOf(LogLevel level) => level switch
+    {
+        LogLevel.Trace or LogLevel.Debug => "debug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warning",
+        _ => "error",
+    };
 
     private static string StateOf(Connection connection)
     {

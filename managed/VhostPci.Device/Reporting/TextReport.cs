@@ -39,6 +39,11 @@ internal static class TextReport
             text,
             0,
             $"server {server.Id}: {server.Peers.Count(peer => peer.State != "leaving")} of {server.ConnectionsMax} connections, {server.Refused} refused, slot size {Bytes.Format(server.SlotSize)}");
+        if (server.LastRefusal is { } refusal)
+        {
+            Line(text, 2, $"refused last: {refusal}");
+        }
+
         foreach (PeerSnapshot peer in server.Peers)
         {
             Write(text, peer);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using Microsoft.Extensions.Logging;
+
 namespace VhostPci.Device.Server;
 
 /// <summary>What the user gave to <c>-device vhost-pci-server</c>, and what the VM around it is like.</summary>
@@ -18,6 +20,18 @@ public sealed record ServerConfig
 
     /// <summary>Guest-physical address bits of the mirror.</summary>
     public required uint PhysBits { get; init; }
+
+    /// <summary>The file of the socket when the host made it; null for one that the user handed in.</summary>
+    public string? SocketPath { get; init; }
+
+    /// <summary>Users whose processes may connect, as <c>0:1000</c>; null for everybody.</summary>
+    public string? AllowUid { get; init; }
+
+    /// <summary>User of this process.</summary>
+    public uint Uid { get; init; }
+
+    /// <summary>What is below is not shown.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     /// <summary>Whether memory that a peer can truncate is taken, too.</summary>
     public bool AllowUnsealed { get; init; }

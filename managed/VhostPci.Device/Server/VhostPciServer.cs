@@ -21,6 +21,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     private readonly IWindowFactory _windows;
     private readonly SlotAllocator _slots;
     private readonly RefusalLog _refusals;
+    private readonly ServerLogger _logger;
     private readonly List<Connection> _connections = [];
     private readonly List<NetDevice> _devices = [];
     private ulong _lastConnection;
@@ -35,6 +36,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         IWindowFactory windows,
         ServerConfig config,
         BridgePlan plan,
+        UidFilter uids,
         ILogger logger,
         TimeProvider time)
     {
@@ -46,7 +48,8 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         _refusals = new RefusalLog(time);
         Config = config;
         Plan = plan;
-        Logger = logger;
+        Uids = uids;
+        _logger = new ServerLogger(logger, config.LogLevel);
         Number = host.Register(this);
         host.Watch(Number, listener.Descriptor, DescriptorEvents.Read);
     }
@@ -58,9 +61,34 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
     internal BridgePlan Plan { get; }
 
-    internal ILogger Logger { get; }
+    internal UidFilter Uids { get; }
 
-    internal ulong Refused => _refusals.Total;
+    internal ILogger Logger => _logger;
+
+    /// <summary>What is below is not shown.</summary>
+    public LogLevel LogLevel
+    {
+        get => _logger.Level;
+        set => _logger.Level = value;
+    }
+
+    /// <summary>Connections since the start.</summary>
+    public ulong Accepted { get; private set; }
+
+    /// <summary>Connections that were turned away or thrown out.</summary>
+    public ulong Refused => _refusals.Total;
+
+    /// <summary>Control messages since the start.</summary>
+    public ulong Messages { get; private set; }
+
+    /// <summary>Connections now.</summary>
+    public int ConnectionCount => _connections.Count;
+
+    /// <summary>Devices now, with those on their way out.</summary>
+    public int DeviceCount => _devices.Count;
+
+    /// <summary>Why somebody was turned away last.</summary>
+    internal string? LastRefusal { get; private set; }
 
     internal IReadOnlyList<Connection> Connections => _connections;
 
@@ -133,11 +161,14 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         }
     }
 
+    internal void OnMessage() => Messages++;
+
     internal void OnClosed(Connection connection) => _connections.Remove(connection);
 
     internal void LogRefusal(Ports.PeerCredentials peer, string reason)
     {
         _host.Trace(TraceEvent.Refuse, Number, unchecked((ulong)peer.Pid), peer.Uid);
+        LastRefusal = string.Create(CultureInfo.InvariantCulture, $"pid {peer.Pid} uid {peer.Uid}: {reason}");
         if (!_refusals.Count(out ulong hidden))
         {
             return;
@@ -206,15 +237,23 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
     private void Accept(IChannel channel)
     {
-        if (_connections.Count < Config.Connections)
+        Accepted++;
+        string reason;
+        if (!Uids.Allows(channel.Peer.Uid))
+        {
+            reason = "its user is not in allow-uid=";
+        }
+        else if (_connections.Count < Config.Connections)
         {
             _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
             return;
         }
+        else
+        {
+            reason = string.Create(CultureInfo.InvariantCulture, $"all {Config.Connections} connections are in use (raise connections=)");
+        }
 
-        LogRefusal(
-            channel.Peer,
-            string.Create(CultureInfo.InvariantCulture, $"all {Config.Connections} connections are in use (raise connections=)"));
+        LogRefusal(channel.Peer, reason);
         channel.Dispose();
     }
 

@@ -24,6 +24,12 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t)")]
         public delegate* unmanaged[Cdecl]<ulong, void> server_destroy;
 
+        [NativeTypeName("void (*)(uint64_t, uint32_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, uint, void> server_set_log_level;
+
+        [NativeTypeName("void (*)(uint64_t, struct vhost_pci_server_counters *)")]
+        public delegate* unmanaged[Cdecl]<ulong, vhost_pci_server_counters*, void> server_counters;
+
         [NativeTypeName("int (*)(uint64_t, void *, struct vhost_pci_device_plan *, struct vhost_pci_error *)")]
         public delegate* unmanaged[Cdecl]<ulong, void*, vhost_pci_device_plan*, vhost_pci_error*, int> device_attach;
 

@@ -6,6 +6,12 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("const char *")]
         public sbyte* id;
 
+        [NativeTypeName("const char *")]
+        public sbyte* socket_path;
+
+        [NativeTypeName("const char *")]
+        public sbyte* allow_uid;
+
         [NativeTypeName("int32_t")]
         public int listen_fd;
 
@@ -26,6 +32,12 @@ namespace VhostPci.Interop.Generated
 
         [NativeTypeName("uint32_t")]
         public uint slots;
+
+        [NativeTypeName("uint32_t")]
+        public uint log_level;
+
+        [NativeTypeName("uint32_t")]
+        public uint uid;
 
         [NativeTypeName("uint32_t")]
         public uint reserved;

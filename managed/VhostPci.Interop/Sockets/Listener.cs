@@ -13,6 +13,14 @@ public sealed class Listener(int descriptor) : IListener
     public int Descriptor => descriptor;
 
     /// <inheritdoc/>
+    public bool TrySetMode(string path, UnixFileMode mode, out string error)
+    {
+        bool done = LibcFiles.ChangeMode(path, (uint)mode) == 0;
+        error = done ? "" : $"{path}: {Errno.Describe(Errno.Last)}";
+        return done;
+    }
+
+    /// <inheritdoc/>
     public unsafe bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
     {
         channel = null;

@@ -14,6 +14,17 @@ internal sealed class FakeListener : IListener
 
     internal bool OutOfDescriptors { get; set; }
 
+    internal List<(string Path, UnixFileMode Mode)> Modes { get; } = [];
+
+    internal string? ModeFailure { get; set; }
+
+    public bool TrySetMode(string path, UnixFileMode mode, out string error)
+    {
+        error = ModeFailure ?? string.Empty;
+        Modes.Add((path, mode));
+        return ModeFailure is null;
+    }
+
     public bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
     {
         outOfDescriptors = OutOfDescriptors;

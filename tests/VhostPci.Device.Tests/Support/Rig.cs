@@ -10,7 +10,7 @@ internal sealed class Rig : IDisposable
 {
     internal const ulong SlotSize = 4UL << 30;
 
-    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32)
+    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null)
     {
         Library = new VhostPciLibrary(Host, new WindowFactory(), Log, Host.Time);
         var config = new ServerConfig
@@ -23,6 +23,7 @@ internal sealed class Rig : IDisposable
             AllowUnsealed = allowUnsealed,
             Slots = slots,
         };
+        config = change?.Invoke(config) ?? config;
         Assert.True(Library.TryCreateServer(Bridge, Listener, config, out VhostPciServer? server, out string error), error);
         Server = server!;
         Bridge.Find = number => Server.Devices.FirstOrDefault(device => device.Number == number);
