@@ -166,6 +166,29 @@ public sealed class EpochTests
         Assert.True(run.Device.Link);
     }
 
+    /// <summary>QEMU: after a stop it does not send the memory again that has not changed; the status goes to 0 before it asks for the positions.</summary>
+    [Theory]
+    [InlineData((uint)RequestCode.SetStatus)]
+    [InlineData((uint)RequestCode.ResetDevice)]
+    [InlineData((uint)RequestCode.ResetOwner)]
+    public void A_reset_keeps_the_memory_table(uint request)
+    {
+        using Running run = new();
+        run.Origin.Poke(FrontEnd.RingAddress(1) - FrontEnd.UserBase + 0x3002, 7);
+        run.Origin.Send((RequestCode)request, request == (uint)RequestCode.SetStatus ? new byte[8] : []);
+        Assert.False(run.Device.Link);
+        Assert.Equal(0UL, run.Device.Device.MappedBytes);
+        Assert.Equal(request == (uint)RequestCode.SetStatus ? 7U : 0U, run.Origin.AskBase(1).Value);
+        run.Device.Acknowledge(run.Device.Epoch);
+        run.Origin.SendState(RequestCode.SetVringEnable, 0, 1);
+        run.Origin.SendState(RequestCode.SetVringEnable, 1, 1);
+        Assert.False(run.Device.Link);
+        run.Origin.SendRing(0);
+        run.Origin.SendRing(1);
+        Assert.True(run.Device.Link);
+        Assert.Equal(FrontEnd.MemorySize, run.Device.Device.MappedBytes);
+    }
+
     [Fact]
     public void A_new_kick_while_running_is_bound_instead_of_the_old_one()
     {

@@ -54,12 +54,16 @@ internal sealed class Ring
         SetFile(RingEndpoint.Call, null);
     }
 
-    /// <summary>Back to where only the size, the position and the call eventfd are known: front-ends send that one before they reset.</summary>
-    internal void Reset()
+    /// <summary>Back to where only the size and the call eventfd are known, and the position if it is still to be told: front-ends send that one before they reset.</summary>
+    internal void Reset(bool keepPosition)
     {
         SetFile(RingEndpoint.Kick, null);
         Address = null;
         IsEnabled = false;
-        HasRun = false;
+        if (!keepPosition)
+        {
+            Base = 0;
+            HasRun = false;
+        }
     }
 }

@@ -134,7 +134,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             case RequestCode.SetOwner:
                 return Verdict.Ok;
             case RequestCode.ResetOwner or RequestCode.ResetDevice:
-                Reset();
+                Reset(keepPositions: false);
                 return Verdict.Ok;
             case RequestCode.SetFeatures:
                 return SetFeatures(number);
@@ -207,7 +207,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         _status = status;
         if (status == 0)
         {
-            Reset();
+            Reset(keepPositions: true);
         }
 
         return Verdict.Ok;
@@ -273,15 +273,15 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         }
     }
 
-    private void Reset()
+    // The memory table stays: a front-end with memory slots sends what has changed since the last time, and a reset changes none
+    // of it. QEMU resets the status before it asks for the positions.
+    private void Reset(bool keepPositions)
     {
         Halt();
         foreach (Ring ring in _rings)
         {
-            ring.Reset();
+            ring.Reset(keepPositions);
         }
-
-        Memory.Dispose();
     }
 
     private bool IsRunnable(Ring ring)
