@@ -44,12 +44,11 @@ u16 vpnet_config_read_mtu(struct vpnet *vp)
 	return mtu;
 }
 
-static u32 vpnet_config_read_version(struct vpnet *vp)
+static u32 vpnet_config_read_version(struct virtio_device *vdev)
 {
 	u32 version;
 
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, version,
-			&version);
+	virtio_cread_le(vdev, struct vhost_pci_net_config, version, &version);
 	return version;
 }
 
@@ -68,28 +67,34 @@ struct vpnet_layout {
 	u32 offset;
 };
 
-static bool vpnet_config_read_layout(struct vpnet *vp,
+static bool vpnet_config_read_layout(struct virtio_device *vdev,
 				     struct vpnet_layout *to)
 {
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, ring_count,
+	virtio_cread_le(vdev, struct vhost_pci_net_config, ring_count,
 			&to->count);
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, ring_entry,
+	virtio_cread_le(vdev, struct vhost_pci_net_config, ring_entry,
 			&to->entry);
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, ring_offset,
+	virtio_cread_le(vdev, struct vhost_pci_net_config, ring_offset,
 			&to->offset);
 
-	return to->count >= VPNET_RINGS &&
+	/* more pairs than are known here are left alone */
+	to->count = min_t(u16, to->count, VPNET_MAX_RINGS);
+	return to->count >= VPNET_PAIR_RINGS &&
 	       to->entry >= sizeof(struct vhost_pci_net_ring) &&
-	       to->entry <= VPNET_CONFIG_MAX / VPNET_RINGS / 2 &&
+	       to->entry <= VPNET_CONFIG_MAX / 2 / to->count &&
 	       to->offset >= sizeof(struct vhost_pci_net_config) &&
 	       to->offset <= VPNET_CONFIG_MAX / 2;
 }
 
-/* At probe, before anything else: does this driver know this device? */
-int vpnet_config_check(struct vpnet *vp)
+/*
+ * At probe, before anything else: does this driver know this device?
+ *
+ * Return: how many pairs of rings it can have, or an error.
+ */
+int vpnet_config_check(struct virtio_device *vdev)
 {
-	struct device *d = &vp->vdev->dev;
-	u32 version = vpnet_config_read_version(vp);
+	struct device *d = &vdev->dev;
+	u32 version = vpnet_config_read_version(vdev);
 	struct vpnet_layout layout;
 
 	if (version != VHOST_PCI_NET_CONFIG_VERSION) {
@@ -97,12 +102,12 @@ int vpnet_config_check(struct vpnet *vp)
 			version, VHOST_PCI_NET_CONFIG_VERSION);
 		return -EPROTO;
 	}
-	if (!vpnet_config_read_layout(vp, &layout)) {
+	if (!vpnet_config_read_layout(vdev, &layout)) {
 		dev_err(d, "device has an impossible ring table: %u entries of %u bytes at %u\n",
 			layout.count, layout.entry, layout.offset);
 		return -EPROTO;
 	}
-	return 0;
+	return layout.count / VPNET_PAIR_RINGS;
 }
 
 static void vpnet_config_read_rings(struct vpnet *vp,
@@ -112,7 +117,7 @@ static void vpnet_config_read_rings(struct vpnet *vp,
 	u32 at = layout->offset;
 	unsigned int i;
 
-	for (i = 0; i < VPNET_RINGS; i++, at += layout->entry) {
+	for (i = 0; i < layout->count; i++, at += layout->entry) {
 		struct vpring_area *area = &cfg->ring[i].area;
 
 #define RING_AT(member)	(at + offsetof(struct vhost_pci_net_ring, member))
@@ -137,10 +142,13 @@ static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
 	u32 link;
 
 	for (tries = 0; tries < VPNET_CONFIG_TRIES; tries++) {
-		if (vpnet_config_read_version(vp) !=
+		if (vpnet_config_read_version(vp->vdev) !=
 		    VHOST_PCI_NET_CONFIG_VERSION ||
-		    !vpnet_config_read_layout(vp, &layout))
+		    !vpnet_config_read_layout(vp->vdev, &layout) ||
+		    layout.count < vpnet_rings(vp))
 			return -ENODEV;
+		/* what the interface was made for */
+		layout.count = vpnet_rings(vp);
 
 		cfg->epoch = vpnet_config_read_epoch(vp);
 		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, link,
@@ -165,12 +173,12 @@ void vpnet_config_work(struct work_struct *work)
 {
 	struct vpnet *vp = container_of(to_delayed_work(work), struct vpnet,
 					config_work);
-	struct vpnet_config cfg;
+	struct vpnet_config *cfg = &vp->config;
 	int err;
 
 	if (READ_ONCE(vp->stopping))
 		return;
-	err = vpnet_config_read(vp, &cfg);
+	err = vpnet_config_read(vp, cfg);
 	if (err == -EAGAIN) {
 		schedule_delayed_work(&vp->config_work, VPNET_CONFIG_RETRY);
 		return;
@@ -180,31 +188,31 @@ void vpnet_config_work(struct work_struct *work)
 		vp->adopted = false;
 		return;
 	}
-	if (vp->adopted && vp->epoch == cfg.epoch) {
+	if (vp->adopted && vp->epoch == cfg->epoch) {
 		vpnet_rings_report(vp);
 		return;
 	}
 
 	/* before the acknowledgment, which lets the device unmap them */
 	vpnet_rings_off(vp);
-	vp->epoch = cfg.epoch;
+	vp->epoch = cfg->epoch;
 	vp->adopted = true;
 	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, ack,
-			 &cfg.epoch);
+			 &cfg->epoch);
 	netdev_dbg(vp->dev, "epoch %u, link %s, features %#llx, mtu %u\n",
-		   cfg.epoch, cfg.link_up ? "up" : "down", cfg.features,
-		   cfg.mtu);
+		   cfg->epoch, cfg->link_up ? "up" : "down", cfg->features,
+		   cfg->mtu);
 
 	/*
 	 * A newer epoch may be there already, but the device keeps what this
 	 * one describes until that is acknowledged, too.
 	 */
-	if (cfg.link_up && vpnet_rings_on(vp, &cfg))
-		netdev_dbg(vp->dev, "rings of %u and %u entries\n",
-			   cfg.ring[VPNET_ORIGIN_RX].area.size,
-			   cfg.ring[VPNET_ORIGIN_TX].area.size);
+	if (cfg->link_up && vpnet_rings_on(vp, cfg))
+		netdev_dbg(vp->dev, "%u pairs, rings of %u and %u entries\n",
+			   vp->pairs_on, cfg->ring[VPNET_ORIGIN_RX].area.size,
+			   cfg->ring[VPNET_ORIGIN_TX].area.size);
 
-	vpnet_netdev_update(vp, cfg.mtu);
+	vpnet_netdev_update(vp, cfg->mtu);
 }
 
 /* From any context: compare what is in use with what the device says */

@@ -6,11 +6,14 @@
 #include "vhost_pci_net.h"
 
 #define COUNTER(name)	{ #name, offsetof(struct vpnet_counters, name) }
+#define TOTAL(name)	{ #name, offsetof(struct vpnet_totals, name) }
 
-static const struct {
+struct vpnet_stat_desc {
 	const char *name;
 	size_t offset;
-} vpnet_counter_names[] = {
+};
+
+static const struct vpnet_stat_desc vpnet_counter_descs[] = {
 	COUNTER(kicks),
 	COUNTER(polls),
 	COUNTER(armed),
@@ -19,12 +22,15 @@ static const struct {
 	COUNTER(broken),
 };
 
-static const char * const vpnet_queue_names[VPNET_RINGS] = {
-	[VPNET_ORIGIN_RX] = "origin0_rx",
-	[VPNET_ORIGIN_TX] = "origin0_tx",
+static const struct vpnet_stat_desc vpnet_total_descs[] = {
+	TOTAL(packets),
+	TOTAL(bytes),
+	TOTAL(dropped),
+	TOTAL(errors),
 };
 
-#define VPNET_COUNTERS	ARRAY_SIZE(vpnet_counter_names)
+#define VPNET_COUNTERS	ARRAY_SIZE(vpnet_counter_descs)
+#define VPNET_TOTALS	ARRAY_SIZE(vpnet_total_descs)
 
 static void vpnet_get_drvinfo(struct net_device *dev,
 			      struct ethtool_drvinfo *info)
@@ -39,21 +45,33 @@ static void vpnet_get_drvinfo(struct net_device *dev,
 
 static int vpnet_get_sset_count(struct net_device *dev, int sset)
 {
+	const struct vpnet *vp = netdev_priv(dev);
+
 	if (sset != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return VPNET_RINGS * VPNET_COUNTERS;
+	/* of all pairs: the number must not change under ethtool's feet */
+	return vpnet_rings(vp) * (VPNET_COUNTERS + VPNET_TOTALS);
 }
 
 static void vpnet_get_strings(struct net_device *dev, u32 sset, u8 *data)
 {
+	const struct vpnet *vp = netdev_priv(dev);
 	unsigned int i, n;
 
 	if (sset != ETH_SS_STATS)
 		return;
-	for (i = 0; i < VPNET_RINGS; i++)
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		const char *ring = i % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX ?
+				   "rx" : "tx";
+		unsigned int pair = i / VPNET_PAIR_RINGS;
+
 		for (n = 0; n < VPNET_COUNTERS; n++)
-			ethtool_sprintf(&data, "%s_%s", vpnet_queue_names[i],
-					vpnet_counter_names[n].name);
+			ethtool_sprintf(&data, "origin%u_%s_%s", pair, ring,
+					vpnet_counter_descs[n].name);
+		for (n = 0; n < VPNET_TOTALS; n++)
+			ethtool_sprintf(&data, "origin%u_%s_%s", pair, ring,
+					vpnet_total_descs[n].name);
+	}
 }
 
 static void vpnet_get_ethtool_stats(struct net_device *dev,
@@ -62,16 +80,67 @@ static void vpnet_get_ethtool_stats(struct net_device *dev,
 	const struct vpnet *vp = netdev_priv(dev);
 	unsigned int i, n;
 
-	for (i = 0; i < VPNET_RINGS; i++) {
-		const void *base = &vp->queue[i].count;
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		const struct vpnet_queue *q = vpnet_ring(vp, i);
+		const void *base = &q->count;
+		struct vpnet_totals totals;
 
 		for (n = 0; n < VPNET_COUNTERS; n++) {
 			const unsigned long *at =
-				base + vpnet_counter_names[n].offset;
+				base + vpnet_counter_descs[n].offset;
 
 			*data++ = READ_ONCE(*at);
 		}
+		vpnet_stats_read(&q->stats, &totals);
+		base = &totals;
+		for (n = 0; n < VPNET_TOTALS; n++)
+			*data++ = *(const u64 *)
+				  (base + vpnet_total_descs[n].offset);
 	}
+}
+
+/*
+ * The origin decides which pairs there are and sends on any of them.  What we
+ * can choose is on how many of them we send.
+ */
+static void vpnet_get_channels(struct net_device *dev,
+			       struct ethtool_channels *ch)
+{
+	const struct vpnet *vp = netdev_priv(dev);
+
+	ch->max_combined = max(1U, READ_ONCE(vp->pairs_on));
+	ch->combined_count = min(ch->max_combined, dev->real_num_tx_queues);
+}
+
+static int vpnet_set_channels(struct net_device *dev,
+			      struct ethtool_channels *ch)
+{
+	struct vpnet *vp = netdev_priv(dev);
+
+	/* the rest has been checked against vpnet_get_channels() */
+	if (!ch->combined_count)
+		return -EINVAL;
+	vp->tx_wanted = ch->combined_count;
+	/* queues that were off have lost their CPUs */
+	vp->pairs_spread = 0;
+	vpnet_channels_update(vp);
+	return 0;
+}
+
+/* The origin chooses the sizes of its rings; ours is the other direction */
+static void vpnet_get_ringparam(struct net_device *dev,
+				struct ethtool_ringparam *ring,
+				struct kernel_ethtool_ringparam *kernel_ring,
+				struct netlink_ext_ack *extack)
+{
+	const struct vpnet *vp = netdev_priv(dev);
+
+	if (!READ_ONCE(vp->pairs_on))
+		return;
+	ring->rx_pending = vpnet_ring(vp, VPNET_ORIGIN_TX)->ring.size;
+	ring->tx_pending = vpnet_ring(vp, VPNET_ORIGIN_RX)->ring.size;
+	ring->rx_max_pending = ring->rx_pending;
+	ring->tx_max_pending = ring->tx_pending;
 }
 
 const struct ethtool_ops vpnet_ethtool_ops = {
@@ -81,4 +150,7 @@ const struct ethtool_ops vpnet_ethtool_ops = {
 	.get_sset_count		= vpnet_get_sset_count,
 	.get_strings		= vpnet_get_strings,
 	.get_ethtool_stats	= vpnet_get_ethtool_stats,
+	.get_channels		= vpnet_get_channels,
+	.set_channels		= vpnet_set_channels,
+	.get_ringparam		= vpnet_get_ringparam,
 };

@@ -20,66 +20,94 @@
 			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
 			 BIT_ULL(VIRTIO_NET_F_HASH_REPORT))
 
-static const char * const vpnet_ring_names[VPNET_RINGS] = {
-	[VPNET_ORIGIN_RX] = "receive",
-	[VPNET_ORIGIN_TX] = "transmit",
-};
+static const char *vpnet_ring_name(unsigned int ring)
+{
+	return ring % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX ? "receive" :
+							    "transmit";
+}
+
+static struct netdev_queue *vpnet_txq(struct vpnet *vp, unsigned int pair)
+{
+	return netdev_get_tx_queue(vp->dev, pair);
+}
 
 /* When it returns, nobody looks at the window any more */
 void vpnet_rings_off(struct vpnet *vp)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(vp->dev, 0);
+	unsigned int i;
 
 	netif_carrier_off(vp->dev);
 
-	spin_lock_bh(&vp->rx_lock);
-	vp->queue[VPNET_ORIGIN_TX].on = false;
-	spin_unlock_bh(&vp->rx_lock);
+	for (i = 0; i < vp->pairs; i++) {
+		struct vpnet_pair *pair = &vp->pair[i];
 
-	__netif_tx_lock_bh(txq);
-	vp->queue[VPNET_ORIGIN_RX].on = false;
-	__netif_tx_unlock_bh(txq);
+		spin_lock_bh(&pair->rx_lock);
+		pair->queue[VPNET_ORIGIN_TX].on = false;
+		spin_unlock_bh(&pair->rx_lock);
 
+		__netif_tx_lock_bh(vpnet_txq(vp, i));
+		pair->queue[VPNET_ORIGIN_RX].on = false;
+		__netif_tx_unlock_bh(vpnet_txq(vp, i));
+	}
 	WRITE_ONCE(vp->features, 0);
+	WRITE_ONCE(vp->pairs_on, 0);
 }
 
+/* The ring is off, so nobody else looks at it */
 static bool vpnet_ring_setup(struct vpnet *vp, const struct vpnet_config *cfg,
-			     unsigned int i, struct vpring *ring)
+			     unsigned int i)
 {
+	struct vpnet_queue *q = vpnet_ring(vp, i);
 	u32 flags = 0;
+
+	if (!cfg->ring[i].enabled)
+		return false;
 
 	if (cfg->features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX))
 		flags |= VPRING_F_EVENT_IDX;
 	if (cfg->features & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC))
 		flags |= VPRING_F_INDIRECT;
-	if (i == VPNET_ORIGIN_RX)
+	if (i % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX)
 		flags |= VPRING_F_WRITABLE;
 
-	if (!vpring_init(ring, &vp->win, &cfg->ring[i].area, flags))
+	if (!vpring_init(&q->ring, &vp->win, &cfg->ring[i].area, flags)) {
+		q->hdr_len = vpnet_hdr_len(cfg->features);
+		q->features = cfg->features;
+		q->suspect = false;
 		return true;
-
-	vpnet_inc(&vp->queue[i].count.broken);
-	netdev_err(vp->dev, "origin's %s ring is unusable: %s\n",
-		   vpnet_ring_names[i], vpring_strerror(ring->error));
+	}
+	vpnet_inc(&q->count.broken);
+	netdev_err(vp->dev, "origin's %s ring %u is unusable: %s\n",
+		   vpnet_ring_name(i), i / VPNET_PAIR_RINGS,
+		   vpring_strerror(q->ring.error));
 	return false;
 }
 
 /* Called with the lock of the ring */
-static void vpnet_ring_start(struct vpnet *vp, const struct vpnet_config *cfg,
-			     unsigned int i, const struct vpring *ring)
+static void vpnet_ring_start(struct vpnet_queue *q)
 {
-	struct vpnet_queue *q = &vp->queue[i];
-
-	q->ring = *ring;
-	q->hdr_len = vpnet_hdr_len(cfg->features);
-	q->features = cfg->features;
-	q->suspect = false;
 	q->on = true;
 	/*
 	 * A predecessor of this driver may have died between the used index
 	 * and the doorbell.  One too many does no harm.
 	 */
-	vpnet_doorbell(vp, i);
+	vpnet_doorbell(q);
+}
+
+static void vpnet_pair_start(struct vpnet *vp, unsigned int i)
+{
+	struct vpnet_pair *pair = &vp->pair[i];
+
+	spin_lock_bh(&pair->rx_lock);
+	vpnet_ring_start(&pair->queue[VPNET_ORIGIN_TX]);
+	spin_unlock_bh(&pair->rx_lock);
+
+	__netif_tx_lock_bh(vpnet_txq(vp, i));
+	vpnet_ring_start(&pair->queue[VPNET_ORIGIN_RX]);
+	__netif_tx_unlock_bh(vpnet_txq(vp, i));
+
+	/* kicks from before are lost: look without one */
+	vpnet_rx_schedule(pair);
 }
 
 /*
@@ -88,36 +116,33 @@ static void vpnet_ring_start(struct vpnet *vp, const struct vpnet_config *cfg,
  */
 bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(vp->dev, 0);
-	struct vpring ring[VPNET_RINGS];
-	unsigned int i;
+	unsigned int i, n;
 
 	if (cfg->features & VPNET_REFUSED) {
 		netdev_err(vp->dev, "origin uses unknown ring features %#llx\n",
 			   cfg->features & VPNET_REFUSED);
 		return false;
 	}
-	for (i = 0; i < VPNET_RINGS; i++)
-		if (!cfg->ring[i].enabled ||
-		    !vpnet_ring_setup(vp, cfg, i, &ring[i]))
-			return false;
+	/*
+	 * The origin enables the pairs that it uses, from the first one on.
+	 * A pair behind a gap would never be sent to, so it stays off, too.
+	 */
+	for (n = 0; n < vp->pairs; n++)
+		for (i = 0; i < VPNET_PAIR_RINGS; i++)
+			if (!vpnet_ring_setup(vp, cfg, n * VPNET_PAIR_RINGS + i))
+				goto gap;
+gap:
+	if (!n)
+		return false;
 
 	WRITE_ONCE(vp->features, cfg->features);
+	WRITE_ONCE(vp->pairs_on, n);
 	/* first: a ring that breaks at once must find it on to turn it off */
 	netif_carrier_on(vp->dev);
-
-	spin_lock_bh(&vp->rx_lock);
-	vpnet_ring_start(vp, cfg, VPNET_ORIGIN_TX, &ring[VPNET_ORIGIN_TX]);
-	spin_unlock_bh(&vp->rx_lock);
-
-	__netif_tx_lock_bh(txq);
-	vpnet_ring_start(vp, cfg, VPNET_ORIGIN_RX, &ring[VPNET_ORIGIN_RX]);
-	__netif_tx_unlock_bh(txq);
-
-	/* kicks from before are lost: look without one */
+	for (i = 0; i < n; i++)
+		vpnet_pair_start(vp, i);
 	if (netif_running(vp->dev))
-		netif_wake_queue(vp->dev);
-	vpnet_rx_schedule(vp);
+		netif_tx_wake_all_queues(vp->dev);
 	return true;
 }
 
@@ -128,10 +153,8 @@ bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
  * Or the origin has just gone: the device withdraws its memory, of which the
  * window then reads as zero, before it tells us.  The configuration knows.
  */
-void vpnet_ring_broken(struct vpnet *vp, unsigned int ring)
+void vpnet_ring_broken(struct vpnet *vp, struct vpnet_queue *q)
 {
-	struct vpnet_queue *q = &vp->queue[ring];
-
 	q->on = false;
 	WRITE_ONCE(q->suspect, true);
 	netif_carrier_off(vp->dev);
@@ -143,16 +166,17 @@ void vpnet_rings_report(struct vpnet *vp)
 {
 	unsigned int i;
 
-	for (i = 0; i < VPNET_RINGS; i++) {
-		struct vpnet_queue *q = &vp->queue[i];
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		struct vpnet_queue *q = vpnet_ring(vp, i);
 
 		if (!READ_ONCE(q->suspect))
 			continue;
 		WRITE_ONCE(q->suspect, false);
 		vpnet_inc(&q->count.broken);
 		if (net_ratelimit())
-			netdev_err(vp->dev, "origin's %s ring switched off: %s\n",
-				   vpnet_ring_names[i],
+			netdev_err(vp->dev,
+				   "origin's %s ring %u switched off: %s\n",
+				   vpnet_ring_name(i), i / VPNET_PAIR_RINGS,
 				   vpring_strerror(q->ring.error));
 	}
 }

@@ -24,19 +24,22 @@
 static void vpnet_kick_tx(struct virtqueue *vq)
 {
 	struct vpnet *vp = vq->vdev->priv;
+	struct vpnet_pair *pair = &vp->pair[vq->index / VPNET_PAIR_RINGS];
 
-	vpnet_inc(&vp->queue[VPNET_ORIGIN_TX].count.kicks);
-	napi_schedule(&vp->napi);
+	vpnet_inc(&pair->queue[VPNET_ORIGIN_TX].count.kicks);
+	napi_schedule(&pair->napi);
 }
 
 /* The origin has put buffers into its receive ring, for which we have asked */
 static void vpnet_kick_rx(struct virtqueue *vq)
 {
 	struct vpnet *vp = vq->vdev->priv;
+	unsigned int n = vq->index / VPNET_PAIR_RINGS;
+	struct netdev_queue *txq = netdev_get_tx_queue(vp->dev, n);
 
-	vpnet_inc(&vp->queue[VPNET_ORIGIN_RX].count.kicks);
-	if (netif_running(vp->dev) && netif_queue_stopped(vp->dev))
-		netif_wake_queue(vp->dev);
+	vpnet_inc(&vp->pair[n].queue[VPNET_ORIGIN_RX].count.kicks);
+	if (netif_running(vp->dev) && netif_tx_queue_stopped(txq))
+		netif_tx_wake_queue(txq);
 }
 
 static void vpnet_config_changed(struct virtio_device *vdev)
@@ -93,7 +96,7 @@ static int vpnet_map(struct vpnet *vp, struct pci_dev *pci)
 	if (err)
 		return err;
 	if (pci_resource_len(pci, VHOST_PCI_NET_DOORBELL_BAR) <
-	    VPNET_RINGS * VHOST_PCI_NET_DOORBELL_STRIDE) {
+	    vpnet_rings(vp) * VHOST_PCI_NET_DOORBELL_STRIDE) {
 		dev_err(&vp->vdev->dev, "BAR 0 is too small for the doorbells\n");
 		return -EPROTO;
 	}
@@ -131,29 +134,48 @@ static void vpnet_unmap(struct vpnet *vp, struct pci_dev *pci)
 
 static int vpnet_find_vqs(struct vpnet *vp)
 {
-	static vq_callback_t * const kicks[VPNET_RINGS] = {
-		[VPNET_ORIGIN_RX] = vpnet_kick_rx,
-		[VPNET_ORIGIN_TX] = vpnet_kick_tx,
-	};
-	static const char * const names[VPNET_RINGS] = {
-		[VPNET_ORIGIN_RX] = "origin0-rx",
-		[VPNET_ORIGIN_TX] = "origin0-tx",
-	};
-	vq_callback_t *callbacks[VPNET_RINGS];
+	struct vpnet_names {
+		char of[VPNET_MAX_RINGS][16];
+		const char *ptr[VPNET_MAX_RINGS];
+		vq_callback_t *kick[VPNET_MAX_RINGS];
+		struct virtqueue *vq[VPNET_MAX_RINGS];
+	} *t;
+	unsigned int i;
+	int err;
 
-	memcpy(callbacks, kicks, sizeof(callbacks));
-	return virtio_find_vqs(vp->vdev, VPNET_RINGS, vp->vq, callbacks, names,
-			       NULL);
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		bool rx = i % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX;
+
+		snprintf(t->of[i], sizeof(t->of[i]), "origin%u-%s",
+			 i / VPNET_PAIR_RINGS, rx ? "rx" : "tx");
+		t->ptr[i] = t->of[i];
+		t->kick[i] = rx ? vpnet_kick_rx : vpnet_kick_tx;
+	}
+	/* they are copied, for /proc/interrupts */
+	err = virtio_find_vqs(vp->vdev, i, t->vq, t->kick, t->ptr, NULL);
+	for (i = 0; !err && i < vpnet_rings(vp); i++) {
+		struct vpnet_queue *q = vpnet_ring(vp, i);
+
+		q->vq = t->vq[i];
+		q->doorbell = vp->doorbells + i * VHOST_PCI_NET_DOORBELL_STRIDE;
+	}
+	kfree(t);
+	return err;
 }
 
 static void vpnet_del_vqs(struct vpnet *vp)
 {
 	unsigned int i;
 
-	for (i = 0; i < VPNET_RINGS; i++)
-		while (virtqueue_detach_unused_buf(vp->vq[i]))
+	for (i = 0; i < vpnet_rings(vp); i++)
+		while (virtqueue_detach_unused_buf(vpnet_ring(vp, i)->vq))
 			;
 	vp->vdev->config->del_vqs(vp->vdev);
+	/* the next ones know no CPU */
+	vp->pairs_spread = 0;
 }
 
 /* Make interrupts audible, and read the configuration for the first time */
@@ -163,15 +185,16 @@ static int vpnet_start(struct vpnet *vp)
 	int err;
 
 	virtio_device_ready(vp->vdev);
-	for (i = 0; i < VPNET_RINGS; i++) {
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		struct virtqueue *vq = vpnet_ring(vp, i)->vq;
 		struct scatterlist sg;
 
 		sg_init_one(&sg, &vp->tokens[i], 1);
-		err = virtqueue_add_inbuf(vp->vq[i], &sg, 1, &vp->tokens[i],
+		err = virtqueue_add_inbuf(vq, &sg, 1, &vp->tokens[i],
 					  GFP_KERNEL);
 		if (err)
 			return err;
-		virtqueue_kick(vp->vq[i]);
+		virtqueue_kick(vq);
 	}
 	/*
 	 * Only now: a change before virtio_device_ready() raised no interrupt,
@@ -196,21 +219,32 @@ static void vpnet_reset(struct vpnet *vp)
 		virtio_break_device(vp->vdev);
 }
 
+static void vpnet_pair_init(struct vpnet *vp, struct vpnet_pair *pair)
+{
+	unsigned int i;
+
+	pair->vp = vp;
+	spin_lock_init(&pair->rx_lock);
+	vpnet_rxbuf_init(&pair->rxbuf);
+	for (i = 0; i < VPNET_PAIR_RINGS; i++)
+		u64_stats_init(&pair->queue[i].stats.sync);
+}
+
 static int vpnet_alloc(struct vpnet *vp)
 {
 	unsigned int i;
 
-	spin_lock_init(&vp->rx_lock);
-	vpnet_rxbuf_init(&vp->rxbuf);
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
-	vp->tokens = kzalloc(VPNET_RINGS, GFP_KERNEL);
-	if (!vp->tokens)
+	vp->tokens = kzalloc(vpnet_rings(vp), GFP_KERNEL);
+	vp->pair = kvcalloc(vp->pairs, sizeof(*vp->pair), GFP_KERNEL);
+	if (!vp->tokens || !vp->pair)
 		return -ENOMEM;
-	for (i = 0; i < VPNET_RINGS; i++) {
-		struct vpnet_queue *q = &vp->queue[i];
+	for (i = 0; i < vp->pairs; i++)
+		vpnet_pair_init(vp, &vp->pair[i]);
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		struct vpnet_queue *q = vpnet_ring(vp, i);
 
-		u64_stats_init(&q->stats.sync);
 		q->segs = kvcalloc(VPRING_MAX_SEGS, sizeof(*q->segs),
 				   GFP_KERNEL);
 		if (!q->segs)
@@ -221,13 +255,19 @@ static int vpnet_alloc(struct vpnet *vp)
 
 static void vpnet_free(struct vpnet *vp)
 {
+	struct vpnet_pair *pairs = vp->pair;
 	unsigned int i;
 
-	for (i = 0; i < VPNET_RINGS; i++)
-		kvfree(vp->queue[i].segs);
-	vpnet_rxbuf_free(&vp->rxbuf);
+	if (pairs) {
+		for (i = 0; i < vpnet_rings(vp); i++)
+			kvfree(vpnet_ring(vp, i)->segs);
+		for (i = 0; i < vp->pairs; i++)
+			vpnet_rxbuf_free(&pairs[i].rxbuf);
+	}
 	kfree(vp->tokens);
+	/* takes the NAPI contexts, which are in the pairs, off its list */
 	free_netdev(vp->dev);
+	kvfree(pairs);
 }
 
 static int vpnet_probe(struct virtio_device *vdev)
@@ -235,7 +275,7 @@ static int vpnet_probe(struct virtio_device *vdev)
 	struct net_device *dev;
 	struct pci_dev *pci;
 	struct vpnet *vp;
-	int err;
+	int err, pairs;
 
 	if (!vdev->config->get || !dev_is_pci(vdev->dev.parent)) {
 		dev_err(&vdev->dev, "not a PCI device\n");
@@ -243,19 +283,20 @@ static int vpnet_probe(struct virtio_device *vdev)
 	}
 	pci = to_pci_dev(vdev->dev.parent);
 
-	dev = alloc_etherdev(sizeof(*vp));
+	pairs = vpnet_config_check(vdev);
+	if (pairs < 0)
+		return pairs;
+	dev = alloc_etherdev_mqs(sizeof(*vp), pairs, pairs);
 	if (!dev)
 		return -ENOMEM;
 	SET_NETDEV_DEV(dev, &vdev->dev);
 	vp = netdev_priv(dev);
 	vp->dev = dev;
 	vp->vdev = vdev;
+	vp->pairs = pairs;
 	vdev->priv = vp;
 
 	err = vpnet_alloc(vp);
-	if (err)
-		goto free;
-	err = vpnet_config_check(vp);
 	if (err)
 		goto free;
 	err = vpnet_map(vp, pci);
@@ -272,8 +313,9 @@ static int vpnet_probe(struct virtio_device *vdev)
 	if (err)
 		goto unregister;
 
-	netdev_info(dev, "window of %llu MiB at %pa\n", vp->win.size / SZ_1M,
-		    &pci->resource[VHOST_PCI_NET_WINDOW_BAR].start);
+	netdev_info(dev, "window of %llu MiB at %pa, up to %u queue pairs\n",
+		    vp->win.size / SZ_1M,
+		    &pci->resource[VHOST_PCI_NET_WINDOW_BAR].start, vp->pairs);
 	return 0;
 
 unregister:
@@ -304,12 +346,13 @@ static void vpnet_remove(struct virtio_device *vdev)
 static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
+	unsigned int i;
 
 	vpnet_config_stop(vp);
 	rtnl_lock();
 	netif_device_detach(vp->dev);
-	if (netif_running(vp->dev))
-		napi_disable(&vp->napi);
+	for (i = 0; netif_running(vp->dev) && i < vp->pairs; i++)
+		napi_disable(&vp->pair[i].napi);
 	rtnl_unlock();
 	vpnet_reset(vp);
 	vpnet_del_vqs(vp);
@@ -319,14 +362,15 @@ static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 static int __maybe_unused vpnet_restore(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
+	unsigned int i;
 	int err;
 
 	err = vpnet_find_vqs(vp);
 	if (err)
 		return err;
 	rtnl_lock();
-	if (netif_running(vp->dev))
-		napi_enable(&vp->napi);
+	for (i = 0; netif_running(vp->dev) && i < vp->pairs; i++)
+		napi_enable(&vp->pair[i].napi);
 	netif_device_attach(vp->dev);
 	rtnl_unlock();
 	return vpnet_start(vp);

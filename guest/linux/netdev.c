@@ -2,6 +2,8 @@
 /*
  * The network interface, but for its data paths.
  */
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -14,20 +16,25 @@
 static int vpnet_open(struct net_device *dev)
 {
 	struct vpnet *vp = netdev_priv(dev);
+	unsigned int i;
 
-	napi_enable(&vp->napi);
-	netif_start_queue(dev);
+	for (i = 0; i < vp->pairs; i++)
+		napi_enable(&vp->pair[i].napi);
+	netif_tx_start_all_queues(dev);
 	/* kicks that came while it was disabled are gone */
-	vpnet_rx_schedule(vp);
+	for (i = 0; i < vp->pairs; i++)
+		vpnet_rx_schedule(&vp->pair[i]);
 	return 0;
 }
 
 static int vpnet_stop(struct net_device *dev)
 {
 	struct vpnet *vp = netdev_priv(dev);
+	unsigned int i;
 
-	netif_stop_queue(dev);
-	napi_disable(&vp->napi);
+	netif_tx_stop_all_queues(dev);
+	for (i = 0; i < vp->pairs; i++)
+		napi_disable(&vp->pair[i].napi);
 	return 0;
 }
 
@@ -35,26 +42,25 @@ static void vpnet_get_stats64(struct net_device *dev,
 			      struct rtnl_link_stats64 *to)
 {
 	struct vpnet *vp = netdev_priv(dev);
-	const struct vpnet_stats *rx = &vp->queue[VPNET_ORIGIN_TX].stats;
-	const struct vpnet_stats *tx = &vp->queue[VPNET_ORIGIN_RX].stats;
-	unsigned int start;
+	struct vpnet_totals sum;
+	unsigned int i;
 
-	do {
-		start = u64_stats_fetch_begin(&rx->sync);
-		to->rx_packets = u64_stats_read(&rx->packets);
-		to->rx_bytes = u64_stats_read(&rx->bytes);
-		to->rx_dropped = u64_stats_read(&rx->dropped);
-		to->rx_errors = u64_stats_read(&rx->errors);
-	} while (u64_stats_fetch_retry(&rx->sync, start));
+	for (i = 0; i < vp->pairs; i++) {
+		struct vpnet_pair *pair = &vp->pair[i];
+
+		vpnet_stats_read(&pair->queue[VPNET_ORIGIN_TX].stats, &sum);
+		to->rx_packets += sum.packets;
+		to->rx_bytes += sum.bytes;
+		to->rx_dropped += sum.dropped;
+		to->rx_errors += sum.errors;
+
+		vpnet_stats_read(&pair->queue[VPNET_ORIGIN_RX].stats, &sum);
+		to->tx_packets += sum.packets;
+		to->tx_bytes += sum.bytes;
+		to->tx_dropped += sum.dropped;
+		to->tx_errors += sum.errors;
+	}
 	to->rx_frame_errors = to->rx_errors;
-
-	do {
-		start = u64_stats_fetch_begin(&tx->sync);
-		to->tx_packets = u64_stats_read(&tx->packets);
-		to->tx_bytes = u64_stats_read(&tx->bytes);
-		to->tx_dropped = u64_stats_read(&tx->dropped);
-		to->tx_errors = u64_stats_read(&tx->errors);
-	} while (u64_stats_fetch_retry(&tx->sync, start));
 }
 
 /* What the origin's driver can receive is what we may send unfinished */
@@ -100,6 +106,7 @@ static bool vpnet_mtu_usable(u16 mtu)
 void vpnet_netdev_setup(struct vpnet *vp)
 {
 	struct net_device *dev = vp->dev;
+	unsigned int i;
 	u8 mac[ETH_ALEN];
 
 	dev->netdev_ops = &vpnet_netdev_ops;
@@ -126,8 +133,62 @@ void vpnet_netdev_setup(struct vpnet *vp)
 			 dev->dev_addr);
 	}
 
-	netif_napi_add(dev, &vp->napi, vpnet_poll);
+	for (i = 0; i < vp->pairs; i++)
+		netif_napi_add(dev, &vp->pair[i].napi, vpnet_poll);
+	/* before the registration: no RTNL, and it cannot fail */
+	netif_set_real_num_tx_queues(dev, 1);
+	netif_set_real_num_rx_queues(dev, 1);
 	netif_carrier_off(dev);
+}
+
+/*
+ * Pair n for every n-th CPU, with its interrupts.  With fewer CPUs than pairs
+ * the stack spreads the flows instead, so that the origin's CPUs share them.
+ */
+static void vpnet_spread(struct vpnet *vp, unsigned int pairs)
+{
+	unsigned int n, i, cpu;
+	cpumask_var_t mask;
+
+	if (vp->pairs_spread == pairs ||
+	    !zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	cpus_read_lock();
+	for (n = 0; n < pairs && num_online_cpus() > 1; n++) {
+		cpumask_clear(mask);
+		i = 0;
+		for_each_online_cpu(cpu) {
+			if (i % pairs == n || n % num_online_cpus() == i)
+				cpumask_set_cpu(cpu, mask);
+			i++;
+		}
+		for (i = 0; i < VPNET_PAIR_RINGS; i++)
+			virtqueue_set_affinity(vp->pair[n].queue[i].vq, mask);
+		if (num_online_cpus() >= pairs &&
+		    n < vp->dev->real_num_tx_queues)
+			__netif_set_xps_queue(vp->dev, cpumask_bits(mask), n,
+					      XPS_CPUS);
+	}
+	cpus_read_unlock();
+	free_cpumask_var(mask);
+	vp->pairs_spread = pairs;
+}
+
+/* As many queues as the origin has pairs; under the RTNL */
+void vpnet_channels_update(struct vpnet *vp)
+{
+	unsigned int pairs = READ_ONCE(vp->pairs_on);
+	unsigned int tx = pairs;
+
+	/* no link: what comes next is not known */
+	if (!pairs)
+		return;
+	if (vp->tx_wanted)
+		tx = min(tx, vp->tx_wanted);
+	if (netif_set_real_num_tx_queues(vp->dev, tx) ||
+	    netif_set_real_num_rx_queues(vp->dev, pairs))
+		netdev_warn(vp->dev, "cannot use %u queues\n", pairs);
+	vpnet_spread(vp, pairs);
 }
 
 /* What follows from a new epoch, but needs the RTNL */
@@ -141,6 +202,7 @@ void vpnet_netdev_update(struct vpnet *vp, u16 mtu)
 		goto unlock;
 
 	netdev_update_features(dev);
+	vpnet_channels_update(vp);
 	dev->max_mtu = vpnet_max_mtu(vp->features, mtu);
 	want = dev->mtu;
 	/* the administrator's choice stands until the origin changes its own */

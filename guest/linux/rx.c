@@ -47,23 +47,23 @@ static int vpnet_rx_finish(struct vpnet *vp, struct sk_buff *skb,
 	return 0;
 }
 
-static void vpnet_rx_deliver(struct vpnet *vp, struct vpnet_round *round,
+static void vpnet_rx_deliver(struct vpnet_pair *pair, struct vpnet_round *round,
 			     struct sk_buff *skb)
 {
 	gro_result_t res;
 
 	if (!round->gro) {
-		skb_mark_napi_id(skb, &vp->napi);
+		skb_mark_napi_id(skb, &pair->napi);
 		list_add_tail(&skb->list, &round->list);
 		return;
 	}
-	res = napi_gro_receive(&vp->napi, skb);
+	res = napi_gro_receive(&pair->napi, skb);
 	if (res == GRO_MERGED || res == GRO_MERGED_FREE)
 		round->merged++;
 }
 
 /* One frame of the origin, from a buffer that is checked but for its content */
-static void vpnet_rx_frame(struct vpnet *vp, struct vpnet_queue *q,
+static void vpnet_rx_frame(struct vpnet_pair *pair, struct vpnet_queue *q,
 			   const struct vpring_chain *chain,
 			   struct vpnet_round *round)
 {
@@ -88,51 +88,53 @@ static void vpnet_rx_frame(struct vpnet *vp, struct vpnet_queue *q,
 		return;
 	}
 
-	skb = vpnet_rxbuf_skb(&vp->rxbuf, &it, len);
+	skb = vpnet_rxbuf_skb(&pair->rxbuf, &it, len);
 	if (unlikely(!skb)) {
 		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
 		return;
 	}
-	if (unlikely(vpnet_rx_finish(vp, skb, &hdr))) {
+	if (unlikely(vpnet_rx_finish(pair->vp, skb, &hdr))) {
 		kfree_skb(skb);
 		vpnet_rx_error(q);
 		return;
 	}
 	round->packets++;
 	round->bytes += len;
-	vpnet_rx_deliver(vp, round, skb);
+	vpnet_rx_deliver(pair, round, skb);
 }
 
 /*
  * Is GRO worth it?  Only changed between rounds, and only while it holds
  * nothing back, so that no packet overtakes another.
  */
-static bool vpnet_gro_wanted(struct vpnet *vp)
+static bool vpnet_gro_wanted(struct vpnet_pair *pair)
 {
-	if (!vp->gro_skip || vp->napi.gro_bitmask)
+	if (!pair->gro_skip || pair->napi.gro_bitmask)
 		return true;
-	vp->gro_skip--;
+	pair->gro_skip--;
 	return false;
 }
 
-static void vpnet_gro_learn(struct vpnet *vp, const struct vpnet_round *round)
+static void vpnet_gro_learn(struct vpnet_pair *pair,
+			    const struct vpnet_round *round)
 {
 	/* one packet alone could not have been merged with any */
 	if (!round->gro || round->packets < 2)
 		return;
 	if (round->merged)
-		vp->gro_vain = 0;
-	else if (vp->gro_vain < VPNET_GRO_VAIN)
-		vp->gro_vain++;
+		pair->gro_vain = 0;
+	else if (pair->gro_vain < VPNET_GRO_VAIN)
+		pair->gro_vain++;
 	else
-		vp->gro_skip = VPNET_GRO_SKIP;
+		pair->gro_skip = VPNET_GRO_SKIP;
 }
 
-static int vpnet_rx_work(struct vpnet *vp, struct vpnet_queue *q, int budget)
+static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
+			 int budget)
 {
 	struct vpnet_round round = {
 		.list = LIST_HEAD_INIT(round.list),
-		.gro = vpnet_gro_wanted(vp),
+		.gro = vpnet_gro_wanted(pair),
 	};
 	struct vpring_chain chain;
 	int done;
@@ -144,22 +146,22 @@ static int vpnet_rx_work(struct vpnet *vp, struct vpnet_queue *q, int budget)
 		if (res == VPRING_EMPTY)
 			break;
 		if (unlikely(res != VPRING_OK)) {
-			vpnet_ring_broken(vp, VPNET_ORIGIN_TX);
+			vpnet_ring_broken(pair->vp, q);
 			break;
 		}
-		vpnet_rx_frame(vp, q, &chain, &round);
+		vpnet_rx_frame(pair, q, &chain, &round);
 		vpring_fill(&q->ring, chain.head, 0);
 	}
 
 	/* also what came before the ring broke: it was fine */
 	if (vpring_publish(&q->ring))
-		vpnet_doorbell(vp, VPNET_ORIGIN_TX);
+		vpnet_doorbell(q);
 
 	u64_stats_update_begin(&q->stats.sync);
 	u64_stats_add(&q->stats.packets, round.packets);
 	u64_stats_add(&q->stats.bytes, round.bytes);
 	u64_stats_update_end(&q->stats.sync);
-	vpnet_gro_learn(vp, &round);
+	vpnet_gro_learn(pair, &round);
 	/* last: the origin fills its ring again while the stack works */
 	if (!round.gro)
 		netif_receive_skb_list(&round.list);
@@ -168,8 +170,8 @@ static int vpnet_rx_work(struct vpnet *vp, struct vpnet_queue *q, int budget)
 
 int vpnet_poll(struct napi_struct *napi, int budget)
 {
-	struct vpnet *vp = container_of(napi, struct vpnet, napi);
-	struct vpnet_queue *q = &vp->queue[VPNET_ORIGIN_TX];
+	struct vpnet_pair *pair = container_of(napi, struct vpnet_pair, napi);
+	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
 	int done = 0;
 
 	/* netpoll wants transmit completions only, and there are none */
@@ -182,29 +184,29 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	 * also keeps the next round, perhaps on another CPU, from starting
 	 * between napi_complete_done() and vpring_arm().
 	 */
-	spin_lock(&vp->rx_lock);
+	spin_lock(&pair->rx_lock);
 	vpnet_inc(&q->count.polls);
-	if (likely(vpnet_usable(vp, VPNET_ORIGIN_TX))) {
+	if (likely(vpnet_usable(q))) {
 		vpring_disarm(&q->ring);
-		done = vpnet_rx_work(vp, q, budget);
+		done = vpnet_rx_work(pair, q, budget);
 	}
 	if (done < budget && napi_complete_done(napi, done) &&
-	    vpnet_usable(vp, VPNET_ORIGIN_TX)) {
+	    vpnet_usable(q)) {
 		vpnet_inc(&q->count.armed);
 		if (vpring_arm(&q->ring)) {
 			vpnet_inc(&q->count.rearmed);
 			napi_schedule(napi);
 		}
 	}
-	spin_unlock(&vp->rx_lock);
+	spin_unlock(&pair->rx_lock);
 	return done;
 }
 
 /* From process context: look at the ring even if no kick comes */
-void vpnet_rx_schedule(struct vpnet *vp)
+void vpnet_rx_schedule(struct vpnet_pair *pair)
 {
 	/* the pair makes the raised softirq run at once */
 	local_bh_disable();
-	napi_schedule(&vp->napi);
+	napi_schedule(&pair->napi);
 	local_bh_enable();
 }

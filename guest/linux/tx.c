@@ -124,10 +124,10 @@ static void vpnet_tx_consume(struct sk_buff *skb)
 		napi_consume_skb(skb, 1);
 }
 
-static void vpnet_tx_flush(struct vpnet *vp, struct vpnet_queue *q)
+static void vpnet_tx_flush(struct vpnet_queue *q)
 {
 	if (vpring_publish(&q->ring))
-		vpnet_doorbell(vp, VPNET_ORIGIN_RX);
+		vpnet_doorbell(q);
 }
 
 /*
@@ -135,26 +135,28 @@ static void vpnet_tx_flush(struct vpnet *vp, struct vpnet_queue *q)
  * order a kick between two of the steps would be lost and the queue stopped
  * for good.
  */
-static void vpnet_tx_stop(struct vpnet *vp, struct vpnet_queue *q)
+static void vpnet_tx_stop(struct netdev_queue *txq, struct vpnet_queue *q)
 {
-	netif_stop_queue(vp->dev);
+	netif_tx_stop_queue(txq);
 	vpnet_inc(&q->count.armed);
 	if (!vpring_arm(&q->ring))
 		return;
 	vpnet_inc(&q->count.rearmed);
-	netif_start_queue(vp->dev);
+	netif_tx_start_queue(txq);
 }
 
 netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct vpnet *vp = netdev_priv(dev);
-	struct vpnet_queue *q = &vp->queue[VPNET_ORIGIN_RX];
+	const u16 n = skb_get_queue_mapping(skb);
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, n);
+	struct vpnet_queue *q = &vp->pair[n].queue[VPNET_ORIGIN_RX];
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 	struct vpring_mark mark;
 	u16 nbufs;
 
 	vpnet_inc(&q->count.polls);
-	if (unlikely(!vpnet_usable(vp, VPNET_ORIGIN_RX)))
+	if (unlikely(!vpnet_usable(q)))
 		goto drop;
 	vpring_disarm(&q->ring);
 
@@ -168,12 +170,12 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 		break;
 	case VPNET_TX_WAIT:
 		/* what came before must not wait with us */
-		vpnet_tx_flush(vp, q);
-		vpnet_tx_stop(vp, q);
+		vpnet_tx_flush(q);
+		vpnet_tx_stop(txq, q);
 		return NETDEV_TX_BUSY;
 	case VPNET_TX_BROKEN:
-		vpnet_tx_flush(vp, q);
-		vpnet_ring_broken(vp, VPNET_ORIGIN_RX);
+		vpnet_tx_flush(q);
+		vpnet_ring_broken(vp, q);
 		goto drop;
 	default:
 		goto drop_flush;
@@ -195,17 +197,17 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	skb_tx_timestamp(skb);
 	/* show all of a burst at once, unless the next one has to wait */
 	if (!vpring_pending(&q->ring)) {
-		vpnet_tx_flush(vp, q);
-		vpnet_tx_stop(vp, q);
+		vpnet_tx_flush(q);
+		vpnet_tx_stop(txq, q);
 	} else if (!netdev_xmit_more()) {
-		vpnet_tx_flush(vp, q);
+		vpnet_tx_flush(q);
 	}
 	vpnet_tx_consume(skb);
 	return NETDEV_TX_OK;
 
 drop_flush:
 	if (!netdev_xmit_more())
-		vpnet_tx_flush(vp, q);
+		vpnet_tx_flush(q);
 drop:
 	vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
 	dev_kfree_skb_any(skb);

@@ -21,11 +21,13 @@
 #define VPNET_DRV_NAME		"vhost_pci_net"
 #define VPNET_DRV_VERSION	"0.1"
 
-/* The origin's numbers for the rings of its first pair, as in the ABI */
+#define VPNET_MAX_RINGS		VHOST_PCI_NET_MAX_RINGS
+
+/* The origin's numbers for the rings of pair 0, as in the ABI; then 2, 3... */
 enum {
 	VPNET_ORIGIN_RX,	/* we fill it: our transmit direction */
 	VPNET_ORIGIN_TX,	/* we empty it: our receive direction */
-	VPNET_RINGS
+	VPNET_PAIR_RINGS
 };
 
 /* A consistent copy of the device configuration */
@@ -37,7 +39,7 @@ struct vpnet_config {
 	struct {
 		struct vpring_area area;
 		bool enabled;
-	} ring[VPNET_RINGS];
+	} ring[VPNET_MAX_RINGS];
 };
 
 /*
@@ -62,11 +64,13 @@ struct vpnet_stats {
 };
 
 /*
- * One origin ring in use.  VPNET_ORIGIN_RX is protected by the transmit
- * queue's lock, VPNET_ORIGIN_TX by vpnet.rx_lock.
+ * One of the origin's rings.  A receive ring of the origin is protected by
+ * our transmit queue's lock, a transmit ring by vpnet_pair.rx_lock.
  */
 struct vpnet_queue {
 	struct vpring ring;
+	struct virtqueue *vq;		/* whose interrupt is its kick */
+	u8 __iomem *doorbell;
 	bool on;
 	bool suspect;			/* broke, config_work has to look why */
 	u32 hdr_len;
@@ -76,16 +80,23 @@ struct vpnet_queue {
 	struct vpnet_stats stats;
 };
 
-struct vpnet {
-	struct virtio_device *vdev;
-	struct net_device *dev;
-	struct virtqueue *vq[VPNET_RINGS];
+/* A receive and a transmit ring of the origin, and what serves them */
+struct vpnet_pair {
+	struct vpnet *vp;
+	struct vpnet_queue queue[VPNET_PAIR_RINGS];
 	struct napi_struct napi;
 	spinlock_t rx_lock;		/* one round of receive work */
 	struct vpnet_rxbuf rxbuf;
 	unsigned int gro_vain;		/* rounds without a merged packet */
 	unsigned int gro_skip;		/* rounds to go without GRO */
-	struct vpnet_queue queue[VPNET_RINGS];
+};
+
+struct vpnet {
+	struct virtio_device *vdev;
+	struct net_device *dev;
+	struct vpnet_pair *pair;
+	unsigned int pairs;		/* as many as the device can have */
+	unsigned int pairs_on;		/* in use, from pair 0 without a gap */
 
 	struct vpring_window win;
 	u8 __iomem *doorbells;
@@ -97,6 +108,11 @@ struct vpnet {
 	u32 epoch;
 	bool adopted;			/* @epoch is valid */
 	u16 config_mtu;
+	struct vpnet_config config;	/* too large for the stack */
+
+	/* under the RTNL */
+	unsigned int tx_wanted;		/* ethtool -L; 0: all there are */
+	unsigned int pairs_spread;	/* over the CPUs, at present */
 
 	u64 features;			/* for fix_features: acked, 0 if down */
 };
@@ -111,16 +127,28 @@ static inline void vpnet_inc(unsigned long *counter)
  * out, and before it resets the device at a shutdown of the machine, of which
  * it does not tell the driver.  Either way the window is not ours any more.
  */
-static inline bool vpnet_usable(const struct vpnet *vp, unsigned int ring)
+static inline bool vpnet_usable(const struct vpnet_queue *q)
 {
-	return vp->queue[ring].on && !virtqueue_is_broken(vp->vq[ring]);
+	return q->on && !virtqueue_is_broken(q->vq);
 }
 
-static inline void vpnet_doorbell(struct vpnet *vp, unsigned int ring)
+static inline void vpnet_doorbell(struct vpnet_queue *q)
 {
-	vpnet_inc(&vp->queue[ring].count.doorbells);
+	vpnet_inc(&q->count.doorbells);
 	/* writel() orders the store behind all earlier ones */
-	writel(1, vp->doorbells + ring * VHOST_PCI_NET_DOORBELL_STRIDE);
+	writel(1, q->doorbell);
+}
+
+static inline struct vpnet_queue *vpnet_ring(const struct vpnet *vp,
+					     unsigned int ring)
+{
+	return &vp->pair[ring / VPNET_PAIR_RINGS]
+			.queue[ring % VPNET_PAIR_RINGS];
+}
+
+static inline unsigned int vpnet_rings(const struct vpnet *vp)
+{
+	return vp->pairs * VPNET_PAIR_RINGS;
 }
 
 static inline void vpnet_stats_add(struct vpnet_stats *stats, u64_stats_t *what,
@@ -131,28 +159,51 @@ static inline void vpnet_stats_add(struct vpnet_stats *stats, u64_stats_t *what,
 	u64_stats_update_end(&stats->sync);
 }
 
+/* A consistent copy of the above */
+struct vpnet_totals {
+	u64 packets;
+	u64 bytes;
+	u64 dropped;
+	u64 errors;
+};
+
+static inline void vpnet_stats_read(const struct vpnet_stats *stats,
+				    struct vpnet_totals *to)
+{
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->sync);
+		to->packets = u64_stats_read(&stats->packets);
+		to->bytes = u64_stats_read(&stats->bytes);
+		to->dropped = u64_stats_read(&stats->dropped);
+		to->errors = u64_stats_read(&stats->errors);
+	} while (u64_stats_fetch_retry(&stats->sync, start));
+}
+
 /* config.c */
 void vpnet_config_work(struct work_struct *work);
 void vpnet_config_schedule(struct vpnet *vp);
 void vpnet_config_stop(struct vpnet *vp);
-int vpnet_config_check(struct vpnet *vp);
+int vpnet_config_check(struct virtio_device *vdev);
 void vpnet_config_read_mac(struct vpnet *vp, u8 *mac);
 u16 vpnet_config_read_mtu(struct vpnet *vp);
 
 /* link.c */
 void vpnet_rings_off(struct vpnet *vp);
 bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg);
-void vpnet_ring_broken(struct vpnet *vp, unsigned int ring);
+void vpnet_ring_broken(struct vpnet *vp, struct vpnet_queue *q);
 void vpnet_rings_report(struct vpnet *vp);
 
 /* rx.c */
 int vpnet_poll(struct napi_struct *napi, int budget);
-void vpnet_rx_schedule(struct vpnet *vp);
+void vpnet_rx_schedule(struct vpnet_pair *pair);
 
 /* tx.c */
 netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
 
 /* netdev.c */
+void vpnet_channels_update(struct vpnet *vp);
 void vpnet_netdev_setup(struct vpnet *vp);
 void vpnet_netdev_update(struct vpnet *vp, u16 mtu);
 
