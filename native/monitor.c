@@ -72,6 +72,8 @@ void hmp_info_vhost_pci(Monitor *mon, const QDict *qdict)
 
     if (text) {
         monitor_puts(mon, text);
+        monitor_printf(mon, "loaded in %" PRId64 " us, first call included\n",
+                       vhost_pci_library_load_us());
     } else {
         monitor_printf(mon, "No vhost-pci servers or clients in this VM.\n");
     }

@@ -7,7 +7,7 @@ namespace VhostPci.Device.Reporting;
 /// <param name="AllocatedBytes">Managed bytes allocated since the start.</param>
 /// <param name="Collections">Garbage collections since the start.</param>
 /// <param name="HeapBytes">Managed heap now.</param>
-/// <param name="FirstCallMicroseconds">How long the first call into the library took.</param>
+/// <param name="FirstCallMicroseconds">How long the first call took as far as the library can see; the shim puts in its own figure, with loading.</param>
 public readonly record struct RuntimeFacts(
     string Version,
     string Flavour,

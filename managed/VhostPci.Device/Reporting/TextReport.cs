@@ -29,7 +29,7 @@ internal static class TextReport
         Line(
             text,
             0,
-            $"library {runtime.Version} ({runtime.Flavour}): {runtime.AllocatedBytes} bytes allocated in total, {runtime.HeapBytes} in use, {runtime.Collections} collections, first call took {runtime.FirstCallMicroseconds} us");
+            $"library {runtime.Version} ({runtime.Flavour}): {runtime.AllocatedBytes} bytes allocated in total, {runtime.HeapBytes} in use, {runtime.Collections} collections");
         return text.ToString();
     }
 
