@@ -139,7 +139,7 @@ struct vhost_pci_device_plan {
     uint32_t config_size;       /* bytes of device configuration */
 };
 
-/* Counted by the shim, which sees the events */
+/* Counted by the shim; what KVM does by itself nobody counts */
 struct vhost_pci_ring_counters {
     uint64_t kicks;             /* sum read from the kick eventfd */
     uint64_t interrupts;        /* MSI-X messages sent for them */

@@ -6,40 +6,15 @@
 #include "qemu/osdep.h"
 #include <poll.h>
 #include <sys/uio.h>
-#include "qemu/event_notifier.h"
 #include "qemu/main-loop.h"
 #include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
 #include "standard-headers/linux/virtio_pci.h"
 #include "sysemu/kvm.h"
-#include "vhost-pci.h"
+#include "net-pci.h"
 #include "trace.h"
 
 #define DOORBELL_BAR_SIZE 4096
-
-OBJECT_DECLARE_SIMPLE_TYPE(VhostPciNetPCI, VHOST_PCI_NET_PCI)
-
-/* The two eventfds of an origin ring */
-typedef struct VhostPciNetRing {
-    VhostPciNetPCI *p;
-    EventNotifier kick;
-    EventNotifier call;
-    bool kick_bound;
-    bool call_bound;
-    struct vhost_pci_ring_counters counters;
-} VhostPciNetRing;
-
-struct VhostPciNetPCI {
-    VirtIOPCIProxy parent_obj;
-    VhostPciNet vdev;
-    uint64_t object;            /* x-object=: the library's number */
-    const struct vhost_pci_api *api;
-    struct vhost_pci_device_plan plan;
-    bool attached;
-    MemoryRegion doorbells;
-    MemoryRegion window;
-    VhostPciNetRing ring[VHOST_PCI_NET_MAX_RINGS];
-};
 
 static void (*parent_unrealize)(DeviceState *dev);
 
@@ -59,7 +34,7 @@ static bool ring_interrupt(VhostPciNetPCI *p, uint32_t ring)
     return true;
 }
 
-static void ring_kick(EventNotifier *e)
+void vhost_pci_net_kick(EventNotifier *e)
 {
     VhostPciNetRing *r = container_of(e, VhostPciNetRing, kick);
     uint32_t ring = r - r->p->ring;
@@ -118,16 +93,16 @@ static const MemoryRegionOps doorbell_ops = {
     .impl = { .min_access_size = 4, .max_access_size = 4 },
 };
 
-static void bind_kick(VhostPciNetRing *r, int fd)
+static void bind_kick(VhostPciNetRing *r, uint32_t ring, int fd)
 {
     if (r->kick_bound) {
-        event_notifier_set_handler(&r->kick, NULL);
+        vhost_pci_irqfd_release(r->p, ring);
         r->kick_bound = false;
     }
     if (fd >= 0) {
         event_notifier_init_fd(&r->kick, fd);
-        event_notifier_set_handler(&r->kick, ring_kick);
         r->kick_bound = true;
+        vhost_pci_irqfd_update(r->p, ring);
     }
 }
 
@@ -159,7 +134,7 @@ int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which, int32_t fd)
         return -EINVAL;
     }
     if (which == VHOST_PCI_RING_KICK) {
-        bind_kick(&p->ring[ring], fd);
+        bind_kick(&p->ring[ring], ring, fd);
     } else {
         bind_call(&p->ring[ring], ring, fd);
     }
@@ -190,6 +165,16 @@ void vhost_pci_net_config_changed(void *device)
     VhostPciNetPCI *p = device;
 
     virtio_notify_config(VIRTIO_DEVICE(&p->vdev));
+}
+
+void vhost_pci_net_driver_ok(void *device, bool driver_ok)
+{
+    VhostPciNetPCI *p = device;
+
+    p->driver_ok = driver_ok;
+    for (uint32_t i = 0; i < p->plan.rings; i++) {
+        vhost_pci_irqfd_update(p, i);
+    }
 }
 
 int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err)
@@ -289,12 +274,16 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
         net_pci_detach(p);
         return;
     }
+    vhost_pci_irqfd_realize(p);
     p->api->device_ready(p->object);
 }
 
 static void net_pci_unrealize(DeviceState *dev)
 {
-    net_pci_detach(VHOST_PCI_NET_PCI(dev));
+    VhostPciNetPCI *p = VHOST_PCI_NET_PCI(dev);
+
+    net_pci_detach(p);
+    vhost_pci_irqfd_unrealize(p);
     parent_unrealize(dev);
 }
 

@@ -52,6 +52,7 @@ static void net_set_status(VirtIODevice *vdev, uint8_t status)
     VhostPciNet *n = VHOST_PCI_NET(vdev);
     PCIDevice *pci = PCI_DEVICE(qdev_get_parent_bus(DEVICE(vdev))->parent);
 
+    vhost_pci_net_driver_ok(pci, status & VIRTIO_CONFIG_S_DRIVER_OK);
     n->api->device_set_status(n->object, status,
                               pci->io_regions[VHOST_PCI_NET_WINDOW_BAR].addr);
 }

@@ -51,6 +51,8 @@ void vhost_pci_server_window(void *server,
 /* net-pci.c */
 int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err);
 void vhost_pci_net_config_changed(void *device);
+/* From the virtio half, before the status takes effect */
+void vhost_pci_net_driver_ok(void *device, bool driver_ok);
 int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which,
                        int32_t fd);
 void vhost_pci_net_raise(void *device, uint32_t ring);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vhost-pci-net: a kick becomes an MSI-X message inside KVM.
+ *
+ * The guest can change what an interrupt is at any time: DRIVER_OK, MSI-X
+ * enable and function mask, the mask of a vector, the vector of a queue.
+ * After each change the whole of it is looked at again, so that no order of
+ * events is special.
+ */
+#include "qemu/osdep.h"
+#include "hw/pci/msix.h"
+#include "standard-headers/linux/virtio_pci.h"
+#include "sysemu/kvm.h"
+#include "net-pci.h"
+#include "trace.h"
+
+/* The vector that KVM may raise for this ring, else VIRTIO_NO_VECTOR */
+static uint16_t wanted_vector(VhostPciNetPCI *p, uint32_t ring)
+{
+    PCIDevice *pci = PCI_DEVICE(p);
+    uint16_t vector = virtio_queue_vector(VIRTIO_DEVICE(&p->vdev), ring);
+
+    if (!p->watching || !p->driver_ok || !p->ring[ring].kick_bound ||
+        !msix_enabled(pci) || vector >= msix_nr_vectors_allocated(pci) ||
+        msix_is_masked(pci, vector)) {
+        return VIRTIO_NO_VECTOR;
+    }
+    return vector;
+}
+
+/*
+ * Nothing is lost on the way here and back: KVM looks at the eventfd when it
+ * gets it, and the main loop's handler is level-triggered.
+ */
+static bool irqfd_add(VhostPciNetPCI *p, uint32_t ring, uint16_t vector)
+{
+    VhostPciNetRing *r = &p->ring[ring];
+    KVMRouteChange change = kvm_irqchip_begin_route_changes(kvm_state);
+
+    r->virq = kvm_irqchip_add_msi_route(&change, vector, PCI_DEVICE(p));
+    if (r->virq < 0) {
+        return false;
+    }
+    kvm_irqchip_commit_route_changes(&change);
+    event_notifier_set_handler(&r->kick, NULL);
+    /* The origin can make this fail, with one eventfd for two rings */
+    if (kvm_irqchip_add_irqfd_notifier_gsi(kvm_state, &r->kick, NULL,
+                                           r->virq) < 0) {
+        kvm_irqchip_release_virq(kvm_state, r->virq);
+        return false;
+    }
+    r->irqfd = true;
+    r->irqfd_vector = vector;
+    trace_vhost_pci_irqfd(p, ring, vector, true);
+    return true;
+}
+
+static void irqfd_del(VhostPciNetPCI *p, uint32_t ring)
+{
+    VhostPciNetRing *r = &p->ring[ring];
+
+    kvm_irqchip_remove_irqfd_notifier_gsi(kvm_state, &r->kick, r->virq);
+    kvm_irqchip_release_virq(kvm_state, r->virq);
+    r->irqfd = false;
+    trace_vhost_pci_irqfd(p, ring, r->irqfd_vector, false);
+}
+
+void vhost_pci_irqfd_update(VhostPciNetPCI *p, uint32_t ring)
+{
+    VhostPciNetRing *r = &p->ring[ring];
+    uint16_t vector = wanted_vector(p, ring);
+
+    if (!r->kick_bound || (r->irqfd && r->irqfd_vector == vector)) {
+        return;
+    }
+    if (r->irqfd) {
+        irqfd_del(p, ring);
+    }
+    if (vector == VIRTIO_NO_VECTOR || !irqfd_add(p, ring, vector)) {
+        event_notifier_set_handler(&r->kick, vhost_pci_net_kick);
+    }
+}
+
+void vhost_pci_irqfd_release(VhostPciNetPCI *p, uint32_t ring)
+{
+    if (p->ring[ring].irqfd) {
+        irqfd_del(p, ring);
+    } else {
+        event_notifier_set_handler(&p->ring[ring].kick, NULL);
+    }
+}
+
+static void update_all(VhostPciNetPCI *p)
+{
+    for (uint32_t i = 0; i < p->plan.rings; i++) {
+        vhost_pci_irqfd_update(p, i);
+    }
+}
+
+static int vector_unmasked(PCIDevice *pci, unsigned vector, MSIMessage msg)
+{
+    update_all(VHOST_PCI_NET_PCI(pci));
+    return 0;
+}
+
+static void vector_masked(PCIDevice *pci, unsigned vector)
+{
+    update_all(VHOST_PCI_NET_PCI(pci));
+}
+
+/* No vector notifier is called when MSI-X is switched off */
+static void config_write(PCIDevice *pci, uint32_t addr, uint32_t val, int len)
+{
+    VhostPciNetPCI *p = VHOST_PCI_NET_PCI(pci);
+
+    p->config_write(pci, addr, val, len);
+    update_all(p);
+}
+
+/*
+ * Nor is one when a queue gets another vector, so its register is ours.  The
+ * ops are called and not the region: QEMU refuses a device's access to itself.
+ */
+static uint64_t queue_vector_read(void *opaque, hwaddr addr, unsigned size)
+{
+    MemoryRegion *common = &VHOST_PCI_NET_PCI(opaque)->parent_obj.common.mr;
+
+    return common->ops->read(common->opaque, VIRTIO_PCI_COMMON_Q_MSIX + addr,
+                             size);
+}
+
+static void queue_vector_write(void *opaque, hwaddr addr, uint64_t val,
+                               unsigned size)
+{
+    MemoryRegion *common = &VHOST_PCI_NET_PCI(opaque)->parent_obj.common.mr;
+
+    common->ops->write(common->opaque, VIRTIO_PCI_COMMON_Q_MSIX + addr, val,
+                       size);
+    update_all(opaque);
+}
+
+static const MemoryRegionOps queue_vector_ops = {
+    .read = queue_vector_read,
+    .write = queue_vector_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 1, .max_access_size = 2 },
+    .impl = { .min_access_size = 1, .max_access_size = 2 },
+};
+
+void vhost_pci_irqfd_realize(VhostPciNetPCI *p)
+{
+    VirtIOPCIProxy *proxy = &p->parent_obj;
+    PCIDevice *pci = &proxy->pci_dev;
+
+    if (!kvm_msi_via_irqfd_enabled() || !msix_present(pci)) {
+        return;
+    }
+    p->config_write = pci->config_write;
+    pci->config_write = config_write;
+    memory_region_init_io(&p->queue_vector, OBJECT(p), &queue_vector_ops, p,
+                          "vhost-pci-queue-vector", sizeof(uint16_t));
+    memory_region_add_subregion_overlap(&proxy->modern_bar,
+                                        proxy->common.offset +
+                                        VIRTIO_PCI_COMMON_Q_MSIX,
+                                        &p->queue_vector, 1);
+    p->watching = true;
+    /* virtio-pci sets its own only for vhost back-ends of ordinary devices */
+    msix_set_vector_notifiers(pci, vector_unmasked, vector_masked, NULL);
+}
+
+void vhost_pci_irqfd_unrealize(VhostPciNetPCI *p)
+{
+    PCIDevice *pci = PCI_DEVICE(p);
+
+    if (!p->watching) {
+        return;
+    }
+    p->watching = false;
+    update_all(p);
+    msix_unset_vector_notifiers(pci);
+    memory_region_del_subregion(&p->parent_obj.modern_bar, &p->queue_vector);
+    pci->config_write = p->config_write;
+}
