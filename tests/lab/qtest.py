@@ -12,7 +12,23 @@ PCI_COMMAND, PCI_STATUS, PCI_CAPABILITIES = 0x04, 0x06, 0x34
 PCI_CAP_VENDOR, PCI_CAP_MSIX = 0x09, 0x11
 
 
-class QTest:
+class PciHost:
+    """Anything with inb() to outl() that reach a machine's ports."""
+
+    def pci(self, bus: int, slot: int, function: int = 0) -> "PciFunction":
+        return PciFunction(self, bus, slot, function)
+
+    def find_pci(self, vendor: int, device: int | None = None, bus: int = 0) -> list["PciFunction"]:
+        found = []
+        for slot in range(32):
+            function = self.pci(bus, slot)
+            ids = function.readl(0)
+            if ids & 0xffff == vendor and (device is None or ids >> 16 == device):
+                found.append(function)
+        return found
+
+
+class QTest(PciHost):
     """One QEMU with -accel qtest. Use as a context manager; .qmp and .hmp() are its monitor."""
 
     def __init__(self, run: RunDir, name: str, args: list[str], machine: str = "pc", memory: str = "64M",
@@ -116,19 +132,6 @@ class QTest:
     def clock_step(self, nanoseconds: int | None = None) -> int:
         """qtest's virtual clock stands still by itself: timers on it run only by this."""
         return int(self.command("clock_step", *([] if nanoseconds is None else [nanoseconds]))[0])
-
-    # -- PCI ----------------------------------------------------------------------------------------------------------
-    def pci(self, bus: int, slot: int, function: int = 0) -> "PciFunction":
-        return PciFunction(self, bus, slot, function)
-
-    def find_pci(self, vendor: int, device: int | None = None, bus: int = 0) -> list["PciFunction"]:
-        found = []
-        for slot in range(32):
-            function = self.pci(bus, slot)
-            ids = function.readl(0)
-            if ids & 0xffff == vendor and (device is None or ids >> 16 == device):
-                found.append(function)
-        return found
 
 
 class PciFunction:

@@ -34,14 +34,8 @@ def wait_for(what, condition, timeout=10):
         time.sleep(0.01)
 
 
-class Mirror(QTest):
-    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, args=(), **more):
-        self.path = run / f"{name}.vhost-pci"
-        super().__init__(run, name, [
-            "-chardev", f"socket,id=srv,server=on,wait=off,connections={connections},path={self.path}",
-            "-vhost-pci-server", f"socket,chardev=srv,id=vps{options}", *args], **more)
-        if firmware:
-            self.run_firmware()
+class MirrorMachine:
+    """What is the same whoever the CPU is: the bridge, the monitor, the hot-plug registers."""
 
     def run_firmware(self) -> None:
         bridge, = self.find_pci(*BRIDGE_IDS)
@@ -61,16 +55,26 @@ class Mirror(QTest):
     def wait_link(self, up=True) -> dict:
         return self.wait_peer(f"link {'up' if up else 'down'}", lambda p: p["link"] == up)
 
+    def eject(self, slot: int) -> None:
+        """What the guest's ACPI code does when it has let a device go."""
+        self.outl(PCIHP_SELECT, 1)
+        self.outl(PCIHP_EJECT, 1 << slot)
+
+
+class Mirror(MirrorMachine, QTest):
+    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, args=(), **more):
+        self.path = run / f"{name}.vhost-pci"
+        super().__init__(run, name, [
+            "-chardev", f"socket,id=srv,server=on,wait=off,connections={connections},path={self.path}",
+            "-vhost-pci-server", f"socket,chardev=srv,id=vps{options}", *args], **more)
+        if firmware:
+            self.run_firmware()
+
     def device(self, slot: int | None = None) -> "MirrorDevice":
         """The plugged device, with BARs and a driver that has set DRIVER_OK."""
         if slot is None:
             slot = self.wait_peer("a device", lambda p: "slot" in p)["slot"]
         return MirrorDevice(self, self.pci(BUS, slot))
-
-    def eject(self, slot: int) -> None:
-        """What the guest's ACPI code does when it has let a device go."""
-        self.outl(PCIHP_SELECT, 1)
-        self.outl(PCIHP_EJECT, 1 << slot)
 
 
 class MirrorDevice:
