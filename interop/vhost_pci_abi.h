@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 2u
+#define VHOST_PCI_ABI_VERSION 3u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -106,7 +106,17 @@ struct vhost_pci_server_config {
     uint32_t slots;             /* usable device numbers of the bridge bus */
     uint32_t log_level;         /* log-level=: enum vhost_pci_log_level */
     uint32_t uid;               /* this process's, which owns the socket */
-    uint32_t reserved;
+    uint32_t unplug_delay;      /* unplug-delay=: seconds */
+};
+
+/* -device vhost-pci-net,server=...: there from the start */
+struct vhost_pci_static_config {
+    const char *id;             /* user's id, or NULL */
+    const char *peer_name;      /* peer-name=, or NULL: any origin */
+    uint64_t window_size;       /* window-size=; 0: the server's slot-size */
+    int32_t slot;               /* on the server's own bridge; -1: elsewhere */
+    uint8_t mac[VHOST_PCI_MAC_SIZE]; /* mac=; zero: made by the library */
+    uint16_t reserved;
 };
 
 /* Read-only properties of a vhost-pci-server */
@@ -242,7 +252,12 @@ struct vhost_pci_api {
     void (*server_counters)(uint64_t object,
                             struct vhost_pci_server_counters *out);
 
-    /* realize: reserve the window; object is from plug_device */
+    /* A static device; device_attach() comes next, device_release() last */
+    int (*device_create)(uint64_t server,
+                         const struct vhost_pci_static_config *config,
+                         uint64_t *object, struct vhost_pci_error *err);
+    /* realize: reserve the window; object is from plug_device or
+       device_create */
     int (*device_attach)(uint64_t object, void *device,
                          struct vhost_pci_device_plan *plan,
                          struct vhost_pci_error *err);

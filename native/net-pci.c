@@ -215,15 +215,41 @@ static void net_pci_detach(VhostPciNetPCI *p)
     }
 }
 
+/* There from the start, and not for one origin */
+static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
+{
+    ERRP_GUARD();
+    struct vhost_pci_static_config config = {
+        .id = DEVICE(p)->id,
+        .peer_name = p->peer_name,
+        .window_size = p->window_size,
+    };
+    struct vhost_pci_error err = { 0 };
+    uint64_t server = vhost_pci_server_find(p->server, PCI_DEVICE(p),
+                                            &config.slot, errp);
+
+    if (!server) {
+        return false;
+    }
+    memcpy(config.mac, p->mac.a, sizeof(config.mac));
+    if (p->api->device_create(server, &config, &p->object, &err) < 0) {
+        vhost_pci_error_set(errp, &err);
+        return false;
+    }
+    return true;
+}
+
 static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 {
     VhostPciNetPCI *p = VHOST_PCI_NET_PCI(proxy);
     PCIDevice *pci = &proxy->pci_dev;
     struct vhost_pci_error err = { 0 };
+    ERRP_GUARD();
 
-    if (!p->object) {
+    if (!p->object && !p->server) {
         error_setg(errp, "vhost-pci-net devices are plugged by a "
-                   "vhost-pci-server when an origin connects");
+                   "vhost-pci-server when an origin connects; one that is "
+                   "there from the start needs server=");
         error_append_hint(errp, "Use -chardev socket,id=ID,server=on,wait=off,"
                           "connections=32,path=PATH "
                           "-vhost-pci-server socket,chardev=ID\n");
@@ -233,8 +259,14 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     if (!p->api) {
         return;
     }
+    if (p->server && !net_pci_create(p, errp)) {
+        return;
+    }
     if (p->api->device_attach(p->object, p, &p->plan, &err) < 0) {
         vhost_pci_error_set(errp, &err);
+        if (p->server) {
+            p->api->device_release(p->object);
+        }
         p->object = 0;
         return;
     }
@@ -299,6 +331,10 @@ static void net_pci_finalize(Object *obj)
 
 static Property net_pci_properties[] = {
     DEFINE_PROP_UINT64("x-object", VhostPciNetPCI, object, 0),
+    DEFINE_PROP_STRING("server", VhostPciNetPCI, server),
+    DEFINE_PROP_STRING("peer-name", VhostPciNetPCI, peer_name),
+    DEFINE_PROP_SIZE("window-size", VhostPciNetPCI, window_size, 0),
+    DEFINE_PROP_MACADDR("mac", VhostPciNetPCI, mac),
     DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
                        DEV_NVECTORS_UNSPECIFIED),
     DEFINE_PROP_END_OF_LIST(),

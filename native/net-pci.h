@@ -6,6 +6,7 @@
 #define HW_VHOST_PCI_NET_PCI_H
 
 #include "qemu/event_notifier.h"
+#include "net/net.h"
 #include "vhost-pci.h"
 
 OBJECT_DECLARE_SIMPLE_TYPE(VhostPciNetPCI, VHOST_PCI_NET_PCI)
@@ -27,6 +28,10 @@ struct VhostPciNetPCI {
     VirtIOPCIProxy parent_obj;
     VhostPciNet vdev;
     uint64_t object;            /* x-object=: the library's number */
+    char *server;               /* server=: this device is static */
+    char *peer_name;
+    uint64_t window_size;
+    MACAddr mac;
     const struct vhost_pci_api *api;
     struct vhost_pci_device_plan plan;
     bool attached;

@@ -39,6 +39,7 @@ struct VhostPciServer {
     bool allow_unsealed;
     char *allow_uid;
     int log_level;
+    uint32_t unplug_delay;
 
     const struct vhost_pci_api *api;
     uint64_t object;
@@ -107,6 +108,7 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
         .slots = PCI_SLOT_MAX,
         .log_level = s->log_level,
         .uid = geteuid(),
+        .unplug_delay = s->unplug_delay,
     };
 #ifdef TARGET_I386
     if (first_cpu) {
@@ -270,6 +272,42 @@ void vhost_pci_server_window(void *server,
     out->limit = pci_bridge_get_limit(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
 }
 
+typedef struct ServerSearch {
+    const char *id;
+    VhostPciServer *found;
+} ServerSearch;
+
+static int server_search(Object *obj, void *opaque)
+{
+    ServerSearch *search = opaque;
+    VhostPciServer *s = (VhostPciServer *)
+        object_dynamic_cast(obj, TYPE_VHOST_PCI_SERVER);
+
+    if (s && s->object && !strcmp(s->bus_name, search->id)) {
+        search->found = s;
+    }
+    return search->found != NULL;
+}
+
+uint64_t vhost_pci_server_find(const char *id, PCIDevice *device,
+                               int32_t *slot, Error **errp)
+{
+    ServerSearch search = { .id = id };
+    VhostPciServer *s;
+
+    object_child_foreach_recursive(object_get_root(), server_search, &search);
+    s = search.found;
+    if (!s) {
+        error_setg(errp, "there is no vhost-pci-server '%s'", id);
+        error_append_hint(errp, "It must come first on the command line, with "
+                          "id=%s\n", id);
+        return 0;
+    }
+    *slot = pci_get_bus(device) == &s->parent_obj.sec_bus ?
+            PCI_SLOT(device->devfn) : -1;
+    return s->object;
+}
+
 static const QEnumLookup log_levels = {
     .array = (const char *const[]) {
         [VHOST_PCI_LOG_DEBUG] = "debug",
@@ -324,6 +362,7 @@ static void server_init(Object *obj)
 static Property server_properties[] = {
     DEFINE_PROP_CHR("chardev", VhostPciServer, chr),
     DEFINE_PROP_STRING("allow-uid", VhostPciServer, allow_uid),
+    DEFINE_PROP_UINT32("unplug-delay", VhostPciServer, unplug_delay, 3),
     DEFINE_PROP_SIZE("slot-size", VhostPciServer, slot_size, 4 * GiB),
     DEFINE_PROP_BOOL("allow-unsealed", VhostPciServer, allow_unsealed, false),
     DEFINE_PROP_END_OF_LIST(),

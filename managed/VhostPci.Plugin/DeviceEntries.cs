@@ -2,7 +2,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VhostPci.Device.Net;
+using VhostPci.Device.Server;
 using VhostPci.Interop.Generated;
+using VhostPci.Protocol;
 
 namespace VhostPci.Plugin;
 
@@ -11,6 +13,7 @@ internal static unsafe class DeviceEntries
 {
     internal static void Fill(vhost_pci_api* api)
     {
+        api->device_create = &Create;
         api->device_attach = &Attach;
         api->device_ready = &Ready;
         api->device_detach = &Detach;
@@ -18,6 +21,42 @@ internal static unsafe class DeviceEntries
         api->device_read_config = &ReadConfig;
         api->device_write_config = &WriteConfig;
         api->device_set_status = &SetStatus;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int Create(ulong number, vhost_pci_static_config* config, ulong* result, vhost_pci_error* error)
+    {
+        try
+        {
+            if (PluginState.Current?.Objects.Find<VhostPciServer>(number) is not { } server)
+            {
+                ErrorText.Write(error, "the vhost-pci-server is gone");
+                return Errno.NoEntry;
+            }
+
+            _ = MacAddress.TryParse(config->mac, out MacAddress mac);
+            var translated = new StaticConfig
+            {
+                Id = Marshal.PtrToStringUTF8((nint)config->id),
+                PeerName = Marshal.PtrToStringUTF8((nint)config->peer_name),
+                WindowSize = config->window_size,
+                Slot = config->slot,
+                Mac = mac,
+            };
+            if (!server.TryCreateStatic(translated, out NetDevice? device, out string reason) || device is null)
+            {
+                ErrorText.Write(error, reason);
+                return Errno.InvalidArgument;
+            }
+
+            *result = device.Number;
+            return 0;
+        }
+        catch (Exception exception)
+        {
+            ErrorText.Write(error, exception.Message);
+            return PluginState.Fault(exception);
+        }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

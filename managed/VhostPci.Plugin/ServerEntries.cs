@@ -144,5 +144,6 @@ internal static unsafe class ServerEntries
         AllowUid = Marshal.PtrToStringUTF8((nint)config->allow_uid),
         LogLevel = TranslateLevel(config->log_level),
         Uid = config->uid,
+        UnplugDelay = config->unplug_delay,
     };
 }

@@ -79,15 +79,6 @@ public sealed class RefusalTests
         "overlaps");
 
     [Fact]
-    public void Memory_outside_the_announced_window() => Refused(
-        origin =>
-        {
-            origin.SendInfo();
-            origin.SendTable((FrontEnd.Region with { GuestAddress = Rig.SlotSize }, origin.NewMemory()));
-        },
-        "raise slot-size=");
-
-    [Fact]
     public void Memory_that_no_window_can_show() => Refused(
         origin => origin.SendTable((FrontEnd.Region with { GuestAddress = 1UL << 62 }, origin.NewMemory())),
         "raise slot-size=");

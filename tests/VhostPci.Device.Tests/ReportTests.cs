@@ -20,7 +20,7 @@ public sealed class ReportTests
         Assert.Equal(["id", "connections-max", "accepted", "refused", "slot-size", "log-level", "peers"], Names(server));
         JsonElement peer = server.GetProperty("peers")[0];
         Assert.Equal(
-            ["connection", "pid", "uid", "gid", "state", "messages", "features", "protocol-features", "device", "slot", "name", "mac", "origin-mac", "origin-uuid", "mtu", "memory", "window-size", "mapped", "epoch", "ack", "link", "driver-ok", "rings"],
+            ["connection", "pid", "uid", "gid", "state", "messages", "features", "protocol-features", "device", "slot", "static", "name", "mac", "origin-mac", "origin-uuid", "mtu", "memory", "window-size", "mapped", "epoch", "ack", "link", "driver-ok", "rings"],
             Names(peer));
         Assert.Equal("running", peer.GetProperty("state").GetString());
         Assert.Equal("nic", peer.GetProperty("name").GetString());

@@ -103,6 +103,10 @@ class FrontEnd:
         self.send(SET_PROTOCOL_FEATURES, offered & protocol_features)
         self.send(SET_OWNER)
 
+    def send_info(self, name="python", mac=bytes.fromhex("525400000001"), memory_end=16 * MIB) -> None:
+        """Who this is; after greet(F_VHOST_PCI)."""
+        self.send(SET_DEVICE_INFO, struct.pack("=IHH16s6sHQ64s", 1, 1, 1, bytes(16), mac, 1500, memory_end, name.encode()))
+
     def set_memory(self, regions=None, fds=None) -> None:
         if regions is None:
             regions = [region()]

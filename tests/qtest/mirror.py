@@ -62,11 +62,13 @@ class MirrorMachine:
 
 
 class Mirror(MirrorMachine, QTest):
-    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, args=(), **more):
+    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, args=(), unplug_delay=0,
+                 **more):
+        """unplug_delay: in seconds; the tests of it ask for one, the others need not wait."""
         self.path = run / f"{name}.vhost-pci"
         super().__init__(run, name, [
             "-chardev", f"socket,id=srv,server=on,wait=off,connections={connections},path={self.path}",
-            "-vhost-pci-server", f"socket,chardev=srv,id=vps{options}", *args], **more)
+            "-vhost-pci-server", f"socket,chardev=srv,id=vps,unplug-delay={unplug_delay}{options}", *args], **more)
         if firmware:
             self.run_firmware()
 

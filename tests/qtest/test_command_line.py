@@ -29,6 +29,7 @@ def server(path, connections=",connections=4"):
     (["-chardev", "null,id=s", "-vhost-pci-server", "socket,chardev=s"], ["'s' is not a socket"]),
     (["-device", "vhost-pci-net"], ["plugged by a vhost-pci-server", "-vhost-pci-server socket"]),
     (["-device", "vhost-pci-net,x-object=4711"], ["vhost-pci"]),
+    (["-device", "vhost-pci-net,server=nope"], ["no vhost-pci-server 'nope'", "must come first"]),
     (["-device", "virtio-net-pci,romfile=,vhost-pci-client=nope"], ["can't find value 'nope'"]),
     ([*SHARED, "-chardev", "null,id=c", "-device", "virtio-net-pci,romfile=,vhost-pci-client=c"],
      ["'c' is not a socket"]),
@@ -87,6 +88,17 @@ def test_origins_memory_is_not_shared(run):
 ])
 def test_server_option(run, options, expected):
     text = qemu(*server(run / "s"), "-vhost-pci-server", f"socket,chardev=s{options}")
+    for part in expected:
+        assert part in text
+
+
+@pytest.mark.parametrize("options,expected", [
+    ("window-size=1G", ["window-size=1 GiB", "power of two"]),
+    ("mac=01:00:00:00:00:01", ["group address"]),
+])
+def test_static_option(run, options, expected):
+    text = qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s,id=vps",
+                "-device", f"vhost-pci-net,server=vps,{options}")
     for part in expected:
         assert part in text
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
 using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
@@ -27,8 +28,10 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private bool _busy;
     private bool _closed;
     private string? _failure;
+    private ulong _memoryEnd;
     private ulong _windowSize;
     private bool _waitingForSlot;
+    private int _devices;
 
     internal Connection(IHost host, VhostPciServer server, IChannel channel, ulong id)
     {
@@ -53,6 +56,11 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     /// <summary>Messages received.</summary>
     internal ulong Messages { get; private set; }
+
+    /// <summary>What the origin calls its device; empty when it has not said.</summary>
+    internal string Name => _session.Info?.Name ?? string.Empty;
+
+    internal OriginKey? Key => OriginKey.From(Peer, _session.Info);
 
     public NetDevice? Device { get; private set; }
 
@@ -120,19 +128,26 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)
     {
+        bool known = _memoryEnd != 0;
+        bool fits = memoryEnd <= _windowSize;
+        _memoryEnd = Math.Max(_memoryEnd, memoryEnd);
+        Verdict verdict = Verdict.Ok;
+        if (!known || !fits)
+        {
+            GiveUpDevice();
+            verdict = TryPlug();
+        }
+
         windowSize = _windowSize;
-        if (_windowSize != 0)
-        {
-            return Verdict.Ok;
-        }
+        return verdict;
+    }
 
-        if (!WindowPlan.TryGetSize(memoryEnd, _server.Config.SlotSize, _server.Plan.Prefetchable, out windowSize, out string error))
-        {
-            return Verdict.Refuse(error);
-        }
-
-        _windowSize = windowSize;
-        return TryPlug();
+    /// <summary>An id that no device has had: QEMU keeps the old one until the guest has let it go.</summary>
+    internal string NextDeviceId(string server)
+    {
+        string id = string.Create(CultureInfo.InvariantCulture, $"{server}.{Id}");
+        _devices++;
+        return _devices == 1 ? id : string.Create(CultureInfo.InvariantCulture, $"{id}.{_devices}");
     }
 
     /// <summary>A slot or address space has become free.</summary>
@@ -183,7 +198,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         _host.Trace(TraceEvent.Close, Id, 0, 0);
         NetDevice? device = Device;
         Device = null;
-        device?.Abandon();
+        device?.Abandon(_server.UnplugDelay);
         _session.Dispose();
         _source.Dispose();
         _channel.Dispose();
@@ -256,7 +271,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     private Verdict TryPlug()
     {
-        PlugResult result = _server.TryCreateDevice(this, _windowSize, out NetDevice? device, out string error);
+        PlugResult result = _server.TryGetDevice(this, _memoryEnd, out NetDevice? device, out _windowSize, out string error);
         _waitingForSlot = result == PlugResult.Wait;
         if (result == PlugResult.Refused)
         {
@@ -269,8 +284,30 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
 
         Device = device;
-        ServerLog.Plugged(_server.Logger, _server.Config.Id, _session.Info?.Name ?? string.Empty, Peer.Pid, Peer.Uid, device.Identity.Id, device.Identity.Slot);
+        if (device.IsNew)
+        {
+            ServerLog.Plugged(_server.Logger, _server.Config.Id, Name, Peer.Pid, Peer.Uid, device.Identity.Id, device.Identity.Slot);
+        }
+        else
+        {
+            ServerLog.Adopted(_server.Logger, _server.Config.Id, Name, Peer.Pid, Peer.Uid, device.Identity.Id);
+        }
+
         return _session.OnPlugged(device);
+    }
+
+    /// <summary>The origin has outgrown its device.</summary>
+    private void GiveUpDevice()
+    {
+        if (Device is not { } device)
+        {
+            return;
+        }
+
+        ServerLog.Outgrown(_server.Logger, _server.Config.Id, Peer.Pid, Peer.Uid, _memoryEnd, device.Identity.Id, Bytes.Format(device.WindowSize));
+        _session.Halt();
+        Device = null;
+        device.Abandon(0);
     }
 
     private void WatchTheClock()

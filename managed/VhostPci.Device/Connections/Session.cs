@@ -264,7 +264,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, _mtu);
 
     /// <summary>Takes the window away; the rings can start again when they are complete.</summary>
-    private void Halt()
+    internal void Halt()
     {
         if (_started)
         {

@@ -4,6 +4,9 @@ namespace VhostPci.Device.Net;
 /// <summary>Who must know when a device leaves its slot and when its window is gone.</summary>
 internal interface INetDeviceOwner
 {
+    /// <summary>A static device has lost its origin and can have another.</summary>
+    void OnVacated(NetDevice device);
+
     void OnDetached(NetDevice device);
 
     void OnReleased(NetDevice device);

@@ -37,15 +37,17 @@ public sealed class NetDevice : IReactor
     private bool _windowMissing;
     private uint? _awaited;
     private int _unplugAttempts;
+    private bool _unplugging;
 
     internal NetDevice(
         IHost host,
         IWindowFactory windows,
         INetDeviceOwner owner,
-        IOrigin origin,
+        IOrigin? origin,
         ILogger logger,
         DeviceIdentity identity,
-        ulong windowSize)
+        ulong windowSize,
+        StaticConfig? fixedConfig = null)
     {
         _host = host;
         _windows = windows;
@@ -54,14 +56,22 @@ public sealed class NetDevice : IReactor
         _logger = logger;
         Identity = identity;
         WindowSize = windowSize;
-        _config = new NetConfigSpace(RingCount, windowSize) { Mac = StableMac.FromName(identity.Id) };
+        Static = fixedConfig;
+        MacAddress mac = fixedConfig?.Mac ?? default;
+        _config = new NetConfigSpace(RingCount, windowSize) { Mac = mac.IsZero ? StableMac.FromName(identity.Id) : mac };
         Number = host.Register(this);
     }
 
     /// <summary>Its number in the host's eyes.</summary>
     public ulong Number { get; }
 
-    internal DeviceIdentity Identity { get; }
+    internal DeviceIdentity Identity { get; private set; }
+
+    /// <summary>What the user said about a device that is there for ever; null for one that comes and goes with its origin.</summary>
+    internal StaticConfig? Static { get; }
+
+    /// <summary>By what an origin that returns is known again; null when it cannot be.</summary>
+    internal OriginKey? Key { get; private set; }
 
     internal ulong WindowSize { get; }
 
@@ -73,7 +83,23 @@ public sealed class NetDevice : IReactor
 
     internal bool IsDriverReady { get; private set; }
 
-    internal bool IsLeaving => _origin is null;
+    /// <summary>The guest has been asked for it.</summary>
+    internal bool IsLeaving => _origin is null && _unplugging;
+
+    /// <summary>Its origin is gone and may return before the guest is asked for the device.</summary>
+    internal bool IsAway => _origin is null && !_unplugging && Static is null;
+
+    /// <summary>Made for the origin that has it.</summary>
+    internal bool IsNew { get; private set; } = true;
+
+    /// <summary>Static, and no origin has it.</summary>
+    internal bool IsWaiting => _origin is null && !_unplugging && Static is not null;
+
+    /// <summary>The user has been told that its window is too small for somebody.</summary>
+    internal bool SaidTooSmall { get; set; }
+
+    /// <summary>Whether an origin could have it.</summary>
+    internal bool IsFree => (IsAway || IsWaiting) && _stage is DeviceStage.Attached or DeviceStage.Ready;
 
     internal bool IsWindowMissing => _windowMissing;
 
@@ -100,6 +126,7 @@ public sealed class NetDevice : IReactor
         }
 
         _origin = null;
+        _unplugging = true;
         _wanted = false;
         if (_stage == DeviceStage.Planned)
         {
@@ -158,6 +185,7 @@ public sealed class NetDevice : IReactor
         _host.ArmTimer(Number, 0);
         IOrigin? origin = _plugging ? null : _origin;
         _origin = null;
+        _unplugging = true;
         _owner.OnDetached(this);
         origin?.OnDeviceRemoved();
     }
@@ -248,7 +276,10 @@ public sealed class NetDevice : IReactor
         if (!originMac.IsZero)
         {
             _config.OriginMac = originMac;
-            _config.Mac = originMac.ToMirror();
+            if (Static is null)
+            {
+                _config.Mac = originMac.ToMirror();
+            }
         }
 
         _config.Mtu = mtu;
@@ -301,18 +332,58 @@ public sealed class NetDevice : IReactor
         }
     }
 
-    /// <summary>The origin is gone: take everything down, then ask the guest for the device.</summary>
-    internal void Abandon()
+    /// <summary>The origin is gone: take everything down. A static device then waits, another is asked for after a while.</summary>
+    /// <param name="unplugDelay">Milliseconds in which the origin may return to this device.</param>
+    internal void Abandon(uint unplugDelay)
     {
         _wanted = false;
         TakeDown(notify: true);
         _origin = null;
-        if (_stage is DeviceStage.Attached or DeviceStage.Ready)
+        if (_stage is not (DeviceStage.Attached or DeviceStage.Ready))
         {
-            _unplugAttempts = 0;
-            RequestUnplug();
+            return;
+        }
+
+        if (Static is not null)
+        {
+            Forget();
+        }
+        else if (unplugDelay == 0)
+        {
+            Leave();
+        }
+        else
+        {
+            _host.ArmTimer(Number, unplugDelay);
         }
     }
+
+    /// <summary>Asks the guest for the device, without waiting for its origin any longer.</summary>
+    internal void Leave()
+    {
+        _unplugging = true;
+        _unplugAttempts = 0;
+        RequestUnplug();
+    }
+
+    /// <summary>Gives the device to an origin: a static one to the next, another to the one that had it.</summary>
+    internal void Adopt(IOrigin origin, ulong connection, PeerCredentials peer, OriginKey? key)
+    {
+        if (!IsFree)
+        {
+            throw new InvalidOperationException("the device is not free");
+        }
+
+        Identity = Identity with { Connection = connection, Peer = peer };
+        Key = key;
+        IsNew = false;
+        SaidTooSmall = false;
+        _origin = origin;
+        _host.ArmTimer(Number, _awaited is null ? 0 : AckTimeout);
+    }
+
+    /// <summary>By what its origin is to be known again.</summary>
+    internal void Remember(OriginKey? key) => Key = key;
 
     /// <inheritdoc/>
     public void OnReady(int descriptor, DescriptorEvents events)
@@ -328,7 +399,11 @@ public sealed class NetDevice : IReactor
             return;
         }
 
-        if (_origin is null)
+        if (IsAway)
+        {
+            Leave();
+        }
+        else if (IsLeaving)
         {
             RequestUnplug();
         }
@@ -465,9 +540,9 @@ public sealed class NetDevice : IReactor
         }
 
         _awaited = null;
-        if (_origin is not null)
+        if (!IsAway && !IsLeaving)
         {
-            // Without an origin the timer is the one of the unplug request.
+            // For those the timer is the one of the unplug request.
             _host.ArmTimer(Number, 0);
         }
     }
@@ -479,6 +554,17 @@ public sealed class NetDevice : IReactor
         {
             _device?.RaiseRing(i);
         }
+    }
+
+    private void Forget()
+    {
+        Identity = Identity with { Connection = 0, Peer = default };
+        Key = null;
+        _config.OriginMac = default;
+        _config.Mtu = 0;
+        _config.NextEpoch();
+        _device?.NotifyConfigChanged();
+        _owner.OnVacated(this);
     }
 
     private void RequestUnplug()

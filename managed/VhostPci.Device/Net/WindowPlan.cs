@@ -25,6 +25,9 @@ internal static class WindowPlan
         return true;
     }
 
+    /// <summary>Whether a window of this size could ever fit, with nothing else in the bridge.</summary>
+    internal static bool CanEverFit(ulong size, BridgeWindow window) => !window.IsProgrammed || (window.Base >= 1UL << 32 && window.Size >= size);
+
     /// <summary>Whether a window of this size fits beside those in use, in what the firmware gave.</summary>
     internal static bool TryFit(ulong size, ulong inUse, ulong reserved, BridgeWindow window, out string error)
     {

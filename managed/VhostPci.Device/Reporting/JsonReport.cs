@@ -74,9 +74,13 @@ internal static class JsonReport
     {
         json.WriteStartObject();
         json.WriteNumber("connection", peer.Connection);
-        json.WriteNumber("pid", peer.Peer.Pid);
-        json.WriteNumber("uid", peer.Peer.Uid);
-        json.WriteNumber("gid", peer.Peer.Gid);
+        if (peer.Peer is { } process)
+        {
+            json.WriteNumber("pid", process.Pid);
+            json.WriteNumber("uid", process.Uid);
+            json.WriteNumber("gid", process.Gid);
+        }
+
         json.WriteString("state", peer.State);
         json.WriteNumber("messages", peer.Messages);
         json.WriteNumber("features", peer.Features);
@@ -84,7 +88,12 @@ internal static class JsonReport
         if (peer.Device is { } plugged)
         {
             json.WriteString("device", plugged.Id);
-            json.WriteNumber("slot", plugged.Slot);
+            if (plugged.Slot >= 0)
+            {
+                json.WriteNumber("slot", plugged.Slot);
+            }
+
+            json.WriteBoolean("static", plugged.IsStatic);
         }
 
         if (peer.Name is { } name)

@@ -20,7 +20,7 @@ internal sealed record ServerSnapshot(
 
 internal sealed record PeerSnapshot(
     ulong Connection,
-    PeerCredentials Peer,
+    PeerCredentials? Peer,
     string State,
     ulong Messages,
     ulong Features,
@@ -30,13 +30,18 @@ internal sealed record PeerSnapshot(
     OriginSnapshot? Origin,
     IReadOnlyList<MemoryRegion> Memory,
     DeviceSnapshot? Device,
-    IReadOnlyList<RingSnapshot> Rings);
+    IReadOnlyList<RingSnapshot> Rings)
+{
+    /// <summary>Whether somebody is at the other end now.</summary>
+    internal bool IsConnected => State is not ("leaving" or "away" or "waiting");
+}
 
 internal sealed record OriginSnapshot(string Mac, Guid Uuid, ushort Mtu);
 
 internal sealed record DeviceSnapshot(
     string Id,
     int Slot,
+    bool IsStatic,
     ulong WindowSize,
     ulong Mapped,
     uint Epoch,

@@ -24,10 +24,22 @@ internal static class SnapshotTaker
 
         foreach (NetDevice device in server.Devices)
         {
-            if (device.IsLeaving)
+            string? state = device.IsLeaving ? "leaving" : device.IsAway ? "away" : device.IsWaiting ? "waiting" : null;
+            if (state is not null)
             {
                 peers.Add(new PeerSnapshot(
-                    device.Identity.Connection, device.Identity.Peer, "leaving", 0, 0, 0, null, device.Mac.ToString(), null, [], Describe(device), []));
+                    device.Identity.Connection,
+                    device.IsWaiting ? null : device.Identity.Peer,
+                    state,
+                    0,
+                    0,
+                    0,
+                    null,
+                    device.Mac.ToString(),
+                    null,
+                    [],
+                    Describe(device),
+                    []));
             }
         }
 
@@ -99,6 +111,7 @@ internal static class SnapshotTaker
     private static DeviceSnapshot Describe(NetDevice device) => new(
         device.Identity.Id,
         device.Identity.Slot,
+        device.Static is not null,
         device.WindowSize,
         device.MappedBytes,
         device.Epoch,

@@ -38,7 +38,7 @@ internal static class TextReport
         Line(
             text,
             0,
-            $"server {server.Id}: {server.Peers.Count(peer => peer.State != "leaving")} of {server.ConnectionsMax} connections, {server.Refused} refused, slot size {Bytes.Format(server.SlotSize)}");
+            $"server {server.Id}: {server.Peers.Count(peer => peer.IsConnected)} of {server.ConnectionsMax} connections, {server.Refused} refused, slot size {Bytes.Format(server.SlotSize)}");
         if (server.LastRefusal is { } refusal)
         {
             Line(text, 2, $"refused last: {refusal}");
@@ -53,8 +53,16 @@ internal static class TextReport
     private static void Write(StringBuilder text, PeerSnapshot peer)
     {
         string name = peer.Name is null ? string.Empty : $" '{peer.Name}'";
-        Line(text, 2, $"connection {peer.Connection}:{name} pid {peer.Peer.Pid} uid {peer.Peer.Uid}, {peer.State}");
-        if (peer.State != "leaving")
+        if (peer.Peer is { } process)
+        {
+            Line(text, 2, $"connection {peer.Connection}:{name} pid {process.Pid} uid {process.Uid}, {peer.State}");
+        }
+        else
+        {
+            Line(text, 2, $"no connection: {peer.State} for an origin");
+        }
+
+        if (peer.IsConnected)
         {
             Line(text, 4, $"features: {Features.Describe(peer.Features)}");
         }
@@ -64,7 +72,7 @@ internal static class TextReport
             Line(
                 text,
                 4,
-                $"device {device.Id} in slot {device.Slot}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
+                $"device {device.Id} {Place(device)}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
         }
 
         foreach (RingSnapshot ring in peer.Rings)
@@ -87,6 +95,9 @@ internal static class TextReport
 
         Line(text, 6, $"kicks {ring.Counters.Kicks}, interrupts {ring.Counters.Interrupts}, doorbells {ring.Counters.Doorbells}");
     }
+
+    private static string Place(DeviceSnapshot device)
+        => device.Slot >= 0 ? string.Create(CultureInfo.InvariantCulture, $"in slot {device.Slot}") : "(static)";
 
     private static string UpDown(bool up) => up ? "up" : "down";
 

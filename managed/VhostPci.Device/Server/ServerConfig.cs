@@ -36,6 +36,9 @@ public sealed record ServerConfig
     /// <summary>Whether memory that a peer can truncate is taken, too.</summary>
     public bool AllowUnsealed { get; init; }
 
+    /// <summary>Seconds in which an origin that left may return to its device, before the guest is asked for it.</summary>
+    public uint UnplugDelay { get; init; }
+
     /// <summary>Usable device numbers of the bridge's bus.</summary>
     public required uint Slots { get; init; }
 }

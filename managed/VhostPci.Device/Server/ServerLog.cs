@@ -17,6 +17,16 @@ internal static partial class ServerLog
     [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': origin '{name}' (pid {pid} uid {uid}) is vhost-pci-net '{device}' in slot {slot}")]
     internal static partial void Plugged(ILogger logger, string id, string name, int pid, uint uid, string device, int slot);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': origin '{name}' (pid {pid} uid {uid}) has {device}, which was there")]
+    internal static partial void Adopted(ILogger logger, string id, string name, int pid, uint uid, string device);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-net '{id}' (window {size}) cannot have origin '{name}' (pid {pid} uid {uid}), whose memory ends at 0x{end:x}: "
+        + "raise window-size=")]
+    internal static partial void StaticTooSmall(ILogger logger, string id, string size, string name, int pid, uint uid, ulong end);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': the memory of pid {pid} uid {uid} has grown to 0x{end:x}, more than the window of {device} ({size}): it gets another device")]
+    internal static partial void Outgrown(ILogger logger, string id, int pid, uint uid, ulong end, string device, string size);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': closed the connection of pid {pid} uid {uid}: its device was removed by the user or the guest")]
     internal static partial void DeviceRemoved(ILogger logger, string id, int pid, uint uid);
 

@@ -34,6 +34,19 @@ public sealed class SlotAllocator
         return false;
     }
 
+    /// <summary>Takes a certain slot, where the user has put a device.</summary>
+    public bool TryTake(int slot)
+    {
+        if (slot < 0 || slot >= _used.Length || _used[slot])
+        {
+            return false;
+        }
+
+        _used[slot] = true;
+        Used++;
+        return true;
+    }
+
     /// <summary>Gives a slot back, once its device is really gone.</summary>
     public void Free(int slot)
     {

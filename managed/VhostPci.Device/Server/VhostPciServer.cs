@@ -25,6 +25,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     private readonly List<Connection> _connections = [];
     private readonly List<NetDevice> _devices = [];
     private ulong _lastConnection;
+    private int _lastStatic;
     private bool _outOfDescriptors;
     private bool _saidWaiting;
     private bool _destroyed;
@@ -90,6 +91,9 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     /// <summary>Why somebody was turned away last.</summary>
     internal string? LastRefusal { get; private set; }
 
+    /// <summary>Milliseconds; when the bridge goes nobody returns.</summary>
+    internal uint UnplugDelay => _destroyed ? 0 : Config.UnplugDelay * 1000;
+
     internal IReadOnlyList<Connection> Connections => _connections;
 
     /// <summary>Devices that have not been released, with or without an origin.</summary>
@@ -143,22 +147,54 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         _host.Unregister(Number);
     }
 
-    void INetDeviceOwner.OnDetached(NetDevice device) => _slots.Free(device.Identity.Slot);
+    /// <summary>Makes a device that is there from the start; the host attaches to it next.</summary>
+    public bool TryCreateStatic(StaticConfig config, out NetDevice? device, out string error)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        device = null;
+        ulong size = config.WindowSize == 0 ? Config.SlotSize : config.WindowSize;
+        if (size < BridgePlanner.MinimumSlotSize || !ulong.IsPow2(size) || size > 1UL << ((int)Config.PhysBits - 1))
+        {
+            error = string.Create(
+                CultureInfo.InvariantCulture,
+                $"window-size={Bytes.Format(size)} must be a power of two, at least 4 GiB, and at most half of the {Config.PhysBits} physical address bits")
+                + " of the CPU: a window below 4 GiB gets uncached from the x86 MTRRs";
+            return false;
+        }
+
+        if (config.Mac.IsMulticast)
+        {
+            error = $"mac={config.Mac} is a group address";
+            return false;
+        }
+
+        if (config.Slot >= 0 && !_slots.TryTake(config.Slot))
+        {
+            error = string.Create(CultureInfo.InvariantCulture, $"slot {config.Slot} of the server's bridge is in use");
+            return false;
+        }
+
+        error = string.Empty;
+        string id = config.Id ?? string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.static{_lastStatic++}");
+        device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, config.Slot, 0, default), size, config);
+        _devices.Add(device);
+        return true;
+    }
+
+    void INetDeviceOwner.OnVacated(NetDevice device) => RetryAll();
+
+    void INetDeviceOwner.OnDetached(NetDevice device)
+    {
+        if (device.Identity.Slot >= 0)
+        {
+            _slots.Free(device.Identity.Slot);
+        }
+    }
 
     void INetDeviceOwner.OnReleased(NetDevice device)
     {
         _devices.Remove(device);
-        _saidWaiting = false;
-        if (_destroyed)
-        {
-            return;
-        }
-
-        // A connection may end while it tries.
-        foreach (Connection connection in _connections.ToArray())
-        {
-            connection.RetryPlug();
-        }
+        RetryAll();
     }
 
     internal void OnMessage() => Messages++;
@@ -184,19 +220,89 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         }
     }
 
-    /// <summary>Makes and plugs a device for a connection.</summary>
-    internal PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
+    /// <summary>Finds a device for a connection: the one that it had, a static one, or a new one.</summary>
+    /// <param name="connection">Who needs it.</param>
+    /// <param name="memoryEnd">What its window must show.</param>
+    /// <param name="device">The device, when the result is <see cref="PlugResult.Plugged"/>.</param>
+    /// <param name="windowSize">Bytes of its window, or of the one that it will get.</param>
+    /// <param name="error">Why it is refused.</param>
+    internal PlugResult TryGetDevice(Connection connection, ulong memoryEnd, out NetDevice? device, out ulong windowSize, out string error)
+    {
+        device = FindFormer(connection, memoryEnd) ?? FindStatic(connection, memoryEnd);
+        if (device is not null)
+        {
+            windowSize = device.WindowSize;
+            error = string.Empty;
+            device.Adopt(connection, connection.Id, connection.Peer, connection.Key);
+            return PlugResult.Plugged;
+        }
+
+        return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, Plan.Prefetchable, out windowSize, out error)
+            ? TryCreateDevice(connection, windowSize, out device, out error)
+            : PlugResult.Refused;
+    }
+
+    private NetDevice? FindFormer(Connection connection, ulong memoryEnd)
+    {
+        if (connection.Key is not { } key)
+        {
+            return null;
+        }
+
+        return _devices.FirstOrDefault(device => device.IsFree && device.IsAway && device.Key == key && device.WindowSize >= memoryEnd);
+    }
+
+    /// <summary>The first in order of definition that waits for this name, or else for any.</summary>
+    private NetDevice? FindStatic(Connection connection, ulong memoryEnd)
+    {
+        NetDevice? any = null;
+        foreach (NetDevice device in _devices)
+        {
+            if (!device.IsFree || device.Static is not { } config || (config.PeerName is not null && config.PeerName != connection.Name))
+            {
+                continue;
+            }
+
+            if (device.WindowSize < memoryEnd)
+            {
+                if (!device.SaidTooSmall)
+                {
+                    // Once until it has an origin, however often this one comes back.
+                    device.SaidTooSmall = true;
+                    ServerLog.StaticTooSmall(
+                        Logger, device.Identity.Id, Bytes.Format(device.WindowSize), connection.Name, connection.Peer.Pid, connection.Peer.Uid, memoryEnd);
+                }
+
+                continue;
+            }
+
+            if (config.PeerName is not null)
+            {
+                return device;
+            }
+
+            any ??= device;
+        }
+
+        return any;
+    }
+
+    private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
     {
         device = null;
         bool someLeave = false;
         ulong inUse = 0;
         foreach (NetDevice other in _devices)
         {
-            someLeave |= other.IsLeaving;
-            inUse += other.WindowSize;
+            if (other.Identity.Slot >= 0)
+            {
+                someLeave |= other.IsLeaving || other.IsAway;
+                inUse += other.WindowSize;
+            }
         }
 
-        bool fits = WindowPlan.TryFit(windowSize, inUse, Plan.Prefetchable, _bridge.GetWindow(), out error);
+        BridgeWindow window = _bridge.GetWindow();
+        bool fits = WindowPlan.TryFit(windowSize, inUse, Plan.Prefetchable, window, out error);
         int slot = -1;
         if (fits && !_slots.TryTake(out slot))
         {
@@ -206,9 +312,15 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
         if (!fits)
         {
-            if (!someLeave)
+            if (!someLeave || !WindowPlan.CanEverFit(windowSize, window))
             {
                 return PlugResult.Refused;
+            }
+
+            // Whoever is here now comes before those who may return.
+            foreach (NetDevice away in _devices.Where(other => other.IsFree && other.IsAway).ToArray())
+            {
+                away.Leave();
             }
 
             // Once until something becomes free, however often origins come back.
@@ -221,9 +333,10 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return PlugResult.Wait;
         }
 
-        string id = string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.{connection.Id}");
+        string id = connection.NextDeviceId(Config.Id);
         var candidate = new NetDevice(
             _host, _windows, this, connection, Logger, new DeviceIdentity(id, slot, connection.Id, connection.Peer), windowSize);
+        candidate.Remember(connection.Key);
         _devices.Add(candidate);
         if (!candidate.TryPlug(_bridge, out error))
         {
@@ -233,6 +346,21 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
         device = candidate;
         return PlugResult.Plugged;
+    }
+
+    private void RetryAll()
+    {
+        _saidWaiting = false;
+        if (_destroyed)
+        {
+            return;
+        }
+
+        // A connection may end while it tries.
+        foreach (Connection connection in _connections.ToArray())
+        {
+            connection.RetryPlug();
+        }
     }
 
     private void Accept(IChannel channel)

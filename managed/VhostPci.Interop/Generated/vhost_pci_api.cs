@@ -30,6 +30,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t, struct vhost_pci_server_counters *)")]
         public delegate* unmanaged[Cdecl]<ulong, vhost_pci_server_counters*, void> server_counters;
 
+        [NativeTypeName("int (*)(uint64_t, const struct vhost_pci_static_config *, uint64_t *, struct vhost_pci_error *)")]
+        public delegate* unmanaged[Cdecl]<ulong, vhost_pci_static_config*, ulong*, vhost_pci_error*, int> device_create;
+
         [NativeTypeName("int (*)(uint64_t, void *, struct vhost_pci_device_plan *, struct vhost_pci_error *)")]
         public delegate* unmanaged[Cdecl]<ulong, void*, vhost_pci_device_plan*, vhost_pci_error*, int> device_attach;
 

@@ -40,6 +40,6 @@ namespace VhostPci.Interop.Generated
         public uint uid;
 
         [NativeTypeName("uint32_t")]
-        public uint reserved;
+        public uint unplug_delay;
     }
 }

@@ -27,16 +27,20 @@ internal sealed class FakeBridge : IServerHost
             return false;
         }
 
-        NetDevice plugged = Find(device) ?? throw new InvalidOperationException("unknown device");
-        var fake = new FakeDevice(plugged, slot, id);
-        if (!plugged.TryAttach(fake, out DevicePlan plan, out error))
+        return TryAttach(Find(device) ?? throw new InvalidOperationException("unknown device"), slot, id, out error);
+    }
+
+    internal bool TryAttach(NetDevice device, int slot, string id, out string error)
+    {
+        var fake = new FakeDevice(device, slot, id);
+        if (!device.TryAttach(fake, out DevicePlan plan, out error))
         {
             return false;
         }
 
         fake.Plan = plan;
         _devices.Add(fake);
-        plugged.Ready();
+        device.Ready();
         return true;
     }
 

@@ -100,9 +100,9 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         Send(request, payload, files);
     }
 
-    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic")
+    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1)
     {
-        Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, 1], out MacAddress mac));
+        Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, lastOfMac], out MacAddress mac));
         byte[] payload = new byte[DeviceInfo.Size];
         new DeviceInfo(1, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
         Send(RequestCode.SetDeviceInfo, payload);
@@ -184,10 +184,10 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
     }
 
     /// <summary>From nothing to running rings.</summary>
-    internal void Start()
+    internal void Start(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1)
     {
         Negotiate();
-        SendInfo();
+        SendInfo(memoryEnd, name, lastOfMac);
         Run();
     }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text.Json;
+using VhostPci.Device.Net;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
 using VhostPci.Interop.Memory;
@@ -49,6 +51,21 @@ internal sealed class Rig : IDisposable
     internal int Baseline { get; }
 
     internal static RuntimeFacts Runtime => new("1", "coreclr", 2, 3, 4, 5);
+
+    /// <summary>A device that is there from the start.</summary>
+    internal FakeDevice AddStatic(StaticConfig config)
+    {
+        Assert.True(Server.TryCreateStatic(config, out NetDevice? device, out string error), error);
+        Assert.True(Bridge.TryAttach(device!, config.Slot, device!.Identity.Id, out error), error);
+        return Bridge.Last;
+    }
+
+    /// <summary>The peers of the report, as the monitor shows them.</summary>
+    internal JsonElement[] Peers()
+    {
+        using JsonDocument document = JsonDocument.Parse(Library.ReportJson(Runtime));
+        return [.. document.RootElement.Clone().GetProperty("servers")[0].GetProperty("peers").EnumerateArray()];
+    }
 
     internal FrontEnd Connect() => new(Host, Listener.Connect());
 

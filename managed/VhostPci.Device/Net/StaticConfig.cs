@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>What the user gave to <c>-device vhost-pci-net,server=</c>: a device that is there from the start and waits for its origins.</summary>
+public sealed record StaticConfig
+{
+    /// <summary>The user's id; null for none.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>Bytes of the window; 0 for the server's slot size.</summary>
+    public ulong WindowSize { get; init; }
+
+    /// <summary>Takes only origins that call their device this; null for any.</summary>
+    public string? PeerName { get; init; }
+
+    /// <summary>Address of the guest's interface; zero for one made from the id.</summary>
+    public MacAddress Mac { get; init; }
+
+    /// <summary>Where it sits on the server's own bridge; -1 for a device on another bus.</summary>
+    public int Slot { get; init; } = -1;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.CompilerServices;
+
+namespace VhostPci.Interop.Generated
+{
+    public unsafe partial struct vhost_pci_static_config
+    {
+        [NativeTypeName("const char *")]
+        public sbyte* id;
+
+        [NativeTypeName("const char *")]
+        public sbyte* peer_name;
+
+        [NativeTypeName("uint64_t")]
+        public ulong window_size;
+
+        [NativeTypeName("int32_t")]
+        public int slot;
+
+        [NativeTypeName("uint8_t[6]")]
+        public _mac_e__FixedBuffer mac;
+
+        [NativeTypeName("uint16_t")]
+        public ushort reserved;
+
+        [InlineArray(6)]
+        public partial struct _mac_e__FixedBuffer
+        {
+            public byte e0;
+        }
+    }
+}
