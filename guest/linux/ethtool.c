@@ -20,6 +20,9 @@ static const struct vpnet_stat_desc vpnet_counter_descs[] = {
 	COUNTER(rearmed),
 	COUNTER(doorbells),
 	COUNTER(broken),
+	COUNTER(xdp_drops),
+	COUNTER(xdp_tx),
+	COUNTER(xdp_redirects),
 };
 
 static const struct vpnet_stat_desc vpnet_total_descs[] = {

@@ -17,7 +17,11 @@ static int vpnet_open(struct net_device *dev)
 {
 	struct vpnet *vp = netdev_priv(dev);
 	unsigned int i;
+	int err;
 
+	err = vpnet_xdp_open(vp);
+	if (err)
+		return err;
 	for (i = 0; i < vp->pairs; i++)
 		napi_enable(&vp->pair[i].napi);
 	netif_tx_start_all_queues(dev);
@@ -35,6 +39,7 @@ static int vpnet_stop(struct net_device *dev)
 	netif_tx_stop_all_queues(dev);
 	for (i = 0; i < vp->pairs; i++)
 		napi_disable(&vp->pair[i].napi);
+	vpnet_xdp_close(vp);
 	return 0;
 }
 
@@ -87,6 +92,8 @@ static const struct net_device_ops vpnet_netdev_ops = {
 	.ndo_fix_features	= vpnet_fix_features,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_set_mac_address	= eth_mac_addr,
+	.ndo_bpf		= vpnet_bpf,
+	.ndo_xdp_xmit		= vpnet_xdp_xmit,
 };
 
 static unsigned int vpnet_max_mtu(u64 acked, u16 config_mtu)

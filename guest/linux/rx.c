@@ -3,6 +3,7 @@
  * Receive: empty the origin's transmit ring.
  */
 #include <linux/etherdevice.h>
+#include <linux/filter.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
 #include <net/busy_poll.h>
@@ -25,6 +26,8 @@ struct vpnet_round {
 	unsigned long bytes;
 	unsigned int merged;
 	bool gro;
+	struct bpf_prog *prog;		/* XDP */
+	unsigned int xdp_did;
 };
 
 static void vpnet_rx_error(struct vpnet_queue *q)
@@ -62,6 +65,42 @@ static void vpnet_rx_deliver(struct vpnet_pair *pair, struct vpnet_round *round,
 		round->merged++;
 }
 
+/* The same as below, for an interface with an XDP program */
+static void vpnet_rx_xdp(struct vpnet_pair *pair,
+			 const struct virtio_net_hdr *hdr, struct vpsegs *it,
+			 u32 len, struct vpnet_round *round)
+{
+	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
+	struct net_device *dev = pair->vp->dev;
+	struct sk_buff *skb;
+
+	round->packets++;
+	round->bytes += len;
+	if (likely(vpnet_xdp_native(hdr, len))) {
+		skb = vpnet_xdp_run(pair, round->prog, it, len,
+				    &round->xdp_did);
+		if (!skb)
+			return;
+		skb->protocol = eth_type_trans(skb, dev);
+		vpnet_rx_deliver(pair, round, skb);
+		return;
+	}
+
+	skb = vpnet_rxbuf_skb(&pair->rxbuf, it, len);
+	if (unlikely(!skb)) {
+		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
+		return;
+	}
+	if (unlikely(vpnet_rx_finish(pair->vp, skb, hdr))) {
+		kfree_skb(skb);
+		vpnet_rx_error(q);
+		return;
+	}
+	/* takes the packet, unless the program lets it pass */
+	if (do_xdp_generic(round->prog, skb) == XDP_PASS)
+		vpnet_rx_deliver(pair, round, skb);
+}
+
 /* One frame of the origin, from a buffer that is checked but for its content */
 static void vpnet_rx_frame(struct vpnet_pair *pair, struct vpnet_queue *q,
 			   const struct vpring_chain *chain,
@@ -88,6 +127,10 @@ static void vpnet_rx_frame(struct vpnet_pair *pair, struct vpnet_queue *q,
 		return;
 	}
 
+	if (unlikely(round->prog)) {
+		vpnet_rx_xdp(pair, &hdr, &it, len, round);
+		return;
+	}
 	skb = vpnet_rxbuf_skb(&pair->rxbuf, &it, len);
 	if (unlikely(!skb)) {
 		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
@@ -135,6 +178,7 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	struct vpnet_round round = {
 		.list = LIST_HEAD_INIT(round.list),
 		.gro = vpnet_gro_wanted(pair),
+		.prog = rcu_dereference_bh(pair->vp->xdp_prog),
 	};
 	struct vpring_chain chain;
 	int done;
@@ -162,6 +206,8 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	u64_stats_add(&q->stats.bytes, round.bytes);
 	u64_stats_update_end(&q->stats.sync);
 	vpnet_gro_learn(pair, &round);
+	if (round.xdp_did)
+		vpnet_xdp_flush(pair, round.xdp_did);
 	/* last: the origin fills its ring again while the stack works */
 	if (!round.gro)
 		netif_receive_skb_list(&round.list);

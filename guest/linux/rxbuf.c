@@ -56,21 +56,33 @@ void vpnet_rxbuf_free(struct vpnet_rxbuf *rb)
 	rb->pool = NULL;
 }
 
-static void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb, u32 size)
+static inline void *vpnet_rxbuf_cut(struct vpnet_rxbuf *rb, u32 headroom,
+				    u32 len, u32 *res)
 {
+	const u32 size = SKB_DATA_ALIGN(headroom + len) +
+			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+
+	*res = size;
 	/* used up: it may rest until all the others are, too */
 	if (unlikely(rb->block[rb->at].offset < size))
 		rb->at = (rb->at + 1) % VPNET_RX_BLOCKS;
 	return page_frag_alloc(&rb->block[rb->at], size, VPNET_RX_GFP);
 }
 
+/* Room for a packet of @len bytes; to be freed with page_frag_free() */
+void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb, u32 headroom, u32 len,
+			u32 *size)
+{
+	return vpnet_rxbuf_cut(rb, headroom, len, size);
+}
+
 static struct sk_buff *vpnet_rxbuf_linear(struct vpnet_rxbuf *rb, u32 len)
 {
-	const u32 size = SKB_DATA_ALIGN(VPNET_RX_HEADROOM + len) +
-			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	void *piece = vpnet_rxbuf_piece(rb, size);
 	struct sk_buff *skb;
+	void *piece;
+	u32 size;
 
+	piece = vpnet_rxbuf_cut(rb, VPNET_RX_HEADROOM, len, &size);
 	if (unlikely(!piece))
 		return NULL;
 	skb = napi_build_skb(piece, size);

@@ -27,6 +27,8 @@ struct vpnet_rxbuf {
 
 void vpnet_rxbuf_init(struct vpnet_rxbuf *rb);
 void vpnet_rxbuf_free(struct vpnet_rxbuf *rb);
+void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb, u32 headroom, u32 len,
+			u32 *size);
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 				u32 len);
 

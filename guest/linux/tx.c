@@ -124,7 +124,51 @@ static void vpnet_tx_consume(struct sk_buff *skb)
 		napi_consume_skb(skb, 1);
 }
 
-static void vpnet_tx_flush(struct vpnet_queue *q)
+/**
+ * vpnet_tx_raw - put a frame that asks for nothing into the ring
+ * @vp: the device
+ * @q: a receive ring of the origin, whose lock is held
+ * @data: the frame
+ * @len: its length
+ *
+ * Return: false when it was dropped.  In any case vpnet_tx_flush() is due
+ * before the lock is given up for long.  Neither asks for kicks nor asks to be
+ * spared them: that is between the stack's queue and the origin.
+ */
+bool vpnet_tx_raw(struct vpnet *vp, struct vpnet_queue *q, const void *data,
+		  u32 len)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
+	enum vpnet_tx_room room;
+	struct vpsegs it;
+	u16 nbufs;
+
+	if (unlikely(!vpnet_usable(q)))
+		goto drop;
+	room = vpnet_tx_reserve(q, q->hdr_len + len, &nbufs);
+	if (unlikely(room != VPNET_TX_ROOM)) {
+		if (room == VPNET_TX_BROKEN)
+			vpnet_ring_broken(vp, q);
+		goto drop;
+	}
+	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
+	vpsegs_start(&it, q->segs);
+	vpsegs_write_hdr(&it, &hdr, q->hdr_len);
+	vpsegs_write(&it, data, len);
+
+	u64_stats_update_begin(&q->stats.sync);
+	u64_stats_inc(&q->stats.packets);
+	u64_stats_add(&q->stats.bytes, len);
+	u64_stats_update_end(&q->stats.sync);
+	return true;
+
+drop:
+	vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
+	return false;
+}
+
+/* Show the origin what has been sent */
+void vpnet_tx_flush(struct vpnet_queue *q)
 {
 	if (vpring_publish(&q->ring))
 		vpnet_doorbell(q);

@@ -12,6 +12,7 @@
 #include <linux/u64_stats_sync.h>
 #include <linux/virtio.h>
 #include <linux/workqueue.h>
+#include <net/xdp.h>
 
 #include "frame.h"
 #include "ring.h"
@@ -53,6 +54,9 @@ struct vpnet_counters {
 	unsigned long rearmed;		/* ... and found work at once */
 	unsigned long doorbells;	/* interrupts raised in the origin */
 	unsigned long broken;		/* broke the rules, switched off */
+	unsigned long xdp_drops;	/* what an XDP program decided */
+	unsigned long xdp_tx;
+	unsigned long xdp_redirects;
 };
 
 struct vpnet_stats {
@@ -87,6 +91,7 @@ struct vpnet_pair {
 	struct napi_struct napi;
 	spinlock_t rx_lock;		/* one round of receive work */
 	struct vpnet_rxbuf rxbuf;
+	struct xdp_rxq_info xdp_rxq;
 	unsigned int gro_vain;		/* rounds without a merged packet */
 	unsigned int gro_skip;		/* rounds to go without GRO */
 };
@@ -115,6 +120,7 @@ struct vpnet {
 	unsigned int pairs_spread;	/* over the CPUs, at present */
 
 	u64 features;			/* for fix_features: acked, 0 if down */
+	struct bpf_prog __rcu *xdp_prog;
 };
 
 static inline void vpnet_inc(unsigned long *counter)
@@ -201,6 +207,25 @@ void vpnet_rx_schedule(struct vpnet_pair *pair);
 
 /* tx.c */
 netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
+bool vpnet_tx_raw(struct vpnet *vp, struct vpnet_queue *q, const void *data,
+		  u32 len);
+void vpnet_tx_flush(struct vpnet_queue *q);
+
+/* xdp.c */
+#define VPNET_XDP_DID_TX	0x1
+#define VPNET_XDP_DID_REDIRECT	0x2
+
+struct vpsegs;
+
+bool vpnet_xdp_native(const struct virtio_net_hdr *hdr, u32 len);
+struct sk_buff *vpnet_xdp_run(struct vpnet_pair *pair, struct bpf_prog *prog,
+			      struct vpsegs *it, u32 len, unsigned int *did);
+void vpnet_xdp_flush(struct vpnet_pair *pair, unsigned int did);
+int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
+		   u32 flags);
+int vpnet_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+int vpnet_xdp_open(struct vpnet *vp);
+void vpnet_xdp_close(struct vpnet *vp);
 
 /* netdev.c */
 void vpnet_channels_update(struct vpnet *vp);
