@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""XDP in the mirror's driver: every verdict, and forwarding between two origins. One mirror and two origins, booted once."""
+import base64
+import gzip
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from lab import guests, process, traffic
+
+SOURCE = pathlib.Path(__file__).resolve().parents[1] / "guest/xdp/xdprun.c"
+FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s",
+         "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
+THIRD_IP = "10.0.0.3"
+NOBODY = "10.0.0.99"
+
+
+class Chain:
+    """Two origins, and the mirror between them."""
+
+    def __init__(self, run: process.RunDir):
+        self.run = run
+        self.mirror = guests.start_mirror(run, memory_mb=256)
+        self.mirror.wait_ready()
+        self.origin = guests.start_origin(run, memory_mb=256)
+        self.origin.wait_ready()
+        self.near = self.mirror.wait_interface(guests.MIRROR_IP)
+        self.third = guests.start_origin(run, name="third", mac="52:54:00:00:00:03", address=THIRD_IP, memory_mb=256)
+        self.third.wait_ready()
+        self.far = self.mirror.wait_interface("10.0.1.2")
+        self._install()
+
+    def _install(self) -> None:
+        program = self.run / "xdprun"
+        subprocess.run(["gcc", *FLAGS, "-o", str(program), str(SOURCE)], check=True)
+        text = base64.b64encode(gzip.compress(pathlib.Path(program).read_bytes())).decode()
+        self.mirror.command(f"echo {text} | base64 -d | gunzip >/tmp/xdprun; chmod +x /tmp/xdprun")
+
+    @property
+    def all(self) -> tuple[guests.Guest, ...]:
+        return self.mirror, self.origin, self.third
+
+    def index(self, interface: str) -> str:
+        return self.mirror.command(f"cat /sys/class/net/{interface}/ifindex")
+
+    def attach(self, interface: str, program: str, other: str = "") -> None:
+        arguments = f"{self.index(interface)} {program} {self.index(other) if other else ''}"
+        # In a shell of its own: others on this console wait for their children.
+        self.mirror.command(f"(/tmp/xdprun {arguments} >/tmp/xdp.{interface} &)")
+        self.mirror.wait_until(f"grep -q attached /tmp/xdp.{interface}", 10)
+        assert "prog/xdp id" in self.mirror.command(f"/usr/sbin/ip link show {interface}")
+
+    def detach(self) -> None:
+        self.mirror.command("killall xdprun; rm -f /tmp/xdp.*")
+        # The kernel detaches when it gets round to it, after the process has ended.
+        self.mirror.wait_until("! /usr/sbin/ip link show | grep -q prog/xdp", 10)
+
+    def count(self, interface: str, counter: str) -> int:
+        text = self.mirror.command(f"/usr/sbin/ethtool -S {interface}")
+        return sum(int(value) for value in re.findall(rf"origin\d+_tx_{counter}: (\d+)", text))
+
+
+@pytest.fixture(scope="module")
+def chain(run: process.RunDir):
+    return Chain(run)
+
+
+@pytest.fixture(autouse=True)
+def clean(chain: Chain):
+    yield
+    chain.detach()
+    for vm in chain.all:
+        assert vm.qemu.running, vm.qemu.output()[-2000:]
+        assert vm.complaints() == [], f"kernel of the {vm.name}"
+
+
+@pytest.mark.parametrize("size", (56, 1400))
+def test_frames_go_back_to_where_they_came_from(chain: Chain, size: int):
+    mac = chain.mirror.command(f"cat /sys/class/net/{chain.near}/address")
+    own = chain.origin.wait_interface(guests.ORIGIN_IP)
+    chain.origin.command(f"/usr/sbin/ip neigh replace {NOBODY} lladdr {mac} dev {own}")
+    assert chain.origin.ping(NOBODY, 1).average_ms is None, "somebody answers without the program"
+    before = chain.count(chain.near, "xdp_tx")
+    chain.attach(chain.near, "echo")
+    ping = chain.origin.ping(NOBODY, 50, 0.02, size)
+    assert ping.lossless, str(ping)
+    assert chain.count(chain.near, "xdp_tx") - before == 50
+
+
+def test_dropped_frames_do_not_arrive(chain: Chain):
+    chain.attach(chain.near, "drop")
+    before = chain.count(chain.near, "xdp_drops")
+    assert chain.origin.ping(guests.MIRROR_IP, 3, 0.1).average_ms is None
+    assert chain.count(chain.near, "xdp_drops") - before >= 3
+    chain.detach()
+    # The origin has given up its neighbour meanwhile, and may take a packet to notice that it is back.
+    chain.origin.wait_until(f"/usr/bin/ping -c 1 -W 1 {guests.MIRROR_IP}", 20)
+    assert chain.origin.ping(guests.MIRROR_IP, 20).lossless
+
+
+def test_passed_frames_arrive_whole_also_with_offloads(chain: Chain):
+    chain.attach(chain.near, "pass")
+    assert chain.origin.ping(guests.MIRROR_IP, 20).lossless
+    sent, received = traffic.transfer_file(chain.origin, chain.mirror, guests.MIRROR_IP, 8)
+    assert sent == received
+
+
+def test_the_mirror_forwards_between_two_origins(chain: Chain):
+    chain.attach(chain.near, "redirect", chain.far)
+    chain.attach(chain.far, "redirect", chain.near)
+    before = [chain.count(interface, "xdp_redirects") for interface in (chain.near, chain.far)]
+    for size in (56, 1472):
+        ping = chain.origin.ping(THIRD_IP, 50, 0.02, size)
+        assert ping.lossless, str(ping)
+    for interface, count in zip((chain.near, chain.far), before):
+        assert chain.count(interface, "xdp_redirects") - count >= 100
+    sent, received = traffic.transfer_file(chain.origin, chain.third, THIRD_IP, 8)
+    assert sent == received
+
+
+def test_a_program_may_come_and_go_under_load(chain: Chain):
+    chain.origin.command(f"/usr/bin/ping -q -i 0.002 -c 1500 {guests.MIRROR_IP} >/tmp/ping.out & true")
+    for _ in range(10):
+        chain.attach(chain.near, "pass")
+        chain.detach()
+    chain.origin.wait_until("grep -q transmitted /tmp/ping.out", 60)
+    assert "1500 packets transmitted, 1500 received" in chain.origin.command("cat /tmp/ping.out")
