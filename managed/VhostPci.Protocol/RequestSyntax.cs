@@ -53,7 +53,7 @@ public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int 
     public static Verdict CheckHeader(MessageHeader header, int descriptors)
     {
         if (!TryGet(header.Request, out RequestSyntax syntax))
-            return Verdict.Refuse($"unknown request {(uint)header.Request}");
+            return Verdict.Refuse(Explain((uint)header.Request));
         if (header.PayloadSize < syntax.MinPayload || header.PayloadSize > syntax.MaxPayload)
             return Verdict.Refuse($"{header.Request} with {header.PayloadSize} bytes of payload");
 
@@ -95,6 +95,14 @@ public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int 
                 return Verdict.Ok;
         }
     }
+
+    /// <summary>Why a request is not taken, for those of vhost-user that somebody may expect.</summary>
+    private static string Explain(uint request) => request switch
+    {
+        6 or 7 => $"request {request} is about the dirty log, which was not offered: an origin cannot be migrated",
+        19 => $"request {request} (SEND_RARP) was not offered: the mirror's driver has no way to announce an address",
+        _ => $"unknown request {request}",
+    };
 
     private static RequestSyntax Plain(int payload, int reply = 0) => new(payload, payload, 0, 0, reply);
 }

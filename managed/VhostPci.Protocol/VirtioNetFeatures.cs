@@ -25,6 +25,9 @@ public static class VirtioNetFeatures
     /// <summary>Bit 15: a received packet may span several buffers.</summary>
     public const ulong MergeableReceiveBuffers = 1UL << 15;
 
+    /// <summary>Bit 26: not virtio; vhost's dirty log for migration. Never offered.</summary>
+    public const ulong LogAll = 1UL << 26;
+
     /// <summary>Bit 28: descriptors may point to tables of descriptors.</summary>
     public const ulong RingIndirect = 1UL << 28;
 

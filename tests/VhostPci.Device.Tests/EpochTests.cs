@@ -139,9 +139,12 @@ public sealed class EpochTests
     {
         using Running run = new();
         MemoryRegion second = new(1UL << 30, 0x10000, 0, 0);
+        uint epoch = run.Device.Epoch;
         run.Origin.SendSingle(RequestCode.AddMemoryRegion, second, run.Origin.NewMemory().Number);
-        Assert.False(run.Device.Link);
-        run.Device.Acknowledge(run.Device.Epoch);
+
+        // More memory disturbs nobody; less is a withdrawal.
+        Assert.True(run.Device.Link);
+        Assert.Equal(epoch, run.Device.Epoch);
         Assert.Equal(FrontEnd.MemorySize + 0x10000, run.Device.Device.MappedBytes);
         run.Origin.SendSingle(RequestCode.RemoveMemoryRegion, second with { FileOffset = 0xdead }, run.Origin.NewMemory().Number);
         Assert.Equal(0UL, run.Device.Device.MappedBytes);
@@ -149,6 +152,31 @@ public sealed class EpochTests
         Assert.True(run.Device.Link);
         Assert.Equal(FrontEnd.MemorySize, run.Device.Device.MappedBytes);
         Assert.Equal(8UL, run.Origin.Ask(RequestCode.GetMaxMemorySlots));
+    }
+
+    [Fact]
+    public void A_region_that_comes_while_the_driver_has_not_let_go_comes_with_the_rest()
+    {
+        using Running run = new();
+        MemoryRegion second = new(1UL << 30, 0x10000, 0, 0);
+        run.Origin.SendTable((FrontEnd.Region, run.Origin.Memory!));
+        run.Origin.SendSingle(RequestCode.AddMemoryRegion, second, run.Origin.NewMemory().Number);
+        Assert.False(run.Device.Link);
+        Assert.Equal(0UL, run.Device.Device.MappedBytes);
+        run.Device.Acknowledge(run.Device.Epoch);
+        Assert.True(run.Device.Link);
+        Assert.Equal(FrontEnd.MemorySize + 0x10000, run.Device.Device.MappedBytes);
+    }
+
+    [Fact]
+    public void A_region_that_overlaps_what_is_shown_ends_the_connection()
+    {
+        using Running run = new();
+        MemoryRegion second = new(0x1000, 0x10000, 0, 0);
+        run.Origin.SendSingle(RequestCode.AddMemoryRegion, second, run.Origin.NewMemory().Number);
+        Assert.True(run.Origin.IsClosed);
+        Assert.False(run.Device.Link);
+        Assert.Equal(0UL, run.Device.Device.MappedBytes);
     }
 
     [Theory]

@@ -191,6 +191,16 @@ public sealed class RefusalTests
         },
         "twice");
 
+    [Theory]
+    [InlineData(6u, "cannot be migrated")]
+    [InlineData(7u, "cannot be migrated")]
+    [InlineData(19u, "SEND_RARP")]
+    public void A_request_that_belongs_to_what_was_not_offered(uint request, string reason)
+        => Refused(origin => origin.Send((RequestCode)request), reason);
+
+    [Fact]
+    public void The_dirty_log() => Refused(origin => origin.Send(RequestCode.SetFeatures, FrontEnd.Features | VirtioNetFeatures.LogAll), "cannot be migrated");
+
     [Fact]
     public void An_unknown_request() => Refused(origin => origin.Send((RequestCode)21), "unknown request 21");
 

@@ -11,6 +11,7 @@ from .origin import Origin
 from .test_static import start_named
 
 F_CONFIGURE_MEM_SLOTS = 1 << 15
+F_REPLY_ACK = 1 << 3
 
 
 def test_an_origin_that_is_restarted_gets_its_device_back(run):
@@ -113,3 +114,36 @@ def test_mixed_window_sizes(run):
         wait_for("three links", lambda: sum(p["link"] for p in mirror.peers()) == 3)
         assert [p["window-size"] // GIB for p in mirror.peers()] == [4, 16, 4]
         assert [mirror.pci(1, slot).bar_size(2) // GIB for slot in (1, 2, 3)] == [4, 16, 4]
+
+
+def test_regions_come_and_go_under_a_running_link(run):
+    with Mirror(run) as mirror, FrontEnd(mirror.path) as origin:
+        origin.greet(F_CONFIGURE_MEM_SLOTS | F_REPLY_ACK)
+        origin.send(fe.SET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES)
+        origin.set_memory()
+        origin.set_ring(0)
+        kick, _call = origin.set_ring(1)
+        mirror.wait_link()
+        device = mirror.device()
+        device.start()
+        device.ack(device.config().epoch)
+        fd = origin.own(fe.memory(fe.MIB))
+        os.pwrite(fd, struct.pack("<Q", 0x4321), 0x1000)
+        more = bytes(8) + region(GIB, fe.MIB, fe.USER + GIB)
+        for _ in range(20):
+            epoch = device.config().epoch
+            device.take_message(1)
+            origin.send(fe.ADD_MEM_REG, more, [fd], flags=fe.VERSION | fe.NEED_REPLY)
+            assert origin.receive() == (fe.ADD_MEM_REG, bytes(8))
+            # Nothing is withdrawn for it: the same step, and rings that go on
+            assert device.config().epoch == epoch and device.config().up
+            assert mirror.readq(WINDOWS + GIB + 0x1000) == 0x4321
+            os.eventfd_write(kick, 1)
+            wait_for("the interrupt", lambda: device.take_message(1))
+            origin.send(fe.REM_MEM_REG, more, flags=fe.VERSION | fe.NEED_REPLY)
+            assert origin.receive() == (fe.REM_MEM_REG, bytes(8))
+            # With the reply the memory is out of the guest's reach
+            assert mirror.readq(WINDOWS + GIB + 0x1000) == 0 and not device.config().up
+            device.ack(device.config().epoch)
+            mirror.wait_link()
+        assert mirror.qemu.output() == ""

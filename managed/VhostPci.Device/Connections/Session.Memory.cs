@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Connections;
@@ -67,14 +68,17 @@ internal sealed partial class Session
             return verdict;
         }
 
-        Halt();
         verdict = Memory.Add(region, source.Peek(0), windowSize, owner.AllowUnsealed);
-        if (verdict.IsOk)
+        if (!verdict.IsOk)
         {
-            _ = source.Take(0);
+            return verdict;
         }
 
-        return verdict;
+        // No ring lies in it yet, and what is shown stays where it is: the link need not go down for more.
+        IPeerFile file = source.Take(0);
+        return owner.Device is not { } device || device.TryShowMore(region, file, out string error)
+            ? Verdict.Ok
+            : Verdict.Refuse(error);
     }
 
     private Verdict RemoveMemoryRegion(ReadOnlySpan<byte> payload)

@@ -170,6 +170,11 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     private Verdict SetFeatures(ulong features)
     {
         ulong unknown = features & ~VirtioNetFeatures.Offered;
+        if ((unknown & VirtioNetFeatures.LogAll) != 0)
+        {
+            return Verdict.Refuse("the dirty log (feature bit 26) was not offered: an origin cannot be migrated");
+        }
+
         if (unknown != 0)
         {
             return Verdict.Refuse($"feature bits 0x{unknown:x} were not offered");

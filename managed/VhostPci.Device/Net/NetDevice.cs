@@ -294,6 +294,25 @@ public sealed class NetDevice : IReactor
         Evaluate();
     }
 
+    /// <summary>The origin has more memory. What the driver uses does not change, so it is not told.</summary>
+    internal bool TryShowMore(MemoryRegion region, IPeerFile file, out string error)
+    {
+        if (!IsUp || _window is not { } window)
+        {
+            // It comes with the rest.
+            error = string.Empty;
+            return true;
+        }
+
+        bool shown = window.TryMap(region.GuestAddress, file, region.FileOffset, region.Length, out error);
+        if (shown)
+        {
+            _host.Trace(TraceEvent.Map, Number, region.GuestAddress, region.Length);
+        }
+
+        return shown;
+    }
+
     /// <summary>Takes the origin's memory and rings away, now.</summary>
     internal void Stop()
     {
