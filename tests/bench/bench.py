@@ -1,140 +1,223 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measures vhost-pci beside QEMU's own -netdev stream: guest instructions per packet and per KB of TCP, interleaved."""
+"""Measures vhost-pci beside what users have today: QEMU's -netdev stream, and vhost-user with testpmd or Open vSwitch in between.
+
+Two VMs and chains of up to 5, all links in turn, round by round. Costs first: guest instructions, notifications and
+interrupts, CPU seconds per packet; then rates. Writes a page (Markdown), charts (PNG) and the raw figures (JSON).
+"""
 import argparse
 import dataclasses
-import json
 import pathlib
-import statistics
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from lab import guests, paths, process, traffic  # noqa: E402
+import chain as chains  # noqa: E402
+import load  # noqa: E402
+import report  # noqa: E402
+from figures import Record, Records  # noqa: E402
+from lab import paths, process  # noqa: E402
+from search import RateSearch  # noqa: E402
+from switches import HugePages, Unavailable  # noqa: E402
 
-NO_OFFLOADS = "".join(f",{name}=off" for name in (
-    "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
-
-
-def boot_plain(run: process.RunDir, machine: str, **base: object) -> guests.Pair:
-    """vhost-pci with the feature set that stream has: the difference between the links alone."""
-    return guests.boot_vhost_pci(run, machine, device_options=NO_OFFLOADS, **base)
-
-
-BOOT = {"stream": guests.boot_stream, "vhost-pci plain": boot_plain, "vhost-pci": guests.boot_vhost_pci}
-CAVEAT = """\
-Read with care: this is TCG, where a guest instruction costs about ten native ones. Work that vhost-pci moves from a host
-process into the mirror's guest is overcharged by that much, and times say little about KVM. Guest instructions repeat to
-a few percent; Mbit/s and kpps depend on what else the machine does, so only their ratio within one run means something."""
+SIZES = (64, 512, 1518)
+ALLOWED_LOSS = {"loss 0.1 %": 0.001, "loss 0": 0.0}
+MEMORY_MB = {2: 256}
+CHAIN_MEMORY_MB = 192
 
 
-@dataclasses.dataclass
-class Snapshot:
-    instructions: tuple[int, int]
-    cpu: tuple[float, float]
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """All paths side by side, booted once; the rounds go over them in turn."""
+    vms: int
+    features: str
 
-    @classmethod
-    def take(cls, pair: guests.Pair) -> "Snapshot":
-        both = (pair.origin, pair.mirror)
-        return cls(tuple(vm.instructions() for vm in both), tuple(vm.qemu.cpu_seconds() for vm in both))
-
-
-def spent(before: Snapshot, after: Snapshot, units: float) -> dict[str, float]:
-    return {
-        "origin insn": (after.instructions[0] - before.instructions[0]) / units,
-        "mirror insn": (after.instructions[1] - before.instructions[1]) / units,
-        "host cpu": (sum(after.cpu) - sum(before.cpu)) / units,
-    }
+    def __str__(self) -> str:
+        return f"N={self.vms}, {'best features of each path' if self.features == 'best' else 'equal features'}"
 
 
-def measure_flood(pair: guests.Pair, size: int, seconds: int) -> dict[str, float]:
-    flood = traffic.PacketFlood(pair, size)
-    flood.start()
-    # Both counters inside the flood: its start and end belong to nobody's packet.
-    time.sleep(0.5)
-    count, begin = traffic.rx_packets(pair.mirror, flood.receiver), time.monotonic()
-    before = Snapshot.take(pair)
-    time.sleep(seconds)
-    after = Snapshot.take(pair)
-    packets = traffic.rx_packets(pair.mirror, flood.receiver) - count
-    elapsed = time.monotonic() - begin
-    result = flood.stop()
-    if not packets:
-        raise RuntimeError("no packet arrived")
-    cost = spent(before, after, packets)
-    return {"origin insn/packet": cost["origin insn"], "mirror insn/packet": cost["mirror insn"],
-            "host us/packet": 1e6 * cost["host cpu"], "kpps": packets / elapsed / 1e3,
-            "lost %": max(0.0, 100 * (1 - result.received / result.sent))}
+def phases(args: argparse.Namespace) -> list[Phase]:
+    found = [Phase(vms, "equal") for vms in args.vms]
+    if 2 in args.vms:
+        found.insert(1 + args.vms.index(2), Phase(2, "best"))
+    return found
 
 
-def measure_tcp(pair: guests.Pair, to_mirror: bool, seconds: int) -> dict[str, float]:
-    sender, receiver, target = ((pair.origin, pair.mirror, guests.MIRROR_IP) if to_mirror
-                                else (pair.mirror, pair.origin, guests.ORIGIN_IP))
-    before = Snapshot.take(pair)
-    stream = traffic.tcp_stream(sender, receiver, target, seconds)
-    cost = spent(before, Snapshot.take(pair), stream.bytes_received / 1024)
-    return {"origin insn/KB": cost["origin insn"], "mirror insn/KB": cost["mirror insn"],
-            "host CPU s/GB": cost["host cpu"] * 1e9 / 1024, "Mbit/s": stream.mbit_per_second}
+class Bench:
+    def __init__(self, args: argparse.Namespace):
+        self.args = args
+        self.records = Records()
+        self.skipped: dict[str, str] = {}
+        self.troubles: list[str] = []
+        self.masks: dict[str, dict[str, dict[str, int]]] = {}
+        self.pages = HugePages()
+        self.began = time.monotonic()
 
+    def say(self, text: str) -> None:
+        seconds = time.monotonic() - self.began
+        print(f"[{seconds // 60:3.0f}:{seconds % 60:02.0f}] {text}", flush=True)
 
-def offloads(pair: guests.Pair) -> str:
-    """What the origin's driver negotiated, as bit numbers: the two links do not offer the same."""
-    bits = pair.origin.command("cat /sys/bus/virtio/drivers/virtio_net/virtio*/features")
-    names = {0: "csum", 1: "guest_csum", 7: "guest_tso4", 11: "host_tso4", 15: "mrg_rxbuf", 28: "indirect", 29: "event_idx"}
-    return " ".join(name for bit, name in names.items() if len(bits) > bit and bits[bit] == "1")
+    def trouble(self, text: str) -> None:
+        self.troubles.append(text)
+        self.say(f"TROUBLE: {text}")
 
-
-def one_round(kind: str, args: argparse.Namespace) -> dict:
-    with process.RunDir("bench") as run:
-        pair = BOOT[kind](run, args.machine, count=True)
+    def run(self) -> None:
+        for path in self.args.paths:
+            if reason := chains.unavailable(path):
+                self.skip(path, reason)
         try:
-            for vm in (pair.origin, pair.mirror):
-                vm.command("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6")
-            ping = pair.origin.ping(guests.MIRROR_IP, 50, 0.02)
-            if not ping.lossless:
-                raise RuntimeError(f"{kind}: {ping}")
-            results = {"ping": {"average ms": ping.average_ms}}
-            for size in args.sizes:
-                results[f"{size}-byte packets"] = measure_flood(pair, size, args.seconds)
-            results["TCP origin to mirror"] = measure_tcp(pair, True, args.seconds)
-            results["TCP mirror to origin"] = measure_tcp(pair, False, args.seconds)
-            return {"offloads": offloads(pair), "results": results}
+            for phase in phases(self.args):
+                self._phase(phase)
         finally:
-            pair.stop()
+            self.pages.give_back()
+
+    def skip(self, path: str, reason: str) -> None:
+        self.skipped[path] = reason
+        self.say(f"{path} is left out: {reason}")
+
+    def _phase(self, phase: Phase) -> None:
+        running: dict[str, chains.Chain] = {}
+        folders: dict[str, process.RunDir] = {}
+        good = False
+        try:
+            self._boot(phase, running, folders)
+            for number in range(1, self.args.rounds + 1):
+                # Another one begins each round, so that no path has always the same one before it.
+                order = list(running)
+                start = (number - 1) % max(1, len(order))
+                for path in order[start:] + order[:start]:
+                    self._one_round(phase, path, running, number)
+            for path, chain in running.items():
+                for line in chain.complaints():
+                    self.trouble(f"{phase}, {path}: {line}")
+            good = True
+        finally:
+            for chain in running.values():
+                chain.stop()
+            for path, folder in folders.items():
+                if good and path in running:
+                    folder.remove()
+                else:
+                    self.say(f"{path}: logs in {folder.path}")
+
+    def _boot(self, phase: Phase, running: dict[str, chains.Chain], folders: dict[str, process.RunDir]) -> None:
+        began = time.monotonic()
+        for path in self.args.paths:
+            if path in self.skipped:
+                continue
+            folders[path] = process.RunDir("bench")
+            chain = chains.Chain(folders[path], path, phase.vms, phase.features == "best",
+                                 MEMORY_MB.get(phase.vms, CHAIN_MEMORY_MB))
+            running[path] = chain
+            try:
+                chain.start(self.pages)
+            except Unavailable as error:
+                chain.stop()
+                folders.pop(path).remove()
+                del running[path]
+                self.skip(path, str(error))
+            except (RuntimeError, OSError, EOFError) as error:
+                self._give_up(phase, path, running, error)
+        for path, chain in list(running.items()):
+            try:
+                chain.wait_ready(120 + 30 * phase.vms)
+                chain.set_up()
+                self.masks.setdefault(str(phase), {})[path] = chain.features()
+                chain.pause()
+            except (RuntimeError, OSError, EOFError) as error:
+                self._give_up(phase, path, running, error)
+        self.say(f"{phase}: {', '.join(running) or 'nothing'} booted in {time.monotonic() - began:.0f} s")
+
+    def _give_up(self, phase: Phase, path: str, running: dict[str, chains.Chain], error: Exception) -> None:
+        self.trouble(f"{phase}, {path}: given up: {error}")
+        running.pop(path).stop()
+
+    def _one_round(self, phase: Phase, path: str, running: dict[str, chains.Chain], number: int) -> None:
+        chain, began = running[path], time.monotonic()
+        chain.resume()
+        try:
+            for test, measure in self._tests(phase, chain, number):
+                try:
+                    figures = measure()
+                except (RuntimeError, TimeoutError) as error:
+                    for each in chain.processes.values():
+                        each.check()
+                    self.trouble(f"{phase}, round {number}, {path}, {test}: {error}")
+                    continue
+                if figures:
+                    self.records.add(Record(phase.vms, phase.features, path, number, test, figures))
+        except (RuntimeError, OSError, EOFError) as error:
+            self._give_up(phase, path, running, error)
+            return
+        chain.pause()
+        self.say(f"{phase}: round {number} of {self.args.rounds}, {path}: {time.monotonic() - began:.0f} s")
+
+    def _tests(self, phase: Phase, chain: chains.Chain, number: int):
+        seconds, sizes = self.args.seconds, self.args.sizes
+        if phase.features == "equal":
+            yield "ping", lambda: load.measure_ping(chain)
+            for size in sizes if phase.vms == 2 else sizes[:1]:
+                yield f"packets {size}", lambda: load.measure_packets(chain, size, seconds)
+                if phase.vms == 2 and size == sizes[0]:
+                    yield f"packets {size} back", lambda: load.measure_packets(chain, size, seconds, False, True)
+                    yield f"packets {size} both ways", lambda: load.measure_packets(chain, size, seconds, True, True)
+                # The search is long and its result coarse: not in every round.
+                if number <= (self.args.searches if size == sizes[0] and phase.vms == 2 else min(1, self.args.searches)):
+                    search = RateSearch(lambda rate: load.trial(chain, size, rate, 1.5), attempts=5)
+                    for label, allowed in ALLOWED_LOSS.items():
+                        yield f"rate {size}, {label}", lambda: found_rate(search, allowed)
+        if phase.vms == 2:
+            yield "TCP forth", lambda: load.measure_tcp(chain, seconds, True)
+            yield "TCP back", lambda: load.measure_tcp(chain, seconds, False)
 
 
-def show(rounds: dict[str, list[dict]]) -> None:
-    for kind, list_of in rounds.items():
-        print(f"  {kind} negotiated: {list_of[0]['offloads']}")
-    heads = "".join(f"{kind:>24}" for kind in rounds)
-    print(f"\n  {'median (lowest-highest)':<40}{heads}   vhost-pci : stream")
-    for test, metrics in rounds["stream"][0]["results"].items():
-        for metric in metrics:
-            cells, medians = "", []
-            for entries in rounds.values():
-                values = [entry["results"][test][metric] for entry in entries]
-                medians.append(statistics.median(values))
-                digits = 0 if medians[-1] >= 100 else 2
-                spread = f" ({min(values):.{digits}f}-{max(values):.{digits}f})" if len(values) > 1 else ""
-                cells += f"{f'{medians[-1]:.{digits}f}{spread}':>24}"
-            ratio = f"{medians[1] / medians[0]:6.2f} plain, {medians[-1] / medians[0]:.2f}" if medians[0] else ""
-            print(f"  {test + ', ' + metric:<40}{cells}   {ratio}")
+def found_rate(search: RateSearch, allowed: float) -> dict[str, float]:
+    found = search.find(allowed)
+    # No rate without loss is a result, too.
+    return {"kpps": found.rate / 1e3, "lost %": 100 * found.loss} if found else {"kpps": 0.0}
+
+
+def list_of(kind: type, choices: tuple):
+    def parse(text: str) -> list:
+        try:
+            values = [kind(word) for word in text.split(",") if word]
+        except ValueError:
+            values = []
+        if not values or any(value not in choices for value in values):
+            raise argparse.ArgumentTypeError(f"'{text}': a list, separated by commas, of {', '.join(map(str, choices))}")
+        return sorted(set(values), key=choices.index)
+    return parse
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./vhost-pci bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round, 64-byte packets, short runs")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each link is measured (default 3)")
-    parser.add_argument("--seconds", type=int, default=5, metavar="N", help="length of each measurement (default 5)")
-    parser.add_argument("--machine", choices=("q35", "pc"), default="q35")
+    parser = argparse.ArgumentParser(prog="./vhost-pci bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true",
+                        help="about 3 minutes: two VMs, vhost-pci and stream, 64-byte packets and TCP, 2 rounds, to build/bench")
+    parser.add_argument("--paths", type=list_of(str, chains.PATHS), metavar="LIST", help=f"of {','.join(chains.PATHS)} (default all)")
+    parser.add_argument("--vms", type=list_of(int, (2, 3, 4, 5)), metavar="LIST", help="lengths of the chain (default 2,3,4,5)")
+    parser.add_argument("--sizes", type=list_of(int, SIZES), metavar="LIST", help="frame sizes (default 64,512,1518; chains use the first)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="how often each path is measured (default 5)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of each measurement (default 2)")
+    parser.add_argument("--searches", type=int, metavar="N", help="rounds with a rate search for two VMs (default 2; 0 for none)")
+    parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="where the page goes (default docs/benchmarks)")
+    parser.add_argument("--report", type=pathlib.Path, metavar="JSON", help="measure nothing: make page and charts of these figures again")
     parser.add_argument("--check-options", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--list-packages", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.rounds < 1 or args.seconds < 1:
-        parser.error("--rounds and --seconds must be at least 1")
-    args.sizes = [64] if args.quick else [64, 1514]
-    if args.quick:
-        args.rounds, args.seconds = 1, 3
+    quick = args.quick
+    args.paths = args.paths or (["vhost-pci", "stream"] if quick else list(chains.PATHS))
+    args.vms = args.vms or ([2] if quick else [2, 3, 4, 5])
+    args.sizes = args.sizes or ([64] if quick else list(SIZES))
+    args.rounds = (2 if quick else 5) if args.rounds is None else args.rounds
+    args.seconds = 2.0 if args.seconds is None else args.seconds
+    args.searches = (1 if quick else 2) if args.searches is None else args.searches
+    args.out = args.out or (paths.BUILD / "bench" if quick else paths.ROOT / "docs/benchmarks")
+    if args.rounds < 1 or args.seconds < 0.5 or args.searches < 0:
+        parser.error("--rounds must be at least 1, --seconds at least 0.5, --searches at least 0")
+    if args.report and not args.report.is_file():
+        parser.error(f"--report: no file {args.report}")
     return args
 
 
@@ -142,21 +225,27 @@ def main() -> int:
     args = parse()
     if args.check_options:
         return 0
+    if args.list_packages:
+        # For the launcher: what this run can use; the rest of the project does without.
+        print("\n".join(["gnuplot-nox", *(chains.SWITCHES[path].package for path in args.paths if path in chains.SWITCHES)]))
+        return 0
+    if args.report:
+        print(report.write(report.load(args.report), args.report.parent, args.report.stem))
+        return 0
     process.exit_on_signals()
-    rounds: dict[str, list[dict]] = {kind: [] for kind in BOOT}
-    for number in range(args.rounds):
-        for kind in rounds:
-            began = time.monotonic()
-            rounds[kind].append(one_round(kind, args))
-            print(f"  round {number + 1} of {args.rounds}, {kind}: {time.monotonic() - began:.0f} s", flush=True)
-    folder = paths.BUILD / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    out = folder / time.strftime("bench-%Y%m%d-%H%M%S.json")
-    out.write_text(json.dumps({"machine": args.machine, "seconds": args.seconds, "rounds": rounds}, indent=1) + "\n")
-    print()
-    show(rounds)
-    print(f"\n{CAVEAT}\n\nFigures: {out}")
-    return 0
+    bench = Bench(args)
+    complete = False
+    try:
+        bench.run()
+        complete = True
+    finally:
+        # What was measured is kept, also when somebody lost patience.
+        if bench.records.all:
+            run = report.Run.of(bench, complete, time.monotonic() - bench.began)
+            page = report.write(run, args.out, time.strftime("%Y-%m-%d") + ("-quick" if args.quick else ""))
+            report.show(run)
+            print(f"\nPage, charts and figures: {page}")
+    return 0 if bench.records.all and not bench.troubles else 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ COMPLAINTS = r"BUG:|Oops|WARNING:|Call Trace|nobody cared|general protection|rcu
 
 def base_arguments(run: RunDir, name: str, role: str, address: str, machine: str, *, count: bool = False,
                    human: bool = False, smp: str = "1", memory_mb: int = MEMORY_MB, qemu: pathlib.Path = paths.QEMU) -> list[str]:
-    append = f"console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check vp.role={role} vp.ip={address}/24"
+    append = f"console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check vp.role={role}"
+    if address:
+        append += f" vp.ip={address}/24"
     if human:
         append += " vp.console=human"
     argv = [

@@ -101,6 +101,12 @@ class Qemu:
     def wait(self, timeout: float) -> int:
         return self.process.wait(timeout)
 
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """The hard death: what a crash of the process looks like to its peer."""
         if self.running:

@@ -13,12 +13,12 @@ VP_PACKAGES=(
     libicu72 ca-certificates python3-pytest
 )
 
-vp_missing_packages() {
+vp_missing_packages() { # NAME...
     # One query for all: this runs before every build and must cost nothing.
     local have
-    have=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${VP_PACKAGES[@]}" 2>/dev/null |
+    have=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
         awk '$1 == "installed" { print $2 }')
-    comm -13 <(sort -u <<<"$have") <(printf '%s\n' "${VP_PACKAGES[@]}" | sort -u)
+    comm -13 <(sort -u <<<"$have") <(printf '%s\n' "$@" | sort -u)
 }
 
 vp_check_machine() {
@@ -32,7 +32,7 @@ vp_check_machine() {
 
 vp_install_packages() {
     local missing
-    mapfile -t missing < <(vp_missing_packages)
+    mapfile -t missing < <(vp_missing_packages "${VP_PACKAGES[@]}")
     ((${#missing[@]} == 0)) && return 0
     if ((EUID != 0)); then
         die "these packages are missing; install them as root, then run this again:
@@ -40,6 +40,18 @@ vp_install_packages() {
     fi
     step packages "Repair with 'dpkg --configure -a' and 'apt-get -f install', then run this again." \
         "$VP_ROOT/tools/install-packages" "${missing[@]}"
+}
+
+# vp_install_optional NAME...: what a command can do without, though with less to show.
+vp_install_optional() {
+    local missing
+    mapfile -t missing < <(vp_missing_packages "$@")
+    ((${#missing[@]} == 0)) && return 0
+    if ((EUID != 0)); then
+        warn "not installed, and left out: ${missing[*]}"
+    else
+        step packages "Going on without: ${missing[*]}" "$VP_ROOT/tools/install-packages" "${missing[@]}" || true
+    fi
 }
 
 vp_check_dotnet() {

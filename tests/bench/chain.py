@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""N virtual machines in a row, joined by links of one kind. Those between the first and the last forward all that they get."""
+import pathlib
+import re
+
+from lab import guests, paths, process
+from switches import HugePages, OpenVSwitch, Switch, Testpmd
+
+VHOST_PCI, STREAM, TESTPMD, OVS = "vhost-pci", "stream", "testpmd", "OVS-DPDK"
+PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS)
+SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch}
+NO_OFFLOADS = "".join(f",{name}=off" for name in (
+    "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
+FIRST_IP, LAST_IP = "10.0.0.1", "10.0.0.2"
+LEFT, RIGHT = 0, 1
+"""Sides of a VM: towards the first VM and towards the last. On vhost-pci the left end of a link is the origin, the right end the mirror."""
+FEATURE_NAMES = {
+    0: "csum", 1: "guest_csum", 2: "ctrl_guest_offloads", 3: "mtu", 5: "mac", 7: "guest_tso4", 8: "guest_tso6", 9: "guest_ecn",
+    10: "guest_ufo", 11: "host_tso4", 12: "host_tso6", 13: "host_ecn", 14: "host_ufo", 15: "mrg_rxbuf", 16: "status", 17: "ctrl_vq",
+    18: "ctrl_rx", 19: "ctrl_vlan", 21: "guest_announce", 22: "mq", 23: "ctrl_mac", 28: "indirect", 29: "event_idx", 32: "version_1",
+    33: "access_platform", 34: "packed", 35: "in_order"}
+DATA_PATH_BITS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29, 32, 34, 35))
+"""What changes the work done for a packet; the rest are about control."""
+
+
+def feature_names(mask: int) -> str:
+    return " ".join(name for bit, name in FEATURE_NAMES.items() if mask >> bit & 1)
+
+
+class Chain:
+    def __init__(self, run: process.RunDir, path: str, vms: int, offloads: bool, memory_mb: int):
+        self.run, self.path, self.vms, self.offloads, self.memory_mb = run, path, vms, offloads, memory_mb
+        self.switch: Switch | None = None
+        self.guests: list[guests.Guest] = []
+        self.interfaces: list[dict[int, str]] = []
+
+    def start(self, pages: HugePages) -> None:
+        """Starts all processes; set_up() waits for the guests, so that several chains boot at once."""
+        links = [(self.run / f"link{n}.a", self.run / f"link{n}.b") for n in range(self.vms - 1)]
+        if self.path in SWITCHES:
+            self.switch = SWITCHES[self.path]()
+            pages.provide(self.switch.memory_mb)
+            # Before the VMs: QEMU waits for the other end of vhost-user.
+            self.switch.start(self.run, links, self.offloads)
+        # Last VM first: the right end of a link listens.
+        started = []
+        for number in reversed(range(self.vms)):
+            started.append(self._start_guest(number, links))
+            self.guests = started[::-1]
+
+    def _start_guest(self, number: int, links: list[tuple[pathlib.Path, pathlib.Path]]) -> guests.Guest:
+        argv = guests.base_arguments(self.run, f"vm{number}", f"vm{number}", "", "q35", count=True, memory_mb=self.memory_mb)
+        if number > 0:
+            argv += self._end(LEFT, links[number - 1], number)
+        if number < self.vms - 1:
+            argv += self._end(RIGHT, links[number], number)
+        return guests.Guest(f"vm{number}", argv, self.run)
+
+    def _end(self, side: int, link: tuple[pathlib.Path, pathlib.Path], number: int) -> list[str]:
+        mac, options = mac_address(number, side), "" if self.offloads else NO_OFFLOADS
+        if self.path == VHOST_PCI:
+            if side == LEFT:
+                return guests.server_arguments(link[0])
+            return guests.client_arguments(link[0], mac, device_options=options)
+        if self.path == STREAM:
+            backend = f"stream,id=n{side},server={'on' if side == LEFT else 'off'},addr.type=unix,addr.path={link[0]}"
+            extra = []
+        else:
+            extra = ["-chardev", f"socket,id=c{side},path={link[1 if side == LEFT else 0]},server=on,wait=off"]
+            backend = f"vhost-user,id=n{side},chardev=c{side}"
+        return extra + ["-netdev", backend, "-device", f"virtio-net-pci,netdev=n{side},mac={mac},romfile={options}"]
+
+    def wait_ready(self, timeout: float) -> None:
+        for guest in self.guests:
+            guest.wait_ready(timeout)
+
+    def set_up(self) -> None:
+        """Addresses at both ends, forwarding in between, and a first packet through."""
+        self.interfaces = [self._find_interfaces(number) for number in range(self.vms)]
+        for guest, sides in zip(self.guests, self.interfaces):
+            guest.command("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; ulimit -n 4096; "
+                          + "; ".join(f"/usr/sbin/ip link set {name} up promisc on" for name in sides.values()))
+            if len(sides) == 2:
+                for source, target in ((LEFT, RIGHT), (RIGHT, LEFT)):
+                    guest.command(f"/usr/sbin/tc qdisc add dev {sides[source]} ingress && /usr/sbin/tc filter add dev {sides[source]} "
+                                  f"parent ffff: matchall action mirred egress redirect dev {sides[target]}")
+        for (guest, name), address in ((self.first, FIRST_IP), (self.last, LAST_IP)):
+            guest.command(f"/usr/sbin/ip addr add {address}/24 dev {name}")
+        for guest, sides in zip(self.guests, self.interfaces):
+            for name in sides.values():
+                guest.wait_until(f'[ "$(cat /sys/class/net/{name}/carrier)" = 1 ]')
+        self.guests[0].wait_until(f"/usr/bin/ping -q -c 1 -W 1 {LAST_IP}", 20)
+
+    def _find_interfaces(self, number: int) -> dict[int, str]:
+        sides = {}
+        wanted = [side for side in (LEFT, RIGHT) if (number > 0, number < self.vms - 1)[side]]
+        for side in wanted:
+            if self.path == VHOST_PCI and side == LEFT:
+                # Its address is the mirror's choice, its driver is not.
+                found = "basename $(dirname $(ls -d /sys/bus/virtio/drivers/vhost_pci_net/virtio*/net/*/device))"
+            else:
+                found = f"basename $(dirname $(grep -l {mac_address(number, side)} /sys/class/net/*/address))"
+            sides[side] = self.guests[number].wait_until(found + " 2>/dev/null", 40).strip()
+        return sides
+
+    @property
+    def first(self) -> tuple[guests.Guest, str]:
+        return self.guests[0], self.interfaces[0][RIGHT]
+
+    @property
+    def last(self) -> tuple[guests.Guest, str]:
+        return self.guests[-1], self.interfaces[-1][LEFT]
+
+    @property
+    def processes(self) -> dict[str, process.Qemu]:
+        return {guest.name: guest.qemu for guest in self.guests} | (self.switch.processes if self.switch else {})
+
+    def features(self) -> dict[str, int]:
+        """What was negotiated, by link and end."""
+        found = {}
+        for number, (guest, sides) in enumerate(zip(self.guests, self.interfaces)):
+            for side, name in sides.items():
+                label = f"vm{number}, link {number - 1 if side == LEFT else number}"
+                if self.path == VHOST_PCI and side == LEFT:
+                    peer = guest.qmp.execute("query-vhost-pci")["servers"][0]["peers"][0]
+                    found[label + " (mirror)"] = peer["features"]
+                else:
+                    bits = guest.command(f"cat /sys/class/net/{name}/device/features")
+                    found[label + (" (origin)" if self.path == VHOST_PCI else "")] = sum(
+                        1 << place for place, bit in enumerate(bits.strip()) if bit == "1")
+        return found
+
+    def complaints(self) -> list[str]:
+        return [f"{guest.name}: {line}" for guest in self.guests for line in guest.complaints()]
+
+    def pause(self) -> None:
+        if self.switch:
+            self.switch.pause()
+
+    def resume(self) -> None:
+        if self.switch:
+            self.switch.resume()
+
+    def stop(self) -> None:
+        for guest in self.guests:
+            guest.stop()
+        if self.switch:
+            self.switch.stop()
+
+
+def mac_address(number: int, side: int) -> str:
+    return f"52:54:00:00:{number:02x}:{side + 1:02x}"
+
+
+def unavailable(path: str) -> str | None:
+    """Why a path cannot be measured here."""
+    missing = [str(file) for file in (paths.QEMU, paths.KERNEL, paths.INITRAMFS, paths.COUNTER_PLUGIN) if not file.exists()]
+    if missing:
+        return f"not built: {re.sub(r'[^ ]*/', '', ' '.join(missing))}"
+    if path in SWITCHES:
+        try:
+            SWITCHES[path].check()
+        except RuntimeError as error:
+            return str(error)
+    return None

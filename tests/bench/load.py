@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Work for a chain, and what it costs every process and every guest."""
+import dataclasses
+import json
+import re
+import time
+
+from chain import FIRST_IP, LAST_IP, Chain
+from lab.guests import Guest
+from search import Trial
+
+# Time that a load gets to settle before it is measured, and to drain before it is counted.
+SETTLE, DRAIN = 0.4, 0.4
+NOBODY = "02:00:00:00:99:99"
+
+
+def counter(guest: Guest, interface: str, name: str) -> int:
+    # Shell built-ins only: what this costs the guest is in the figures.
+    return int(guest.command(f"read -r n </sys/class/net/{interface}/statistics/{name}; echo $n"))
+
+
+@dataclasses.dataclass
+class Sample:
+    """Everything that can be read from outside, at one moment."""
+    time: float
+    instructions: list[int]
+    cpu: dict[str, float]
+
+    @classmethod
+    def take(cls, chain: Chain) -> "Sample":
+        return cls(time.monotonic(), [guest.instructions() for guest in chain.guests],
+                   {name: each.cpu_seconds() for name, each in chain.processes.items()})
+
+
+def costs(chain: Chain, before: Sample, after: Sample, units: float, unit: str, cpu_name: str, cpu_units: float) -> dict[str, float]:
+    """Guest instructions per unit for every VM; CPU seconds per so many units for every process and in all."""
+    figures = {f"{guest.name} insn/{unit}": (new - old) / units
+               for guest, old, new in zip(chain.guests, before.instructions, after.instructions)}
+    spent = {name: (after.cpu[name] - before.cpu[name]) / cpu_units for name in after.cpu}
+    figures |= {f"{name} {cpu_name}": value for name, value in spent.items()}
+    figures[f"all {cpu_name}"] = sum(spent.values())
+    return figures
+
+
+@dataclasses.dataclass
+class Events:
+    """Notifications that a guest sent (kicks and doorbells: exits, but for ioeventfd) and interrupts that it took."""
+    sent: int
+    interrupts: int
+
+    @classmethod
+    def take(cls, guest: Guest, interfaces: list[str]) -> "Events":
+        text = guest.command("; ".join(f"/usr/sbin/ethtool -S {name}" for name in interfaces) + "; cat /proc/interrupts")
+        # Stock virtio_net counts its kicks; our driver counts as kicks those that come, and as doorbells those that go.
+        sent = re.findall(r"\b(?:[rt]x_queue_\d+_kicks|\w+_doorbells): (\d+)", text)
+        taken = re.findall(r"^ *\d+:((?: +\d+)+) +PCI-MSI", text, re.M)
+        return cls(sum(map(int, sent)), sum(int(number) for line in taken for number in line.split()))
+
+
+def all_events(chain: Chain) -> list[Events]:
+    return [Events.take(guest, list(sides.values())) for guest, sides in zip(chain.guests, chain.interfaces)]
+
+
+def event_figures(chain: Chain, before: list[Events], after: list[Events], packets: int) -> dict[str, float]:
+    figures = {}
+    for guest, old, new in zip(chain.guests, before, after):
+        figures[f"{guest.name} notifications/packet"] = (new.sent - old.sent) / packets
+        figures[f"{guest.name} interrupts/packet"] = (new.interrupts - old.interrupts) / packets
+    return figures
+
+
+class Generator:
+    """The kernel's pktgen at one end: frames to a MAC address that is nobody's, so that the other end drops them after its driver."""
+
+    def __init__(self, end: tuple[Guest, str]):
+        self.guest, self.interface = end
+
+    def prepare(self, size: int, rate: float | None = None) -> None:
+        # pktgen's size is without the checksum.
+        settings = ["count 0", "clone_skb 0", f"pkt_size {size - 4}", f"dst_mac {NOBODY}", "src_min 10.0.0.1", "src_max 10.0.0.1",
+                    "dst 10.0.0.99", f"ratep {max(1, round(rate))}" if rate else "delay 0"]
+        self.guest.command(f"cd /proc/net/pktgen; echo rem_device_all >kpktgend_0; echo 'add_device {self.interface}' >kpktgend_0; "
+                           + "; ".join(f"echo '{setting}' >{self.interface}" for setting in settings) + "; cd /")
+
+    def start(self) -> None:
+        self.guest.command("echo start >/proc/net/pktgen/pgctrl & true")
+
+    def stop(self) -> tuple[int, float]:
+        """Packets sent, and the seconds that pktgen took for them."""
+        self.guest.command("echo stop >/proc/net/pktgen/pgctrl; wait", 30)
+        text = self.guest.command(f"cat /proc/net/pktgen/{self.interface}")
+        found = re.search(r"pkts-sofar: (\d+)[\s\S]*Result: OK: (\d+)\(", text)
+        if not found:
+            raise RuntimeError(f"{self.guest.name}: pktgen: {text[-300:]}")
+        return int(found.group(1)), int(found.group(2)) / 1e6
+
+
+def measure_packets(chain: Chain, size: int, seconds: float, forth: bool = True, back: bool = False) -> dict[str, float]:
+    """Packets as fast as they go, one way or both ways at once."""
+    flows = []
+    if forth:
+        flows.append((Generator(chain.first), chain.last))
+    if back:
+        flows.append((Generator(chain.last), chain.first))
+    for generator, _ in flows:
+        generator.prepare(size)
+    events = all_events(chain)
+
+    def received() -> list[int]:
+        return [counter(*sink, "rx_packets") for _, sink in flows]
+
+    start = received()
+    for generator, _ in flows:
+        generator.start()
+    time.sleep(SETTLE)
+    count, before = received(), Sample.take(chain)
+    time.sleep(seconds)
+    count_after, after = received(), Sample.take(chain)
+    sent = sum(generator.stop()[0] for generator, _ in flows)
+    time.sleep(DRAIN)
+    total = sum(received()) - sum(start)
+    packets = sum(count_after) - sum(count)
+    if not packets:
+        raise RuntimeError(f"{chain.path}: no packet arrived")
+    figures = costs(chain, before, after, packets, "packet", "CPU s/Mpkt", packets / 1e6)
+    figures |= event_figures(chain, events, all_events(chain), total)
+    return figures | {"kpps": packets / (after.time - before.time) / 1e3, "lost %": max(0.0, 100 * (1 - total / sent))}
+
+
+def trial(chain: Chain, size: int, rate: float | None, seconds: float) -> Trial:
+    generator, sink = Generator(chain.first), chain.last
+    generator.prepare(size, rate)
+    start = counter(*sink, "rx_packets")
+    generator.start()
+    time.sleep(seconds)
+    sent, elapsed = generator.stop()
+    time.sleep(DRAIN)
+    return Trial(rate, sent, min(sent, counter(*sink, "rx_packets") - start), elapsed)
+
+
+def measure_ping(chain: Chain, count: int = 100) -> dict[str, float]:
+    ping = chain.guests[0].ping(LAST_IP, count, 0.01)
+    return {"average ms": ping.average_ms, "lost %": 100 * (1 - ping.received / ping.sent)}
+
+
+def measure_tcp(chain: Chain, seconds: float, forth: bool) -> dict[str, float]:
+    """One iperf3 stream. Costs are of a window in its middle: starting iperf3 costs as much as megabytes do."""
+    (sender, _), (receiver, interface), target = ((chain.first, chain.last, LAST_IP) if forth
+                                                  else (chain.last, chain.first, FIRST_IP))
+    receiver.command("/usr/bin/iperf3 -s -1 -D")
+    # -D returns before the server listens.
+    receiver.wait_until("netstat -ltn | grep -q ':5201 '", 10)
+    bytes_before = counter(receiver, interface, "rx_bytes")
+    sender.command(f"/usr/bin/iperf3 -c {target} -t {seconds + 1.5:.0f} -J >/tmp/iperf3.json & true")
+    time.sleep(1.0)
+    count, before = counter(receiver, interface, "rx_bytes"), Sample.take(chain)
+    time.sleep(seconds)
+    count_after, after = counter(receiver, interface, "rx_bytes"), Sample.take(chain)
+    text = sender.command("wait; cat /tmp/iperf3.json", seconds + 60)
+    end = json.loads(text[text.index("{"):])
+    if "sum_received" not in end.get("end", {}):
+        raise RuntimeError(f"{chain.path}: iperf3: {end.get('error', text[-300:])}")
+    payload = end["end"]["sum_received"]["bytes"] / (counter(receiver, interface, "rx_bytes") - bytes_before)
+    moved = (count_after - count) * payload
+    if moved < 1e5 * seconds:
+        raise RuntimeError(f"{chain.path}: TCP stood still in the middle of the run: {moved:.0f} bytes in {seconds} s")
+    figures = costs(chain, before, after, moved / 1024, "KB", "CPU s/GB", moved / 1e9)
+    figures["all insn/KB"] = sum(value for name, value in figures.items() if name.endswith("insn/KB"))
+    return figures | {"Mbit/s": moved * 8e-6 / (after.time - before.time)}

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a run of the benchmark leaves: raw figures, a page, charts."""
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import time
+
+import charts
+import targets
+from chain import DATA_PATH_BITS, OVS, STREAM, SWITCHES, TESTPMD, VHOST_PCI, feature_names
+from figures import Record, Records, Spread, number
+from lab import paths
+from switches import meminfo
+
+CAVEAT = """\
+Read with care. **This is TCG**: QEMU interprets the guests, one guest instruction costs about ten native ones, and no KVM guest runs on
+this machine. Work that vhost-pci moves from a native switch process into a guest is overcharged by that factor; notifications and interrupts,
+expensive under KVM, are cheap here. Guest instructions repeat to a few percent whatever else the machine does. Times and rates do not: with
+two cores a chain of N VMs is a scheduling exercise, so read only ratios within a run, and look at the spread. pktgen spins while its ring
+is full, so instructions and CPU of *the sender* of packets contain waiting; receivers and forwarders do not. A polling switch takes a core
+even when nothing passes."""
+COPIES = {VHOST_PCI: "1: the mirror's driver, between the origin's memory and its own packet",
+          STREAM: "3: QEMU into the socket, out of the socket into QEMU, QEMU into the guest",
+          TESTPMD: "2: out of one guest into the switch's buffer, from there into the other guest",
+          OVS: "2: as testpmd"}
+
+
+@dataclasses.dataclass
+class Run:
+    records: Records
+    meta: dict
+
+    @classmethod
+    def of(cls, bench, complete: bool, seconds: float) -> "Run":
+        args = bench.args
+        return cls(bench.records, {
+            "date": time.strftime("%Y-%m-%d %H:%M"), "minutes": round(seconds / 60, 1), "complete": complete, "machine": machine(),
+            "versions": versions(bench.records.paths()), "command": command(args), "rounds": args.rounds, "seconds": args.seconds,
+            "skipped": bench.skipped, "troubles": bench.troubles, "masks": bench.masks})
+
+
+def command(args) -> str:
+    words = ["./vhost-pci bench"] + (["--quick"] if args.quick else [])
+    return " ".join([*words, "--paths", ",".join(args.paths), "--vms", ",".join(map(str, args.vms)), "--sizes",
+                     ",".join(map(str, args.sizes)), f"--rounds {args.rounds} --seconds {args.seconds:g} --searches {args.searches}"])
+
+
+def machine() -> dict[str, str]:
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {"CPU": f"{model.group(1) if model else platform.machine()}, {os.cpu_count()} cores",
+            "memory": f"{meminfo('MemTotal') / 2**20:.0f} GiB", "host kernel": platform.release(),
+            "load before the end": " ".join(f"{value:.1f}" for value in os.getloadavg())}
+
+
+def _output(*words: str) -> str:
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=paths.ROOT).stdout.strip()
+    except OSError:
+        return ""
+
+
+def versions(measured: list[str]) -> dict[str, str]:
+    found = {"project": _output("git", "describe", "--always", "--dirty"),
+             "QEMU (all paths)": _output(str(paths.QEMU), "--version").split("\n")[0],
+             "guests": "Linux " + ", ".join(sorted(path.name for path in (paths.BUILD / "guest-kernel/lib/modules").glob("*"))),
+             "iperf3": _output("iperf3", "--version").split("\n")[0]}
+    return found | {path: SWITCHES[path].version() for path in measured if path in SWITCHES}
+
+
+def save(run: Run, file: pathlib.Path) -> None:
+    rows = [json.dumps(dataclasses.asdict(record) | {"figures": {name: float(f"{value:.5g}") for name, value in record.figures.items()}})
+            for record in run.records.all]
+    file.write_text('{"meta": ' + json.dumps(run.meta, indent=1) + ',\n"records": [\n' + ",\n".join(rows) + "\n]}\n")
+
+
+def load(file: pathlib.Path) -> Run:
+    data = json.loads(file.read_text())
+    return Run(Records(Record(**record) for record in data["records"]), data["meta"])
+
+
+def write(run: Run, folder: pathlib.Path, name: str) -> pathlib.Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    save(run, folder / f"{name}.json")
+    pictures = draw(run.records, folder, name)
+    page = folder / f"{name}.md"
+    page.write_text(markdown(run, name, pictures))
+    return page
+
+
+def verdict(hit: bool | None) -> str:
+    return {True: "**hit**", False: "missed", None: "–"}[hit]
+
+
+def show(run: Run) -> None:
+    """The essence, for the terminal."""
+    print()
+    for row in targets.judge(run.records):
+        print(f"  {verdict(row.hit).strip('*'):<7} {row.figure}\n          target: {row.target}; measured: {row.measured}")
+
+
+# -- tables ---------------------------------------------------------------------------------------------------------------------
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(["| " + " | ".join(cells) + " |" for cells in [heads, ["---"] * len(heads), *rows]]) + "\n"
+
+
+def cell(value: Spread | None) -> str:
+    return str(value) if value else "–"
+
+
+def by_path(records: Records, vms: int, features: str, wanted: str, skip: str = "") -> str:
+    """Rows: test and figure. Columns: paths, and the ratio of vhost-pci to stream and OVS."""
+    names = records.paths()
+    others = [path for path in (STREAM, OVS) if path in names and VHOST_PCI in names]
+    rows = []
+    for test in records.tests(vms, features):
+        for figure in records.figures(vms, features, test):
+            if not re.search(wanted, figure) or skip and re.search(skip, figure):
+                continue
+            cells = [cell(records.spread(vms, features, path, test, figure)) for path in names]
+            ratios = [records.ratio(vms, features, VHOST_PCI, other, test, figure) for other in others]
+            rows.append([f"{test}: {figure}", *cells, *(number(value.median) if value else "–" for value in ratios)])
+    return table(["", *names, *(f"vhost-pci : {other}" for other in others)], rows) if rows else "Not measured.\n"
+
+
+def masks(run: Run) -> str:
+    parts = []
+    for phase, found in run.meta["masks"].items():
+        if phase.startswith("N=2") or not any(p.startswith("N=2") for p in run.meta["masks"]):
+            rows = [[path, end, f"`{mask:#x}`", feature_names(mask & DATA_PATH_BITS)] for path, ends in found.items() for end, mask in ends.items()]
+            data = {mask & DATA_PATH_BITS for ends in found.values() for mask in ends.values()}
+            same = "the same on all paths" if len(data) == 1 else "NOT the same on all paths"
+            parts.append(f"{phase}; what concerns packets is {same}.\n\n" + table(["path", "end", "mask", "of it, what concerns packets"], rows))
+    different = {phase for phase, found in run.meta["masks"].items() if "equal" in phase
+                 and len({mask & DATA_PATH_BITS for ends in found.values() for mask in ends.values()}) > 1}
+    parts.append("Chains: " + (f"different in {', '.join(sorted(different))}.\n" if different else "the same masks at every link.\n"))
+    return "\n".join(parts)
+
+
+def chain_table(records: Records) -> str:
+    rows = []
+    for vms, features in records.phases():
+        if features != "equal":
+            continue
+        for path in records.paths():
+            def get(test: str, figure: str) -> str:
+                return cell(records.spread(vms, "equal", path, test, figure))
+            middle = [records.median(vms, "equal", path, targets.SMALL, f"vm{n} insn/packet") for n in range(1, vms - 1)]
+            core = targets.per_core_rate(records, path, vms)
+            rows.append([str(vms), path, ", ".join(number(value) for value in middle if value) or "–",
+                         get(targets.SMALL, f"vm{vms - 1} insn/packet"), get(targets.SMALL, targets.CPU), get(targets.SMALL, "kpps"),
+                         get(targets.SMALL, "lost %"), get("rate 64, loss 0.1 %", "kpps"), get("rate 64, loss 0", "kpps"),
+                         number(core) if core else "–", get("ping", "average ms")])
+    return table(["N", "path", "insn/packet, each forwarder", "insn/packet, sink", "CPU s/Mpkt, all", "kpps, flood", "lost %, flood",
+                  "kpps, loss ≤ 0.1 %", "kpps, loss 0", "kpps per core", "ping ms"], rows)
+
+
+def slopes(records: Records) -> str:
+    rows = []
+    for path in records.paths():
+        cost = targets.slope(targets.chain_points(records, path, targets.CPU))
+        ping = targets.slope([(vms, value) for vms, features in records.phases() if features == "equal"
+                              and (value := records.median(vms, "equal", path, "ping", "average ms")) is not None])
+        rows.append([path, number(cost) if cost is not None else "–", number(ping) if ping is not None else "–"])
+    return table(["one more VM costs", "CPU s/Mpkt", "ping ms"], rows)
+
+
+def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
+    records, meta = run.records, run.meta
+    two = (2, "equal") in records.phases()
+
+    def picture(key: str) -> str:
+        return f"![{pictures[key]}]({name}-{key}.png)\n\n" if key in pictures else ""
+
+    parts = [f"# Benchmark of {meta['date']}\n\n"
+             f"Made by `{meta['command']}` in {meta['minutes']} minutes: {records.rounds()} rounds, in each all paths in turn, measurements of "
+             f"{meta['seconds']:g} s. A cell is the median and, in brackets, the lowest and highest of the rounds; a ratio is the median of "
+             "the rounds' ratios. Every VM is booted once for each N and set of features; the rounds go over the running VMs, "
+             "and a switch whose turn it is not is stopped. Raw figures: [" + f"{name}.json]({name}.json).\n"]
+    if not meta["complete"]:
+        parts.append("**The run was interrupted: this is what it had.**\n")
+    parts += [CAVEAT + "\n", "## Targets\n", table(["figure", "target", "measured", ""],
+              [[row.figure, row.target, row.measured, verdict(row.hit)] for row in targets.judge(records)]),
+              "The slope of CPU per packet, and the rate per core, use the flood of 64-byte packets. *Per core*: the rate of the slowest VM after "
+              "the generator if each had a core of its own.\n"]
+    left_out = [f"* {path}: left out, {reason}" for path, reason in meta["skipped"].items()] + [f"* {text}" for text in meta["troubles"]]
+    if left_out:
+        parts += ["## Left out, and trouble\n", "\n".join(left_out) + "\n"]
+    parts += ["## Set-up\n", table(["", ""], [[key, value] for key, value in {**meta["machine"], **meta["versions"]}.items()]),
+              "All paths use the same QEMU, `-M q35 -accel tcg,thread=multi -cpu max,-erms,-fsrm`, one vCPU, MSI-X, the same guest. Left to right the "
+              "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect), the last the sink. On vhost-pci each VM "
+              "is the **origin** of the link to its right (stock virtio_net) and the **mirror** of the link to its left (vhost_pci_net). *Forth* is "
+              "from vm0, *back* the other way. Switches are wired port to port. Packets: the kernel's pktgen, to a MAC address that is nobody's.\n",
+              "## Negotiated features\n", masks(run)]
+    if two:
+        parts += ["## Two VMs: guest instructions\n", picture("insn-packet"), by_path(records, 2, "equal", "insn/"), picture("insn-kb"),
+                  "With the best features of each path (Open vSwitch: userspace TSO; stream has no offloads):\n",
+                  by_path(records, 2, "best", "insn/"),
+                  "## Two VMs: notifications, interrupts, copies\n",
+                  "Notifications are what a guest writes to tell the other side (kicks, doorbells): exits under KVM where no ioeventfd takes them. With a "
+                  "poller the guest need not tell.\n",
+                  by_path(records, 2, "equal", "notifications|interrupts"),
+                  "Copies of a packet's data from guest memory to guest memory, by the code of each path: what a guest's own stack copies "
+                  "inside the guest is not counted.\n",
+                  table(["path", "copies per packet and hop"], [[path, COPIES[path]] for path in records.paths()]),
+                  "## Two VMs: CPU\n", picture("cpu-packet"), by_path(records, 2, "equal", "CPU"), by_path(records, 2, "best", "CPU"),
+                  "## Two VMs: rates\n", picture("ping"), picture("rate"), by_path(records, 2, "equal", "kpps|Mbit|lost|ms$"),
+                  picture("tcp"), by_path(records, 2, "best", "Mbit")]
+    if len([1 for _, features in records.phases() if features == "equal"]) > 1:
+        parts += ["## Chains\n", picture("chain-cpu"), picture("chain-insn"), picture("chain-rate"), chain_table(records), slopes(records)]
+    parts += ["The rate search is RFC 2544-*like*: trials last 1.5 s, not 60, and the generator is a guest. 0 means that no rate tried was "
+              "without loss.\n"]
+    return "\n".join(parts)
+
+
+# -- charts ---------------------------------------------------------------------------------------------------------------------
+def draw(records: Records, folder: pathlib.Path, name: str) -> dict[str, str]:
+    """The charts that the figures allow; title by key."""
+    if not charts.available():
+        return {}
+    drawn: dict[str, str] = {}
+    names = records.paths()
+
+    def file(key: str, title: str) -> pathlib.Path:
+        drawn[key] = title
+        return folder / f"{name}-{key}.png"
+
+    def bars(key: str, title: str, unit: str, features: str, tests: dict[str, tuple[str, str]], paths_first: bool = True) -> None:
+        series = {path: [records.spread(2, features, path, *where) for where in tests.values()] for path in names}
+        if any(value for values in series.values() for value in values):
+            charts.bars(file(key, title), title, unit, list(tests), series)
+
+    bars("insn-packet", "Guest instructions per received packet, receiver", "instructions", "equal",
+         {f"{size} bytes": (f"packets {size}", "vm1 insn/packet") for size in (64, 512, 1518)}
+         | {"64 bytes, back": ("packets 64 back", "vm0 insn/packet")})
+    for features, key in (("equal", "insn-kb"),):
+        bars(key, "Guest instructions per KB of TCP, both guests, equal features", "instructions", features,
+             {way: (f"TCP {way}", "all insn/KB") for way in ("forth", "back")})
+    bars("ping", "Ping, round trip", "ms", "equal", {"two VMs": ("ping", "average ms")})
+    bars("rate", "64-byte packets per second, two VMs", "thousand packets per second", "equal",
+         {"flood": ("packets 64", "kpps"), "loss at most 0.1 %": ("rate 64, loss 0.1 %", "kpps"), "loss 0": ("rate 64, loss 0", "kpps")})
+    bars("tcp", "TCP throughput, best features of each path", "Mbit/s", "best", {way: (f"TCP {way}", "Mbit/s") for way in ("forth", "back")})
+    process_names = ["vm0", "vm1", "testpmd", "ovs"]
+    series = {process: [records.median(2, "equal", path, targets.SMALL, f"{process} CPU s/Mpkt") or 0 for path in names]
+              for process in process_names}
+    if any(sum(values) for values in series.values()):
+        title = "CPU seconds per million 64-byte packets, two VMs, by process"
+        charts.stacked(file("cpu-packet", title), title, "s", names, {key: values for key, values in series.items() if sum(values)})
+    lengths = sorted(vms for vms, features in records.phases() if features == "equal")
+    if len(lengths) > 1:
+        for key, title, unit, figure in (("chain-cpu", "CPU seconds per million 64-byte packets, all processes", "s", targets.CPU),
+                                         ("chain-rate", "64-byte flood: packets that reached the sink", "thousand packets per second", "kpps")):
+            charts.lines(file(key, title), title, "VMs in the chain", unit, lengths,
+                         {path: [records.spread(vms, "equal", path, targets.SMALL, figure) for vms in lengths] for path in names})
+        title = "Guest instructions per packet in the first forwarder"
+        longer = [vms for vms in lengths if vms > 2]
+        if longer:
+            charts.bars(file("chain-insn", title), title, "instructions", [f"N = {vms}" for vms in longer],
+                        {path: [records.spread(vms, "equal", path, targets.SMALL, "vm1 insn/packet") for vms in longer] for path in names})
+    return drawn
