@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """N virtual machines in a row, joined by links of one kind. Those between the first and the last forward all that they get."""
+import base64
+import gzip
 import pathlib
 import re
+import subprocess
 
 from lab import guests, paths, process
 from switches import HugePages, OpenVSwitch, Switch, Testpmd
 
 VHOST_PCI, STREAM, TESTPMD, OVS = "vhost-pci", "stream", "testpmd", "OVS-DPDK"
-PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS)
+XDP = "vhost-pci-XDP"
+"""The links of vhost-pci, and XDP instead of tc in the VMs between."""
+OURS = (VHOST_PCI, XDP)
+PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP)
 SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch}
 NO_OFFLOADS = "".join(f",{name}=off" for name in (
     "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
@@ -19,6 +25,9 @@ FEATURE_NAMES = {
     10: "guest_ufo", 11: "host_tso4", 12: "host_tso6", 13: "host_ecn", 14: "host_ufo", 15: "mrg_rxbuf", 16: "status", 17: "ctrl_vq",
     18: "ctrl_rx", 19: "ctrl_vlan", 21: "guest_announce", 22: "mq", 23: "ctrl_mac", 28: "indirect", 29: "event_idx", 32: "version_1",
     33: "access_platform", 34: "packed", 35: "in_order"}
+XDP_PROGRAM = paths.ROOT / "tests/guest/xdp/xdprun.c"
+XDP_FLAGS = ("-Os", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s", "-fno-stack-protector",
+             "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
 DATA_PATH_BITS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29, 32, 34, 35))
 """What changes the work done for a packet; the rest are about control."""
 
@@ -58,7 +67,7 @@ class Chain:
 
     def _end(self, side: int, link: tuple[pathlib.Path, pathlib.Path], number: int) -> list[str]:
         mac, options = mac_address(number, side), "" if self.offloads else NO_OFFLOADS
-        if self.path == VHOST_PCI:
+        if self.path in OURS:
             if side == LEFT:
                 return guests.server_arguments(link[0])
             return guests.client_arguments(link[0], mac, device_options=options)
@@ -80,7 +89,9 @@ class Chain:
         for guest, sides in zip(self.guests, self.interfaces):
             guest.command("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; ulimit -n 4096; "
                           + "; ".join(f"/usr/sbin/ip link set {name} up promisc on" for name in sides.values()))
-            if len(sides) == 2:
+            if len(sides) == 2 and self.path == XDP:
+                self._forward_with_xdp(guest, sides)
+            elif len(sides) == 2:
                 for source, target in ((LEFT, RIGHT), (RIGHT, LEFT)):
                     guest.command(f"/usr/sbin/tc qdisc add dev {sides[source]} ingress && /usr/sbin/tc filter add dev {sides[source]} "
                                   f"parent ffff: matchall action mirred egress redirect dev {sides[target]}")
@@ -91,11 +102,23 @@ class Chain:
                 guest.wait_until(f'[ "$(cat /sys/class/net/{name}/carrier)" = 1 ]')
         self.guests[0].wait_until(f"/usr/bin/ping -q -c 1 -W 1 {LAST_IP}", 20)
 
+    def _forward_with_xdp(self, guest: guests.Guest, sides: dict[int, str]) -> None:
+        program = self.run / "xdprun"
+        if not program.exists():
+            subprocess.run(["gcc", *XDP_FLAGS, "-o", str(program), str(XDP_PROGRAM)], check=True)
+        text = base64.b64encode(gzip.compress(program.read_bytes())).decode()
+        guest.command(f"echo {text} | base64 -d | gunzip >/tmp/xdprun; chmod +x /tmp/xdprun")
+        for source, target in ((LEFT, RIGHT), (RIGHT, LEFT)):
+            # In a shell of its own: others on this console wait for their children.
+            guest.command(f"(/tmp/xdprun $(cat /sys/class/net/{sides[source]}/ifindex) redirect "
+                          f"$(cat /sys/class/net/{sides[target]}/ifindex) >/tmp/xdp.{source} &)")
+            guest.wait_until(f"grep -q attached /tmp/xdp.{source}", 10)
+
     def _find_interfaces(self, number: int) -> dict[int, str]:
         sides = {}
         wanted = [side for side in (LEFT, RIGHT) if (number > 0, number < self.vms - 1)[side]]
         for side in wanted:
-            if self.path == VHOST_PCI and side == LEFT:
+            if self.path in OURS and side == LEFT:
                 # Its address is the mirror's choice, its driver is not.
                 found = "basename $(dirname $(ls -d /sys/bus/virtio/drivers/vhost_pci_net/virtio*/net/*/device))"
             else:
@@ -121,12 +144,12 @@ class Chain:
         for number, (guest, sides) in enumerate(zip(self.guests, self.interfaces)):
             for side, name in sides.items():
                 label = f"vm{number}, link {number - 1 if side == LEFT else number}"
-                if self.path == VHOST_PCI and side == LEFT:
+                if self.path in OURS and side == LEFT:
                     peer = guest.qmp.execute("query-vhost-pci")["servers"][0]["peers"][0]
                     found[label + " (mirror)"] = peer["features"]
                 else:
                     bits = guest.command(f"cat /sys/class/net/{name}/device/features")
-                    found[label + (" (origin)" if self.path == VHOST_PCI else "")] = sum(
+                    found[label + (" (origin)" if self.path in OURS else "")] = sum(
                         1 << place for place, bit in enumerate(bits.strip()) if bit == "1")
         return found
 

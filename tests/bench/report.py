@@ -11,7 +11,7 @@ import time
 
 import charts
 import targets
-from chain import DATA_PATH_BITS, OVS, STREAM, SWITCHES, TESTPMD, VHOST_PCI, feature_names
+from chain import DATA_PATH_BITS, OVS, STREAM, SWITCHES, TESTPMD, VHOST_PCI, XDP, feature_names
 from figures import Record, Records, Spread, number
 from lab import paths
 from switches import meminfo
@@ -113,7 +113,7 @@ def cell(value: Spread | None) -> str:
 
 def by_path(records: Records, vms: int, features: str, wanted: str, skip: str = "") -> str:
     """Rows: test and figure. Columns: paths, and the ratio of vhost-pci to stream and OVS."""
-    names = records.paths()
+    names = [path for path in records.paths() if path != XDP]
     others = [path for path in (STREAM, OVS) if path in names and VHOST_PCI in names]
     rows = []
     for test in records.tests(vms, features):
@@ -146,6 +146,8 @@ def chain_table(records: Records) -> str:
         if features != "equal":
             continue
         for path in records.paths():
+            if not records.median(vms, "equal", path, targets.SMALL, "kpps"):
+                continue
             def get(test: str, figure: str) -> str:
                 return cell(records.spread(vms, "equal", path, test, figure))
             middle = [records.median(vms, "equal", path, targets.SMALL, f"vm{n} insn/packet") for n in range(1, vms - 1)]
@@ -191,7 +193,8 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
         parts += ["## Left out, and trouble\n", "\n".join(left_out) + "\n"]
     parts += ["## Set-up\n", table(["", ""], [[key, value] for key, value in {**meta["machine"], **meta["versions"]}.items()]),
               "All paths use the same QEMU, `-M q35 -accel tcg,thread=multi -cpu max,-erms,-fsrm`, one vCPU, MSI-X, the same guest. Left to right the "
-              "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect), the last the sink. On vhost-pci each VM "
+              "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect; on the path vhost-pci-XDP an XDP redirect), the last "
+              "the sink. On vhost-pci each VM "
               "is the **origin** of the link to its right (stock virtio_net) and the **mirror** of the link to its left (vhost_pci_net). *Forth* is "
               "from vm0, *back* the other way. Switches are wired port to port. Packets: the kernel's pktgen, to a MAC address that is nobody's.\n",
               "## Negotiated features\n", masks(run)]
@@ -205,7 +208,7 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
                   by_path(records, 2, "equal", "notifications|interrupts"),
                   "Copies of a packet's data from guest memory to guest memory, by the code of each path: what a guest's own stack copies "
                   "inside the guest is not counted.\n",
-                  table(["path", "copies per packet and hop"], [[path, COPIES[path]] for path in records.paths()]),
+                  table(["path", "copies per packet and hop"], [[path, COPIES[path]] for path in records.paths() if path in COPIES]),
                   "## Two VMs: CPU\n", picture("cpu-packet"), by_path(records, 2, "equal", "CPU"), by_path(records, 2, "best", "CPU"),
                   "## Two VMs: rates\n", picture("ping"), picture("rate"), by_path(records, 2, "equal", "kpps|Mbit|lost|ms$"),
                   picture("tcp"), by_path(records, 2, "best", "Mbit")]
@@ -222,7 +225,8 @@ def draw(records: Records, folder: pathlib.Path, name: str) -> dict[str, str]:
     if not charts.available():
         return {}
     drawn: dict[str, str] = {}
-    names = records.paths()
+    everything = records.paths()
+    names = [path for path in everything if path != XDP]
 
     def file(key: str, title: str) -> pathlib.Path:
         drawn[key] = title
@@ -254,10 +258,10 @@ def draw(records: Records, folder: pathlib.Path, name: str) -> dict[str, str]:
         for key, title, unit, figure in (("chain-cpu", "CPU seconds per million 64-byte packets, all processes", "s", targets.CPU),
                                          ("chain-rate", "64-byte flood: packets that reached the sink", "thousand packets per second", "kpps")):
             charts.lines(file(key, title), title, "VMs in the chain", unit, lengths,
-                         {path: [records.spread(vms, "equal", path, targets.SMALL, figure) for vms in lengths] for path in names})
+                         {path: [records.spread(vms, "equal", path, targets.SMALL, figure) for vms in lengths] for path in everything})
         title = "Guest instructions per packet in the first forwarder"
         longer = [vms for vms in lengths if vms > 2]
         if longer:
             charts.bars(file("chain-insn", title), title, "instructions", [f"N = {vms}" for vms in longer],
-                        {path: [records.spread(vms, "equal", path, targets.SMALL, "vm1 insn/packet") for vms in longer] for path in names})
+                        {path: [records.spread(vms, "equal", path, targets.SMALL, "vm1 insn/packet") for vms in longer] for path in everything})
     return drawn

@@ -2,7 +2,7 @@
 """What the project set itself, and whether a run reached it."""
 import dataclasses
 
-from chain import OVS, STREAM, TESTPMD, VHOST_PCI
+from chain import OVS, STREAM, TESTPMD, VHOST_PCI, XDP
 from figures import Records, number, slope, spread
 
 SMALL, CPU = "packets 64", "all CPU s/Mpkt"
@@ -41,6 +41,12 @@ def chain_points(records: Records, path: str, figure: str) -> list[tuple[int, fl
     return [(vms, value) for vms, value in found if value is not None]
 
 
+def forwarders(records: Records, path: str) -> list[float]:
+    """Instructions per packet of every VM in the middle of every chain."""
+    return [value for vms, features in records.phases() for n in range(1, vms - 1)
+            if (value := records.median(vms, features, path, SMALL, f"vm{n} insn/packet")) is not None]
+
+
 def per_core_rate(records: Records, path: str, vms: int) -> float | None:
     """kpps of the slowest process if each had a core. The generator, always busy, does not count; nor does it mean much for pollers."""
     per_packet = [records.median(vms, "equal", path, SMALL, f"vm{n} CPU s/Mpkt") for n in range(1, vms)]
@@ -76,11 +82,9 @@ def judge(records: Records) -> list[Row]:
                       "guest instructions per received 64-byte packet in the mirror", "at most 1600"))
     rows.append(_join([_limit(records.median(2, "best", VHOST_PCI, f"TCP {way}", "all insn/KB"), 900, f"{way}:") for way in ("forth", "back")],
                       "guest instructions per TCP KB with offloads, sender + receiver", "at most 900"))
-    middle = spread(value for vms, features in records.phases() for n in range(1, vms - 1)
-                    if (value := records.median(vms, features, VHOST_PCI, SMALL, f"vm{n} insn/packet")) is not None)
-    rows.append(_join([_limit(middle.median if middle else None, 2600, "")],
-                      "guest instructions per forwarded packet in a middle VM, tc mirred", "under 2600"))
-    rows.append(Row("the same with XDP", "under 600", "not measured", None))
+    for path, label, limit in ((VHOST_PCI, "guest instructions per forwarded packet in a middle VM, tc mirred", 2600), (XDP, "the same with XDP", 600)):
+        middle = spread(forwarders(records, path))
+        rows.append(_join([_limit(middle.median if middle else None, limit, "")], label, f"under {limit}"))
     rows.append(_join([_versus(records, "equal", "ping", "average ms", STREAM, 0.6)], "ping RTT", "at most 0.6 x stream"))
     rows.append(Row("copies per packet and hop", "exactly 1", "1, by construction (see below)", True))
     return rows
