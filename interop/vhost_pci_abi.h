@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 3u
+#define VHOST_PCI_ABI_VERSION 4u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -97,6 +97,7 @@ struct vhost_pci_server_config {
     const char *id;             /* user's id, or the bus name */
     const char *socket_path;    /* file that the chardev made, or NULL */
     const char *allow_uid;      /* allow-uid=, or NULL: everybody */
+    const char *slot_buses;     /* slots=, or NULL: the bridge's own bus */
     int32_t listen_fd;          /* listening UNIX socket, non-blocking */
     uint32_t connections;       /* limit; chardev's connections= */
     uint64_t slot_size;         /* slot-size=: bytes of window per device */
@@ -204,12 +205,15 @@ struct vhost_pci_host {
     void (*arm_timer)(uint64_t object, uint32_t ms);
 
     /*
-     * Hot-plug a vhost-pci-net with this id on the server's bus.  The shim
-     * calls device_attach() for object before this returns.
+     * Hot-plug a vhost-pci-net with this id on a bus; NULL: the server's.
+     * The shim calls device_attach() for object before this returns.
      */
-    int (*plug_device)(void *server, uint64_t object, uint32_t slot,
-                       const char *id, struct vhost_pci_error *err);
-    void (*bridge_window)(void *server, struct vhost_pci_bridge_window *out);
+    int (*plug_device)(void *server, uint64_t object, const char *bus,
+                       uint32_t slot, const char *id,
+                       struct vhost_pci_error *err);
+    /* bus: of a port with this id; NULL: the server's own */
+    void (*bridge_window)(void *server, const char *bus,
+                          struct vhost_pci_bridge_window *out);
 
     /* Ask the guest to let the device go; may be asked again */
     int (*unplug_device)(void *device, struct vhost_pci_error *err);

@@ -23,6 +23,7 @@
 #include "hw/pci/shpc.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
+#include "hw/sysbus.h"
 #include "migration/blocker.h"
 #include "monitor/qdev.h"
 #include "vhost-pci.h"
@@ -38,6 +39,7 @@ struct VhostPciServer {
     uint64_t slot_size;
     bool allow_unsealed;
     char *allow_uid;
+    char *slot_buses;
     int log_level;
     uint32_t unplug_delay;
 
@@ -99,6 +101,7 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
         .id = s->bus_name,
         .socket_path = server_socket_path(s),
         .allow_uid = s->allow_uid,
+        .slot_buses = s->slot_buses,
         .listen_fd = fd,
         .connections = connections,
         .slot_size = s->slot_size,
@@ -185,7 +188,9 @@ static void server_realize(PCIDevice *d, Error **errp)
         migrate_del_blocker(s->migration_blocker);
         goto fail_blocker;
     }
-    server_tell_ovmf(plan.ovmf_mmio64_mib);
+    if (plan.ovmf_mmio64_mib) {
+        server_tell_ovmf(plan.ovmf_mmio64_mib);
+    }
     count++;
     return;
 
@@ -240,8 +245,9 @@ static void server_reset(DeviceState *dev)
     shpc_reset(PCI_DEVICE(dev));
 }
 
-int vhost_pci_server_plug(void *server, uint64_t object, uint32_t slot,
-                          const char *id, struct vhost_pci_error *err)
+int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
+                          uint32_t slot, const char *id,
+                          struct vhost_pci_error *err)
 {
     VhostPciServer *s = server;
     g_autoptr(QDict) opts = qdict_new();
@@ -252,7 +258,7 @@ int vhost_pci_server_plug(void *server, uint64_t object, uint32_t slot,
 
     qdict_put_str(opts, "driver", "vhost-pci-net");
     qdict_put_str(opts, "id", id);
-    qdict_put_str(opts, "bus", s->bus_name);
+    qdict_put_str(opts, "bus", bus ?: s->bus_name);
     qdict_put_str(opts, "addr", addr);
     qdict_put_str(opts, "x-object", number);
     dev = qdev_device_add_from_qdict(opts, false, &local_err);
@@ -263,11 +269,21 @@ int vhost_pci_server_plug(void *server, uint64_t object, uint32_t slot,
     return 0;
 }
 
-void vhost_pci_server_window(void *server,
+void vhost_pci_server_window(void *server, const char *bus,
                              struct vhost_pci_bridge_window *out)
 {
     PCIDevice *d = PCI_DEVICE(server);
 
+    if (bus) {
+        /* A port's bus has the name of the port */
+        DeviceState *port = qdev_find_recursive(sysbus_get_default(), bus);
+
+        if (!port || !object_dynamic_cast(OBJECT(port), TYPE_PCI_BRIDGE)) {
+            *out = (struct vhost_pci_bridge_window) { 0 };
+            return;
+        }
+        d = PCI_DEVICE(port);
+    }
     out->base = pci_bridge_get_base(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
     out->limit = pci_bridge_get_limit(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
 }
@@ -362,6 +378,7 @@ static void server_init(Object *obj)
 static Property server_properties[] = {
     DEFINE_PROP_CHR("chardev", VhostPciServer, chr),
     DEFINE_PROP_STRING("allow-uid", VhostPciServer, allow_uid),
+    DEFINE_PROP_STRING("slots", VhostPciServer, slot_buses),
     DEFINE_PROP_UINT32("unplug-delay", VhostPciServer, unplug_delay, 3),
     DEFINE_PROP_SIZE("slot-size", VhostPciServer, slot_size, 4 * GiB),
     DEFINE_PROP_BOOL("allow-unsealed", VhostPciServer, allow_unsealed, false),

@@ -43,13 +43,14 @@ int vhost_pci_error_get(struct vhost_pci_error *err, Error *local);
 extern const struct vhost_pci_host vhost_pci_host;
 
 /* server.c */
-int vhost_pci_server_plug(void *server, uint64_t object, uint32_t slot,
-                          const char *id, struct vhost_pci_error *err);
+int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
+                          uint32_t slot, const char *id,
+                          struct vhost_pci_error *err);
 /* The library's number of the server with this id; @slot: where @device sits
    on the server's own bus, or -1 */
 uint64_t vhost_pci_server_find(const char *id, PCIDevice *device,
                                int32_t *slot, Error **errp);
-void vhost_pci_server_window(void *server,
+void vhost_pci_server_window(void *server, const char *bus,
                              struct vhost_pci_bridge_window *out);
 
 /* net-pci.c */

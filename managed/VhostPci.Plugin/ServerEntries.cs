@@ -131,19 +131,25 @@ internal static unsafe class ServerEntries
         _ => LogLevel.Error,
     };
 
-    private static ServerConfig Translate(vhost_pci_server_config* config) => new()
+    private static ServerConfig Translate(vhost_pci_server_config* config)
     {
-        Id = ErrorText.FromHost(config->id, "vhost-pci"),
-        Connections = config->connections,
-        SlotSize = config->slot_size,
-        MaxMemory = config->max_memory,
-        PhysBits = config->phys_bits,
-        AllowUnsealed = config->allow_unsealed != 0,
-        Slots = config->slots,
-        SocketPath = Marshal.PtrToStringUTF8((nint)config->socket_path),
-        AllowUid = Marshal.PtrToStringUTF8((nint)config->allow_uid),
-        LogLevel = TranslateLevel(config->log_level),
-        Uid = config->uid,
-        UnplugDelay = config->unplug_delay,
-    };
+        // Commas can only come by JSON or doubled.
+        string[]? buses = Marshal.PtrToStringUTF8((nint)config->slot_buses)?.Split([':', ','], StringSplitOptions.TrimEntries);
+        return new ServerConfig
+        {
+            Id = ErrorText.FromHost(config->id, "vhost-pci"),
+            Connections = config->connections,
+            SlotSize = config->slot_size,
+            MaxMemory = config->max_memory,
+            PhysBits = config->phys_bits,
+            AllowUnsealed = config->allow_unsealed != 0,
+            Slots = buses is null ? config->slots : (uint)buses.Length,
+            SlotBuses = buses,
+            SocketPath = Marshal.PtrToStringUTF8((nint)config->socket_path),
+            AllowUid = Marshal.PtrToStringUTF8((nint)config->allow_uid),
+            LogLevel = TranslateLevel(config->log_level),
+            Uid = config->uid,
+            UnplugDelay = config->unplug_delay,
+        };
+    }
 }

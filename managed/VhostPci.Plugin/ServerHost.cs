@@ -8,23 +8,29 @@ namespace VhostPci.Plugin;
 /// <summary>A bridge of the shim's.</summary>
 internal sealed unsafe class ServerHost(HostObjects objects, void* server) : IServerHost
 {
-    public bool TryPlug(ulong device, int slot, string id, out string error)
+    public bool TryPlug(ulong device, string? bus, int slot, string id, out string error)
     {
         vhost_pci_error reason = default;
         int result;
-        fixed (byte* name = Encoding.UTF8.GetBytes(id + "\0"))
+        fixed (byte* name = Encode(id), busName = Encode(bus))
         {
-            result = objects.Table.plug_device(server, device, (uint)slot, (sbyte*)name, &reason);
+            result = objects.Table.plug_device(server, device, (sbyte*)busName, (uint)slot, (sbyte*)name, &reason);
         }
 
         error = result < 0 ? ErrorText.Read(reason) : string.Empty;
         return result >= 0;
     }
 
-    public BridgeWindow GetWindow()
+    public BridgeWindow GetWindow(string? bus)
     {
         vhost_pci_bridge_window window = default;
-        objects.Table.bridge_window(server, &window);
+        fixed (byte* name = Encode(bus))
+        {
+            objects.Table.bridge_window(server, (sbyte*)name, &window);
+        }
+
         return new BridgeWindow(window.@base, window.limit);
     }
+
+    private static byte[]? Encode(string? text) => text is null ? null : Encoding.UTF8.GetBytes(text + "\0");
 }

@@ -6,13 +6,15 @@ public interface IServerHost
 {
     /// <summary>Hot-plugs a vhost-pci-net; the host attaches to <paramref name="device"/> before this returns.</summary>
     /// <param name="device">Number of the library's device object.</param>
-    /// <param name="slot">PCI device number on the server's bus.</param>
+    /// <param name="bus">Name of a bus of the user's, or null for the server's own.</param>
+    /// <param name="slot">PCI device number on that bus.</param>
     /// <param name="id">QEMU device id.</param>
     /// <param name="error">On failure, one line for the user.</param>
-    bool TryPlug(ulong device, int slot, string id, out string error);
+    bool TryPlug(ulong device, string? bus, int slot, string id, out string error);
 
-    /// <summary>The bridge's 64-bit prefetchable window as the guest's firmware programmed it.</summary>
-    BridgeWindow GetWindow();
+    /// <summary>The 64-bit prefetchable window of a bus as the guest's firmware programmed it.</summary>
+    /// <param name="bus">Name of a bus of the user's, or null for the server's own.</param>
+    BridgeWindow GetWindow(string? bus);
 }
 
 /// <summary>A bridge's prefetchable window; not programmed by the firmware while <paramref name="Limit"/> is below <paramref name="Base"/> or, as after power-on, that is 0.</summary>

@@ -93,6 +93,11 @@ internal static class JsonReport
                 json.WriteNumber("slot", plugged.Slot);
             }
 
+            if (plugged.Bus is { } bus)
+            {
+                json.WriteString("bus", bus);
+            }
+
             json.WriteBoolean("static", plugged.IsStatic);
         }
 

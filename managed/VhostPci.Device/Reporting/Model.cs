@@ -42,6 +42,7 @@ internal sealed record DeviceSnapshot(
     string Id,
     int Slot,
     bool IsStatic,
+    string? Bus,
     ulong WindowSize,
     ulong Mapped,
     uint Epoch,

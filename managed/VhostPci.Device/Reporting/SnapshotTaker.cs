@@ -112,6 +112,7 @@ internal static class SnapshotTaker
         device.Identity.Id,
         device.Identity.Slot,
         device.Static is not null,
+        device.Identity.Bus,
         device.WindowSize,
         device.MappedBytes,
         device.Epoch,

@@ -97,7 +97,7 @@ internal static class TextReport
     }
 
     private static string Place(DeviceSnapshot device)
-        => device.Slot >= 0 ? string.Create(CultureInfo.InvariantCulture, $"in slot {device.Slot}") : "(static)";
+        => device.Bus is { } bus ? $"on bus {bus}" : device.Slot >= 0 ? string.Create(CultureInfo.InvariantCulture, $"in slot {device.Slot}") : "(static)";
 
     private static string UpDown(bool up) => up ? "up" : "down";
 

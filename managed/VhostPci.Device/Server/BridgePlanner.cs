@@ -40,6 +40,12 @@ public static class BridgePlanner
             return false;
         }
 
+        if (config.SlotBuses is { } buses && (buses.Contains(string.Empty) || buses.Distinct().Count() != buses.Count))
+        {
+            error = "slots= must be the names of different buses, as slots=rp0:rp1 for -device pcie-root-port,id=rp0 and id=rp1";
+            return false;
+        }
+
         if (config.PhysBits is < MinimumPhysBits or > MaximumPhysBits)
         {
             error = Invariant($"a CPU with {config.PhysBits} physical address bits is not supported ({MinimumPhysBits} to {MaximumPhysBits} are): choose another -cpu or phys-bits=");
@@ -52,7 +58,14 @@ public static class BridgePlanner
             return false;
         }
 
-        return TryReserve(config, out plan, out error);
+        if (config.SlotBuses is null)
+        {
+            return TryReserve(config, out plan, out error);
+        }
+
+        // The user's ports have windows of their own.
+        error = string.Empty;
+        return true;
     }
 
     private static bool TryReserve(ServerConfig config, out BridgePlan plan, out string error)

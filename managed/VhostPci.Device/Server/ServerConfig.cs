@@ -39,6 +39,9 @@ public sealed record ServerConfig
     /// <summary>Seconds in which an origin that left may return to its device, before the guest is asked for it.</summary>
     public uint UnplugDelay { get; init; }
 
+    /// <summary>Names of the user's own buses, one device on each; null for the bridge's.</summary>
+    public IReadOnlyList<string>? SlotBuses { get; init; }
+
     /// <summary>Usable device numbers of the bridge's bus.</summary>
     public required uint Slots { get; init; }
 }

@@ -16,13 +16,17 @@ public sealed class SlotAllocator
     /// <summary>Slots in use.</summary>
     public int Used { get; private set; }
 
-    /// <summary>Takes the lowest free slot; number 0 comes last because a standard hot-plug controller has none for it.</summary>
-    public bool TryTake(out int slot)
+    /// <summary>Takes the first free slot in order; number 0 comes last because a standard hot-plug controller has none for it.</summary>
+    public bool TryTake(out int slot) => TryTake(static _ => true, 1, out slot);
+
+    /// <summary>Takes the first free slot from <paramref name="first"/> on, around the end, that suits.</summary>
+    public bool TryTake(Func<int, bool> suits, int first, out int slot)
     {
-        for (int candidate = 1; candidate <= _used.Length; candidate++)
+        ArgumentNullException.ThrowIfNull(suits);
+        for (int i = 0; i < _used.Length; i++)
         {
-            slot = candidate % _used.Length;
-            if (!_used[slot])
+            slot = (first + i) % _used.Length;
+            if (!_used[slot] && suits(slot))
             {
                 _used[slot] = true;
                 Used++;

@@ -237,7 +237,9 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return PlugResult.Plugged;
         }
 
-        return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, Plan.Prefetchable, out windowSize, out error)
+        // A port of the user's may be as large as the address space has room for.
+        ulong most = Config.SlotBuses is null ? Plan.Prefetchable : 1UL << ((int)Config.PhysBits - 1);
+        return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, most, out windowSize, out error)
             ? TryCreateDevice(connection, windowSize, out device, out error)
             : PlugResult.Refused;
     }
@@ -301,18 +303,12 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             }
         }
 
-        BridgeWindow window = _bridge.GetWindow();
-        bool fits = WindowPlan.TryFit(windowSize, inUse, Plan.Prefetchable, window, out error);
-        int slot = -1;
-        if (fits && !_slots.TryTake(out slot))
-        {
-            error = string.Create(CultureInfo.InvariantCulture, $"all {Config.Slots} slots of the bridge are in use");
-            fits = false;
-        }
-
+        bool fits = Config.SlotBuses is { } buses
+            ? TryTakePort(buses, windowSize, out int slot, out bool hopeless, out error)
+            : TryTakeSlot(windowSize, inUse, out slot, out hopeless, out error);
         if (!fits)
         {
-            if (!someLeave || !WindowPlan.CanEverFit(windowSize, window))
+            if (!someLeave || hopeless)
             {
                 return PlugResult.Refused;
             }
@@ -335,7 +331,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
         string id = connection.NextDeviceId(Config.Id);
         var candidate = new NetDevice(
-            _host, _windows, this, connection, Logger, new DeviceIdentity(id, slot, connection.Id, connection.Peer), windowSize);
+            _host, _windows, this, connection, Logger, new DeviceIdentity(id, slot, connection.Id, connection.Peer, Config.SlotBuses?[slot]), windowSize);
         candidate.Remember(connection.Key);
         _devices.Add(candidate);
         if (!candidate.TryPlug(_bridge, out error))
@@ -346,6 +342,43 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
         device = candidate;
         return PlugResult.Plugged;
+    }
+
+    private bool TryTakeSlot(ulong windowSize, ulong inUse, out int slot, out bool hopeless, out string error)
+    {
+        BridgeWindow window = _bridge.GetWindow(null);
+        hopeless = !WindowPlan.CanEverFit(windowSize, window);
+        slot = -1;
+        if (!WindowPlan.TryFit(windowSize, inUse, Plan.Prefetchable, window, out error))
+        {
+            return false;
+        }
+
+        if (_slots.TryTake(out slot))
+        {
+            return true;
+        }
+
+        error = string.Create(CultureInfo.InvariantCulture, $"all {Config.Slots} slots of the bridge are in use");
+        return false;
+    }
+
+    /// <summary>The first free of the user's ports, in the user's order, whose window is large enough.</summary>
+    private bool TryTakePort(IReadOnlyList<string> buses, ulong windowSize, out int slot, out bool hopeless, out string error)
+    {
+        bool Suits(int port) => WindowPlan.CanEverFit(windowSize, _bridge.GetWindow(buses[port]));
+
+        error = string.Empty;
+        hopeless = !Enumerable.Range(0, buses.Count).Any(Suits);
+        if (_slots.TryTake(Suits, 0, out slot))
+        {
+            return true;
+        }
+
+        error = hopeless
+            ? $"none of the ports in slots= has a window of {Bytes.Format(windowSize)} above 4 GiB: raise their pref64-reserve="
+            : $"no port in slots= with a window of {Bytes.Format(windowSize)} is free";
+        return false;
     }
 
     private void RetryAll()

@@ -21,11 +21,11 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t, uint32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, uint, void> arm_timer;
 
-        [NativeTypeName("int (*)(void *, uint64_t, uint32_t, const char *, struct vhost_pci_error *)")]
-        public delegate* unmanaged[Cdecl]<void*, ulong, uint, sbyte*, vhost_pci_error*, int> plug_device;
+        [NativeTypeName("int (*)(void *, uint64_t, const char *, uint32_t, const char *, struct vhost_pci_error *)")]
+        public delegate* unmanaged[Cdecl]<void*, ulong, sbyte*, uint, sbyte*, vhost_pci_error*, int> plug_device;
 
-        [NativeTypeName("void (*)(void *, struct vhost_pci_bridge_window *)")]
-        public delegate* unmanaged[Cdecl]<void*, vhost_pci_bridge_window*, void> bridge_window;
+        [NativeTypeName("void (*)(void *, const char *, struct vhost_pci_bridge_window *)")]
+        public delegate* unmanaged[Cdecl]<void*, sbyte*, vhost_pci_bridge_window*, void> bridge_window;
 
         [NativeTypeName("int (*)(void *, struct vhost_pci_error *)")]
         public delegate* unmanaged[Cdecl]<void*, vhost_pci_error*, int> unplug_device;

@@ -12,6 +12,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("const char *")]
         public sbyte* allow_uid;
 
+        [NativeTypeName("const char *")]
+        public sbyte* slot_buses;
+
         [NativeTypeName("int32_t")]
         public int listen_fd;
 

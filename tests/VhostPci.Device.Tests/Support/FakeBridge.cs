@@ -15,11 +15,17 @@ internal sealed class FakeBridge : IServerHost
 
     internal BridgeWindow Window { get; set; }
 
+    /// <summary>Windows of the user's own ports.</summary>
+    internal Dictionary<string, BridgeWindow> Ports { get; } = [];
+
+    /// <summary>Where each device was plugged.</summary>
+    internal List<string?> Buses { get; } = [];
+
     internal IReadOnlyList<FakeDevice> Devices => _devices;
 
     internal FakeDevice Last => _devices[^1];
 
-    public bool TryPlug(ulong device, int slot, string id, out string error)
+    public bool TryPlug(ulong device, string? bus, int slot, string id, out string error)
     {
         error = Failure ?? string.Empty;
         if (Failure is not null)
@@ -27,6 +33,7 @@ internal sealed class FakeBridge : IServerHost
             return false;
         }
 
+        Buses.Add(bus);
         return TryAttach(Find(device) ?? throw new InvalidOperationException("unknown device"), slot, id, out error);
     }
 
@@ -44,5 +51,5 @@ internal sealed class FakeBridge : IServerHost
         return true;
     }
 
-    public BridgeWindow GetWindow() => Window;
+    public BridgeWindow GetWindow(string? bus) => bus is not null && Ports.TryGetValue(bus, out BridgeWindow port) ? port : Window;
 }
