@@ -17,6 +17,13 @@ bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
 			     u64 features);
 bool vpnet_hdr_sendable(const struct virtio_net_hdr *hdr, u64 features);
 
+/* Does the header ask for a checksum or for segmentation? */
+static inline bool vpnet_hdr_requests(const struct virtio_net_hdr *hdr)
+{
+	return (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+	       hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+}
+
 /**
  * vpnet_hdr_valid - may an origin send this?
  * @hdr: private copy of its header
@@ -27,10 +34,8 @@ static inline bool vpnet_hdr_valid(const struct virtio_net_hdr *hdr,
 				   u32 frame_len, u64 features)
 {
 	/* a header that requests nothing has nothing to be checked */
-	if (!(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
-	    hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE)
-		return true;
-	return vpnet_hdr_request_valid(hdr, frame_len, features);
+	return !vpnet_hdr_requests(hdr) ||
+	       vpnet_hdr_request_valid(hdr, frame_len, features);
 }
 
 #endif /* VHOST_PCI_FRAME_H */

@@ -13,6 +13,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
@@ -235,6 +236,7 @@ static int vpnet_alloc(struct vpnet *vp)
 	unsigned int i;
 
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
+	vp->hash_key = get_random_u32();
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
 	vp->tokens = kzalloc(vpnet_rings(vp), GFP_KERNEL);
 	vp->pair = kvcalloc(vp->pairs, sizeof(*vp->pair), GFP_KERNEL);

@@ -120,8 +120,8 @@ void vpnet_netdev_setup(struct vpnet *vp)
 	dev->ethtool_ops = &vpnet_ethtool_ops;
 	/* frames are copied, so their shape and place do not matter */
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA |
-			NETIF_F_RXCSUM | VPNET_OFFLOADS;
-	dev->hw_features = NETIF_F_SG | VPNET_OFFLOADS;
+			NETIF_F_RXCSUM | NETIF_F_RXHASH | VPNET_OFFLOADS;
+	dev->hw_features = NETIF_F_SG | NETIF_F_RXHASH | VPNET_OFFLOADS;
 	dev->vlan_features = dev->features;
 
 	dev->min_mtu = ETH_MIN_MTU;

@@ -56,8 +56,8 @@ void vpnet_rxbuf_free(struct vpnet_rxbuf *rb)
 	rb->pool = NULL;
 }
 
-static inline void *vpnet_rxbuf_cut(struct vpnet_rxbuf *rb, u32 headroom,
-				    u32 len, u32 *res)
+static __always_inline void *
+vpnet_rxbuf_cut(struct vpnet_rxbuf *rb, u32 headroom, u32 len, u32 *res)
 {
 	const u32 size = SKB_DATA_ALIGN(headroom + len) +
 			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
@@ -76,7 +76,8 @@ void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb, u32 headroom, u32 len,
 	return vpnet_rxbuf_cut(rb, headroom, len, size);
 }
 
-static struct sk_buff *vpnet_rxbuf_linear(struct vpnet_rxbuf *rb, u32 len)
+static __always_inline struct sk_buff *
+vpnet_rxbuf_linear(struct vpnet_rxbuf *rb, u32 len)
 {
 	struct sk_buff *skb;
 	void *piece;

@@ -6,6 +6,7 @@
 #ifndef VHOST_PCI_SEGS_H
 #define VHOST_PCI_SEGS_H
 
+#include <linux/compiler.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/virtio_net.h>
@@ -39,7 +40,7 @@ static inline void *vpsegs_next(struct vpsegs *it, u32 want, u32 *got)
 	return at;
 }
 
-static inline void vpsegs_read(struct vpsegs *it, void *dst, u32 len)
+static __always_inline void vpsegs_read(struct vpsegs *it, void *dst, u32 len)
 {
 	while (len) {
 		u32 n;
@@ -55,8 +56,8 @@ static inline void vpsegs_read(struct vpsegs *it, void *dst, u32 len)
  * The virtio-net header, of which the first 10 bytes are of interest, at the
  * start of a buffer.  It is practically never in pieces.
  */
-static inline void vpsegs_read_hdr(struct vpsegs *it,
-				   struct virtio_net_hdr *hdr, u32 hdr_len)
+static __always_inline void
+vpsegs_read_hdr(struct vpsegs *it, struct virtio_net_hdr *hdr, u32 hdr_len)
 {
 	u8 rest[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
 
@@ -69,7 +70,7 @@ static inline void vpsegs_read_hdr(struct vpsegs *it,
 	memcpy(hdr, rest, sizeof(*hdr));
 }
 
-static inline void vpsegs_write(struct vpsegs *it, const void *src, u32 len)
+static __always_inline void vpsegs_write(struct vpsegs *it, const void *src, u32 len)
 {
 	while (len) {
 		u32 n;
@@ -82,9 +83,9 @@ static inline void vpsegs_write(struct vpsegs *it, const void *src, u32 len)
 }
 
 /* The virtio-net header, of @hdr_len bytes, at the start of a buffer */
-static inline void vpsegs_write_hdr(struct vpsegs *it,
-				    const struct virtio_net_hdr_mrg_rxbuf *hdr,
-				    u32 hdr_len)
+static __always_inline void
+vpsegs_write_hdr(struct vpsegs *it, const struct virtio_net_hdr_mrg_rxbuf *hdr,
+		 u32 hdr_len)
 {
 	if (likely(hdr_len == sizeof(*hdr) && it->seg->len >= sizeof(*hdr))) {
 		memcpy(it->seg->addr, hdr, sizeof(*hdr));

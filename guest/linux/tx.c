@@ -16,12 +16,8 @@ enum vpnet_tx_room {
 	VPNET_TX_BROKEN,
 };
 
-/*
- * Take buffers for @left bytes.  On anything but VPNET_TX_ROOM the ring is
- * back where it was.
- */
-static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
-					   u16 *nbufs)
+static noinline enum vpnet_tx_room
+vpnet_tx_reserve_many(struct vpnet_queue *q, u32 left, u16 *nbufs)
 {
 	const bool mergeable = q->features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
 	enum vpnet_tx_room ret;
@@ -66,6 +62,29 @@ static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
 rollback:
 	vpring_rollback(&q->ring, &mark);
 	return ret;
+}
+
+/*
+ * Take buffers for @len bytes.  On anything but VPNET_TX_ROOM the ring is
+ * back where it was.
+ */
+static __always_inline enum vpnet_tx_room
+vpnet_tx_reserve(struct vpnet_queue *q, u32 len, u16 *nbufs)
+{
+	struct vpring_chain chain;
+	struct vpring_mark mark;
+
+	/* most frames fit into the first buffer */
+	vpring_save(&q->ring, &mark);
+	if (likely(vpring_pending(&q->ring)) &&
+	    vpring_pop(&q->ring, q->segs, VPRING_MAX_SEGS, &chain) ==
+	    VPRING_OK && likely(chain.len >= len)) {
+		vpring_fill(&q->ring, chain.head, len);
+		*nbufs = 1;
+		return VPNET_TX_ROOM;
+	}
+	vpring_rollback(&q->ring, &mark);
+	return vpnet_tx_reserve_many(q, len, nbufs);
 }
 
 /* The frame's pieces are copied in order, whatever the buffers' borders are */

@@ -121,6 +121,7 @@ struct vpnet {
 
 	u64 features;			/* for fix_features: acked, 0 if down */
 	struct bpf_prog __rcu *xdp_prog;
+	u32 hash_key;
 };
 
 static inline void vpnet_inc(unsigned long *counter)
@@ -215,9 +216,11 @@ void vpnet_tx_flush(struct vpnet_queue *q);
 #define VPNET_XDP_DID_TX	0x1
 #define VPNET_XDP_DID_REDIRECT	0x2
 
+/* Longest frame in one piece for a program: jumbo frames included */
+#define VPNET_XDP_MAX		16384
+
 struct vpsegs;
 
-bool vpnet_xdp_native(const struct virtio_net_hdr *hdr, u32 len);
 struct sk_buff *vpnet_xdp_run(struct vpnet_pair *pair, struct bpf_prog *prog,
 			      struct vpsegs *it, u32 len, unsigned int *did);
 void vpnet_xdp_flush(struct vpnet_pair *pair, unsigned int did);

@@ -18,16 +18,6 @@
 #include "segs.h"
 #include "vhost_pci_net.h"
 
-/* Jumbo frames included; they have to be in one piece */
-#define VPNET_XDP_MAX		16384
-
-bool vpnet_xdp_native(const struct virtio_net_hdr *hdr, u32 len)
-{
-	return len <= VPNET_XDP_MAX &&
-	       !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
-	       hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE;
-}
-
 /* Back to the origin that it came from */
 static bool vpnet_xdp_return(struct vpnet_pair *pair, const struct xdp_buff *xdp)
 {
