@@ -105,8 +105,8 @@ class Bench:
     def _boot(self, phase: Phase, running: dict[str, chains.Chain], folders: dict[str, process.RunDir]) -> None:
         began = time.monotonic()
         for path in self.args.paths:
-            # XDP is for those in the middle.
-            if path in self.skipped or path == chains.XDP and phase.vms == 2:
+            # XDP is for the one in the middle; longer chains of it would take long to boot and say no more.
+            if path in self.skipped or path == chains.XDP and phase.vms != 3:
                 continue
             folders[path] = process.RunDir("bench")
             chain = chains.Chain(folders[path], path, phase.vms, phase.features == "best",

@@ -5,13 +5,14 @@ import gzip
 import pathlib
 import re
 import subprocess
+import time
 
 from lab import guests, paths, process
 from switches import HugePages, OpenVSwitch, Switch, Testpmd
 
 VHOST_PCI, STREAM, TESTPMD, OVS = "vhost-pci", "stream", "testpmd", "OVS-DPDK"
 XDP = "vhost-pci-XDP"
-"""The links of vhost-pci, and XDP instead of tc in the VMs between."""
+"""XDP instead of tc in the VMs between, and these mirror both neighbours."""
 OURS = (VHOST_PCI, XDP)
 PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP)
 SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch}
@@ -19,7 +20,7 @@ NO_OFFLOADS = "".join(f",{name}=off" for name in (
     "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
 FIRST_IP, LAST_IP = "10.0.0.1", "10.0.0.2"
 LEFT, RIGHT = 0, 1
-"""Sides of a VM: towards the first VM and towards the last. On vhost-pci the left end of a link is the origin, the right end the mirror."""
+"""Sides of a VM: towards the first VM and towards the last."""
 FEATURE_NAMES = {
     0: "csum", 1: "guest_csum", 2: "ctrl_guest_offloads", 3: "mtu", 5: "mac", 7: "guest_tso4", 8: "guest_tso6", 9: "guest_ecn",
     10: "guest_ufo", 11: "host_tso4", 12: "host_tso6", 13: "host_ecn", 14: "host_ufo", 15: "mrg_rxbuf", 16: "status", 17: "ctrl_vq",
@@ -51,26 +52,34 @@ class Chain:
             pages.provide(self.switch.memory_mb)
             # Before the VMs: QEMU waits for the other end of vhost-user.
             self.switch.start(self.run, links, self.offloads)
-        # Last VM first: the right end of a link listens.
-        started = []
-        for number in reversed(range(self.vms)):
-            started.append(self._start_guest(number, links))
-            self.guests = started[::-1]
+        # The end that listens has to be there first: the right end, or that of the VM which mirrors both neighbours.
+        order = sorted(range(self.vms), key=lambda n: (not self._is_mirror(n, LEFT), -n))
+        started: dict[int, guests.Guest] = {}
+        for number in order:
+            started[number] = self._start_guest(number, links)
+            self.guests = [started[n] for n in sorted(started)]
+
+    def _is_mirror(self, number: int, side: int) -> bool:
+        """On vhost-pci every VM is the mirror of its left and the origin for its right neighbour; with XDP every second VM mirrors both."""
+        return side == LEFT and number > 0 if self.path == VHOST_PCI else self.path == XDP and number % 2 == 1
 
     def _start_guest(self, number: int, links: list[tuple[pathlib.Path, pathlib.Path]]) -> guests.Guest:
         argv = guests.base_arguments(self.run, f"vm{number}", f"vm{number}", "", "q35", count=True, memory_mb=self.memory_mb)
-        if number > 0:
+        if self._is_mirror(number, LEFT):
+            argv += guests.server_arguments(self._server_socket(number))
+        if number > 0 and not self._is_mirror(number, LEFT):
             argv += self._end(LEFT, links[number - 1], number)
-        if number < self.vms - 1:
+        if number < self.vms - 1 and not self._is_mirror(number, RIGHT):
             argv += self._end(RIGHT, links[number], number)
         return guests.Guest(f"vm{number}", argv, self.run)
+
+    def _server_socket(self, number: int) -> pathlib.Path:
+        return self.run / f"vm{number}.vhost-pci"
 
     def _end(self, side: int, link: tuple[pathlib.Path, pathlib.Path], number: int) -> list[str]:
         mac, options = mac_address(number, side), "" if self.offloads else NO_OFFLOADS
         if self.path in OURS:
-            if side == LEFT:
-                return guests.server_arguments(link[0])
-            return guests.client_arguments(link[0], mac, device_options=options)
+            return guests.client_arguments(self._server_socket(neighbour(number, side)), mac, device_options=options)
         if self.path == STREAM:
             backend = f"stream,id=n{side},server={'on' if side == LEFT else 'off'},addr.type=unix,addr.path={link[0]}"
             extra = []
@@ -118,13 +127,22 @@ class Chain:
         sides = {}
         wanted = [side for side in (LEFT, RIGHT) if (number > 0, number < self.vms - 1)[side]]
         for side in wanted:
-            if self.path in OURS and side == LEFT:
-                # Its address is the mirror's choice, its driver is not.
-                found = "basename $(dirname $(ls -d /sys/bus/virtio/drivers/vhost_pci_net/virtio*/net/*/device))"
-            else:
-                found = f"basename $(dirname $(grep -l {mac_address(number, side)} /sys/class/net/*/address))"
+            mac = self._peer(number, side)["mac"] if self._is_mirror(number, side) else mac_address(number, side)
+            found = f"basename $(dirname $(grep -l {mac} /sys/class/net/*/address))"
             sides[side] = self.guests[number].wait_until(found + " 2>/dev/null", 40).strip()
         return sides
+
+    def _peer(self, number: int, side: int) -> dict:
+        """What a mirror says about the origin on this side of it."""
+        pid = self.guests[neighbour(number, side)].qemu.pid
+        end = time.monotonic() + 20
+        while True:
+            for peer in self.guests[number].qmp.execute("query-vhost-pci")["servers"][0]["peers"]:
+                if peer["pid"] == pid and "mac" in peer:
+                    return peer
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.path}: vm{number} has no device for vm{neighbour(number, side)}")
+            time.sleep(0.1)
 
     @property
     def first(self) -> tuple[guests.Guest, str]:
@@ -144,9 +162,8 @@ class Chain:
         for number, (guest, sides) in enumerate(zip(self.guests, self.interfaces)):
             for side, name in sides.items():
                 label = f"vm{number}, link {number - 1 if side == LEFT else number}"
-                if self.path in OURS and side == LEFT:
-                    peer = guest.qmp.execute("query-vhost-pci")["servers"][0]["peers"][0]
-                    found[label + " (mirror)"] = peer["features"]
+                if self._is_mirror(number, side):
+                    found[label + " (mirror)"] = self._peer(number, side)["features"]
                 else:
                     bits = guest.command(f"cat /sys/class/net/{name}/device/features")
                     found[label + (" (origin)" if self.path in OURS else "")] = sum(
@@ -169,6 +186,10 @@ class Chain:
             guest.stop()
         if self.switch:
             self.switch.stop()
+
+
+def neighbour(number: int, side: int) -> int:
+    return number - 1 if side == LEFT else number + 1
 
 
 def mac_address(number: int, side: int) -> str:
