@@ -32,12 +32,33 @@ def region(guest=0, size=16 * MIB, user=USER, offset=0) -> bytes:
     return struct.pack("=QQQQ", guest, size, user, offset)
 
 
+def signal(eventfd: int) -> None:
+    os.eventfd_write(eventfd, 1)
+
+
+def readable(eventfd: int) -> bool:
+    return bool(select.select([eventfd], [], [], 0)[0])
+
+
+def drain(eventfd: int) -> int:
+    """How often it was signalled since the last call."""
+    try:
+        return os.eventfd_read(eventfd)
+    except BlockingIOError:
+        return 0
+
+
 class FrontEnd:
-    def __init__(self, path):
+    def __init__(self, path, connect: bool = True):
+        self.path = path
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(5)
-        self.socket.connect(str(path))
         self.fds: list[int] = []
+        if connect:
+            self.connect()
+
+    def connect(self) -> None:
+        self.socket.connect(str(self.path))
 
     def __enter__(self):
         return self

@@ -14,7 +14,6 @@ BUS = 1
 # Where the test, as firmware, puts the bridge's windows
 MEMORY = 0xe0000000
 WINDOWS = 0x10 << 32
-WINDOWS_END = WINDOWS + 160 * GIB - 1
 # i440fx' ACPI hot-plug registers: which bus, and which slots to eject
 PCIHP_EJECT, PCIHP_SELECT = 0xae08, 0xae10
 
@@ -37,9 +36,11 @@ def wait_for(what, condition, timeout=10):
 class MirrorMachine:
     """What is the same whoever the CPU is: the bridge, the monitor, the hot-plug registers."""
 
+    room = 160 * GIB        # of the bridge\'s windows
+
     def run_firmware(self) -> None:
         bridge, = self.find_pci(*BRIDGE_IDS)
-        bridge.set_up_bridge(BUS, memory=(MEMORY, MEMORY + 0x3fffff), prefetchable=(WINDOWS, WINDOWS_END))
+        bridge.set_up_bridge(BUS, memory=(MEMORY, MEMORY + 0x3fffff), prefetchable=(WINDOWS, WINDOWS + self.room - 1))
         # BSEL numbers are given at the first reset; ours is the only bridge
         self.bridge = bridge
 
@@ -62,10 +63,11 @@ class MirrorMachine:
 
 
 class Mirror(MirrorMachine, QTest):
-    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, args=(), unplug_delay=0,
-                 **more):
+    def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, room=160 * GIB, args=(),
+                 unplug_delay=0, **more):
         """unplug_delay: in seconds; the tests of it ask for one, the others need not wait."""
         self.path = run / f"{name}.vhost-pci"
+        self.room = room
         super().__init__(run, name, [
             "-chardev", f"socket,id=srv,server=on,wait=off,connections={connections},path={self.path}",
             "-vhost-pci-server", f"socket,chardev=srv,id=vps,unplug-delay={unplug_delay}{options}", *args], **more)

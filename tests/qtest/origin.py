@@ -18,6 +18,10 @@ class Origin(QTest):
             "-chardev", f"socket,id=vp-client1,path={path}{chardev}",
             "-device", f"virtio-net-pci,id=n0,romfile=,mac=52:54:00:00:00:01,vhost-pci-client=vp-client1{device}"],
             **more)
+        self.set_up_nic()
+
+    def set_up_nic(self) -> None:
+        """What firmware does with it at each start."""
         nic, = self.find_pci(*LEGACY_NET)
         nic.set_bar(0, IO)
         nic.enable()
