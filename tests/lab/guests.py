@@ -108,8 +108,9 @@ class Guest:
     def complaints(self) -> list[str]:
         return re.findall(rf".*(?:{COMPLAINTS}).*", self.command("dmesg"))
 
-    def ping(self, target: str, count: int = 20, interval: float = 0.05, size: int = 56) -> "Ping":
-        result = self.run(f"/usr/bin/ping -q -c {count} -i {interval} -s {size} -W 2 {target}", 30 + count * (interval + 2))
+    def ping(self, target: str, count: int = 20, interval: float = 0.05, size: int = 56, patience: int = 2) -> "Ping":
+        """patience: seconds that the last answer may take before it counts as lost."""
+        result = self.run(f"/usr/bin/ping -q -c {count} -i {interval} -s {size} -W {patience} {target}", 30 + count * (interval + patience))
         counts = re.search(r"(\d+) packets transmitted, (\d+) received", result.output)
         times = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", result.output)
         if not counts:

@@ -36,7 +36,7 @@ def wait_for(what, condition, timeout=10):
 class MirrorMachine:
     """What is the same whoever the CPU is: the bridge, the monitor, the hot-plug registers."""
 
-    room = 160 * GIB        # of the bridge\'s windows
+    room = 160 * GIB        # of the bridge's windows
 
     def run_firmware(self) -> None:
         bridge, = self.find_pci(*BRIDGE_IDS)

@@ -13,6 +13,9 @@ VP_PACKAGES=(
     libicu72 ca-certificates python3-pytest
 )
 
+# Other people's front-ends for tests/interop, which leaves out what is not there.
+VP_INTEROP_PACKAGES=(qemu-system-x86 dpdk-dev librte-net-virtio23 librte-mempool-ring23)
+
 vp_missing_packages() { # NAME...
     # One query for all: this runs before every build and must cost nothing.
     local have
