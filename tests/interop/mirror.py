@@ -10,6 +10,8 @@ from lab.process import RunDir
 # What the server of each kind of front-end needs besides its defaults; the reasons are in the interop matrix.
 SEALED, UNSEALED = "sealed", "unsealed"
 SERVER_OPTIONS = {SEALED: "", UNSEALED: ",allow-unsealed=on,slot-size=8G"}
+# The next test wants to see the last one's devices gone.
+UNPLUG_AT_ONCE = ",unplug-delay=0"
 
 # Seconds for an answer to a ping. Three programs that compute all the time share the machine's cores, maybe with others.
 PATIENCE = 10
@@ -31,7 +33,7 @@ class Mirror:
         for name, options in SERVER_OPTIONS.items():
             self.sockets[name] = run / f"{name}.sock"
             argv += ["-chardev", f"socket,id={name},server=on,wait=off,connections=4,path={self.sockets[name]}",
-                     "-vhost-pci-server", f"socket,chardev={name},id=server-{name}{options}"]
+                     "-vhost-pci-server", f"socket,chardev={name},id=server-{name}{options}{UNPLUG_AT_ONCE}"]
         self.vm = Guest("mirror", argv, run)
 
     def servers(self) -> list[dict]:
