@@ -21,10 +21,11 @@ class Testpmd:
     __test__ = False        # for pytest, which goes by the name
 
     def __init__(self, run: RunDir, path: pathlib.Path, device: str = "", memory: tuple[str, ...] = ("--no-huge", "-m", "64")):
-        cpus = sorted(os.sched_getaffinity(0))
+        # Not pinned, as DPDK would: another busy program pinned to the same core could stop it for seconds
+        cpus = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
         self.log = open(run / "testpmd.log", "ab")
         # Its prompts are not buffered, its answers are, so into a pipe they would come too late.
-        argv = ["stdbuf", "-o0", PROGRAM, "--lcores", f"0@{cpus[0]},1@{cpus[-1]}", "--no-pci", "--no-telemetry", "--no-shconf",
+        argv = ["stdbuf", "-o0", PROGRAM, "--lcores", f"0@({cpus}),1@({cpus})", "--no-pci", "--no-telemetry", "--no-shconf",
                 f"--file-prefix=vp{os.getpid()}", *memory,
                 "--vdev", f"net_virtio_user0,path={path},queues=1,mac={MAC}{device}",
                 "--", "-i", "--total-num-mbufs=4096"]
