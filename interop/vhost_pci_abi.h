@@ -117,7 +117,7 @@ struct vhost_pci_static_config {
     uint64_t window_size;       /* window-size=; 0: the server's slot-size */
     int32_t slot;               /* on the server's own bridge; -1: elsewhere */
     uint8_t mac[VHOST_PCI_MAC_SIZE]; /* mac=; zero: made by the library */
-    uint16_t reserved;
+    uint16_t queue_pairs;       /* queues=: the most that an origin may have */
 };
 
 /* Read-only properties of a vhost-pci-server */

@@ -223,6 +223,7 @@ static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
         .id = DEVICE(p)->id,
         .peer_name = p->peer_name,
         .window_size = p->window_size,
+        .queue_pairs = p->queues,
     };
     struct vhost_pci_error err = { 0 };
     uint64_t server = vhost_pci_server_find(p->server, PCI_DEVICE(p),
@@ -334,6 +335,7 @@ static Property net_pci_properties[] = {
     DEFINE_PROP_STRING("server", VhostPciNetPCI, server),
     DEFINE_PROP_STRING("peer-name", VhostPciNetPCI, peer_name),
     DEFINE_PROP_SIZE("window-size", VhostPciNetPCI, window_size, 0),
+    DEFINE_PROP_UINT16("queues", VhostPciNetPCI, queues, 1),
     DEFINE_PROP_MACADDR("mac", VhostPciNetPCI, mac),
     DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
                        DEV_NVECTORS_UNSPECIFIED),

@@ -31,6 +31,7 @@ struct VhostPciNetPCI {
     char *server;               /* server=: this device is static */
     char *peer_name;
     uint64_t window_size;
+    uint16_t queues;
     MACAddr mac;
     const struct vhost_pci_api *api;
     struct vhost_pci_device_plan plan;

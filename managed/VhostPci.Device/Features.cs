@@ -17,6 +17,7 @@ internal static class Features
         (VirtioNetFeatures.HostTso4, "host_tso4"),
         (VirtioNetFeatures.HostTso6, "host_tso6"),
         (VirtioNetFeatures.MergeableReceiveBuffers, "mrg_rxbuf"),
+        (VirtioNetFeatures.MultiQueue, "mq"),
         (VirtioNetFeatures.RingIndirect, "indirect_desc"),
         (VirtioNetFeatures.RingEventIndex, "event_idx"),
         (VirtioNetFeatures.VhostUserProtocolFeatures, "protocol_features"),

@@ -112,7 +112,7 @@ internal static unsafe class ClientEntries
     {
         try
         {
-            return Find(number) is null ? 0 : VhostPciClient.OfferedFeatures;
+            return Find(number)?.OfferedFeatures ?? 0;
         }
         catch (Exception exception)
         {

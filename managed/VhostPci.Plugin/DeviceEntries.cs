@@ -41,6 +41,7 @@ internal static unsafe class DeviceEntries
                 PeerName = Marshal.PtrToStringUTF8((nint)config->peer_name),
                 WindowSize = config->window_size,
                 Slot = config->slot,
+                QueuePairs = config->queue_pairs,
                 Mac = mac,
             };
             if (!server.TryCreateStatic(translated, out NetDevice? device, out string reason) || device is null)

@@ -28,6 +28,9 @@ public static class GuestAbi
     /// <summary>The greatest number of rings.</summary>
     public const int MaxRings = 64;
 
+    /// <summary>The greatest number of ring pairs.</summary>
+    public const int MaxQueuePairs = MaxRings / 2;
+
     /// <summary>In <see cref="Config.Link"/>: rings and memory may be used.</summary>
     public const uint LinkUp = 1;
 
@@ -58,7 +61,7 @@ public static class GuestAbi
         /// <summary>6 bytes: address of the origin's interface; zero when not known.</summary>
         public const int OriginMac = 0x18;
 
-        /// <summary>u16: ring pairs in use.</summary>
+        /// <summary>u16: ring pairs in use; the flags in the ring table say which.</summary>
         public const int QueuePairs = 0x1e;
 
         /// <summary>u64: virtio-net bits that the origin's driver acknowledged.</summary>

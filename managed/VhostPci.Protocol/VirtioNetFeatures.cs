@@ -25,6 +25,9 @@ public static class VirtioNetFeatures
     /// <summary>Bit 15: a received packet may span several buffers.</summary>
     public const ulong MergeableReceiveBuffers = 1UL << 15;
 
+    /// <summary>Bit 22: several queue pairs; how many of them are used is the origin's control queue's affair.</summary>
+    public const ulong MultiQueue = 1UL << 22;
+
     /// <summary>Bit 26: not virtio; vhost's dirty log for migration. Never offered.</summary>
     public const ulong LogAll = 1UL << 26;
 
@@ -41,6 +44,6 @@ public static class VirtioNetFeatures
     public const ulong Version1 = 1UL << 32;
 
     /// <summary>All that the back-end offers in GET_FEATURES.</summary>
-    public const ulong Offered = Version1 | RingEventIndex | RingIndirect | MergeableReceiveBuffers | Checksum | GuestChecksum
+    public const ulong Offered = Version1 | RingEventIndex | RingIndirect | MergeableReceiveBuffers | MultiQueue | Checksum | GuestChecksum
         | GuestTso4 | GuestTso6 | HostTso4 | HostTso6 | VhostUserProtocolFeatures;
 }

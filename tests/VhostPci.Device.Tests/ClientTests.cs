@@ -182,15 +182,37 @@ public sealed class ClientTests
         right.Dispose();
     }
 
-    private static (VhostPciClient Client, FakeNic Nic) Create(Rig rig)
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(4, true)]
+    public void Only_a_device_with_several_pairs_offers_multiqueue(ushort pairs, bool offers)
     {
-        var nic = new FakeNic();
-        return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(1, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
+        using var rig = new Rig();
+        (VhostPciClient client, _) = Create(rig, pairs);
+        Assert.Equal(offers, (client.OfferedFeatures & VirtioNetFeatures.MultiQueue) != 0);
+        rig.Library.Destroy(client);
     }
 
-    private static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig)
+    [Fact]
+    public void A_server_with_fewer_pairs_than_the_device_is_of_no_use()
     {
-        (VhostPciClient client, FakeNic nic) = Create(rig);
+        using var rig = new Rig();
+        (VhostPciClient client, FakeNic nic, Channel server) = Handshake(rig, pairs: 4, serverPairs: 3);
+        Assert.False(nic.Link);
+        Assert.Contains("takes 3 queue pairs and this device has 4: lower vhost-pci-queues=", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        rig.Library.Destroy(client);
+        server.Dispose();
+    }
+
+    private static (VhostPciClient Client, FakeNic Nic) Create(Rig rig, ushort pairs = 1)
+    {
+        var nic = new FakeNic();
+        return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
+    }
+
+    private static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig, ushort pairs = 1, ulong serverPairs = 1)
+    {
+        (VhostPciClient client, FakeNic nic) = Create(rig, pairs);
         (Channel left, Channel right) = SocketPair.Create();
         client.Connected(left);
         byte[] reply = new byte[MessageHeader.Size + U64Payload.Size];
@@ -198,9 +220,9 @@ public sealed class ClientTests
         rig.Host.Pump(1);
         Reply(right, MessageWriter.Write(reply, RequestCode.GetProtocolFeatures, MessageFlags.Reply, ProtocolFeatures.Offered));
         rig.Host.Pump(1);
-        Reply(right, MessageWriter.Write(reply, RequestCode.GetQueueNum, MessageFlags.Reply, 1));
+        Reply(right, MessageWriter.Write(reply, RequestCode.GetQueueNum, MessageFlags.Reply, serverPairs));
         rig.Host.Pump(1);
-        Assert.True(nic.Link);
+        Assert.Equal(pairs <= serverPairs, nic.Link);
         return (client, nic, right);
     }
 

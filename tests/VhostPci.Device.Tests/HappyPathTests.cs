@@ -83,7 +83,7 @@ public sealed class HappyPathTests
         _ = origin.Ask(RequestCode.GetFeatures);
         _ = origin.Ask(RequestCode.GetProtocolFeatures);
         origin.Send(RequestCode.SetProtocolFeatures, ProtocolFeatures.MultiQueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.NetMtu);
-        Assert.Equal(1UL, origin.Ask(RequestCode.GetQueueNum));
+        Assert.Equal(32UL, origin.Ask(RequestCode.GetQueueNum));
         origin.Send(RequestCode.SetOwner);
         _ = origin.Ask(RequestCode.GetFeatures);
         for (uint i = 0; i < 2; i++)

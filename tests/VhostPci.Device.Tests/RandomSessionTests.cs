@@ -9,6 +9,7 @@ public sealed class RandomSessionTests
 {
     private const int Sessions = 1500;
     private const int Steps = 60;
+    private const int Pairs = 4;
 
     private static readonly ulong[] Numbers =
         [0, 1, 2, 15, 68, 255, 256, 0x10000, FrontEnd.MemorySize, 1UL << 30, FrontEnd.Features, ulong.MaxValue, FrontEnd.UserBase, 1UL << 63];
@@ -32,7 +33,7 @@ public sealed class RandomSessionTests
             int devices = rig.Bridge.Devices.Count;
             if (random.Next(4) != 0)
             {
-                origin.Start();
+                origin.Start(pairs: (ushort)(random.Next(4) == 0 ? 1 : Pairs));
                 started++;
             }
 
@@ -65,7 +66,10 @@ public sealed class RandomSessionTests
         foreach (FakeDevice device in rig.Bridge.Devices.Skip(first))
         {
             Assert.Equal(device.Link, device.Device.MappedBytes != 0);
-            Assert.Equal(device.Link, device.Bound(0, Ports.RingEndpoint.Kick) >= 0);
+            Assert.Equal(device.Link, device.HasRing(0));
+            int shown = Enumerable.Range(0, device.Plan.Rings / 2).Count(pair => device.HasRing(2 * pair));
+            Assert.Equal(shown, Enumerable.Range(0, device.Plan.Rings / 2).Count(pair => device.HasRing((2 * pair) + 1)));
+            Assert.Equal(shown, device.QueuePairs);
         }
     }
 
@@ -102,7 +106,7 @@ public sealed class RandomSessionTests
 
     private static void Step(Random random, FrontEnd origin)
     {
-        uint index = (uint)(random.Next(20) == 0 ? random.Next() : random.Next(2));
+        uint index = (uint)(random.Next(20) == 0 ? random.Next() : random.Next(2 * Pairs));
         switch (random.Next(16))
         {
             case 0:
@@ -119,7 +123,7 @@ public sealed class RandomSessionTests
                 origin.TryReceiveAny();
                 break;
             case 5:
-                origin.SendAddress(index, FrontEnd.RingAddress(index & 1) + (ulong)(random.Next(8) << 12));
+                origin.SendAddress(index, FrontEnd.RingAddress(index % (2 * Pairs)) + (ulong)(random.Next(8) << 12));
                 break;
             case 6 or 7:
                 origin.SendFile(random.Next(2) == 0 ? RequestCode.SetVringKick : RequestCode.SetVringCall, index, random.Next(5) == 0 ? null : origin.NewEvent());
@@ -137,8 +141,7 @@ public sealed class RandomSessionTests
                 origin.Send(random.Next(2) == 0 ? RequestCode.ResetDevice : RequestCode.ResetOwner);
                 break;
             case 11:
-                origin.SendRing(index & 1);
-                origin.SendState(RequestCode.SetVringEnable, index & 1, 1);
+                origin.SendPair(index % Pairs);
                 break;
             case 12:
                 origin.Send(RequestCode.SetStatus, Pick(random));

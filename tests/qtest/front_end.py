@@ -148,8 +148,20 @@ class FrontEnd:
             self.send(SET_VRING_ENABLE, struct.pack("=II", index, 1))
         return kick, call
 
-    def start(self, features=1 << 32 | F_PROTOCOL_FEATURES) -> list[tuple[int, int]]:
+    def start(self, features=1 << 32 | F_PROTOCOL_FEATURES, pairs=1) -> list[tuple[int, int]]:
+        """The eventfds of each ring. As other front-ends do, tells of all rings before the memory."""
         self.greet()
         self.send(SET_FEATURES, features)
+        for ring in range(2 * pairs):
+            self.send(SET_VRING_CALL, ring, [self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))])
         self.set_memory()
-        return [self.set_ring(0), self.set_ring(1)]
+        return [self.set_ring(ring) for ring in range(2 * pairs)]
+
+    def get_base(self, ring: int) -> int:
+        """Stops the ring; where it stands."""
+        self.send(GET_VRING_BASE, struct.pack("=II", ring, 0))
+        answer, data = self.receive()
+        assert answer == GET_VRING_BASE
+        index, base = struct.unpack("=II", data)
+        assert index == ring
+        return base

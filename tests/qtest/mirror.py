@@ -121,11 +121,11 @@ class MirrorDevice:
         vm.writel(common + 12, 1)       # VIRTIO_F_VERSION_1
         self.status = ACKNOWLEDGE | DRIVER | FEATURES_OK
         assert self.status & FEATURES_OK
-        self._enable_msix(3)
+        self._enable_msix(self.ring_count + 1)
         vm.writew(common + 16, CONFIG_VECTOR)
-        for queue in range(2):
+        for queue in range(self.ring_count):
             vm.writew(common + 22, queue)
-            vm.writew(common + 26, queue)       # vector i for ring i
+            vm.writew(common + 26, self.vector_of(queue))
             desc = self.queues + queue * 0x1000
             vm.writeq(common + 32, desc)
             vm.writeq(common + 40, desc + 0x400)
@@ -133,6 +133,15 @@ class MirrorDevice:
             vm.write(desc, bytes(0xc00))
             vm.writew(common + 28, 1)
         self.status = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK
+
+    @property
+    def ring_count(self) -> int:
+        return self.vm.readw(self.config_at + guest_abi.RING_COUNT_OFFSET)
+
+    @staticmethod
+    def vector_of(ring: int) -> int:
+        """Vector i for ring i, but for the one that is the configuration's."""
+        return ring if ring < CONFIG_VECTOR else ring + 1
 
     def _enable_msix(self, vectors: int) -> None:
         cap, = self.pci.capabilities(0x11)
@@ -165,9 +174,13 @@ class MirrorDevice:
         self.vm.writel(at, 0)
         return True
 
+    def take_kick(self, ring: int) -> bool:
+        """Whether the origin's kick of this ring came through since the last call."""
+        return self.take_message(self.vector_of(ring))
+
     # -- vhost-pci-net ------------------------------------------------------------------------------------------------
     def config(self) -> guest_abi.Config:
-        return guest_abi.parse(self.vm.read(self.config_at, guest_abi.HEAD_SIZE + 64))
+        return guest_abi.parse(self.vm.read(self.config_at, guest_abi.HEAD_SIZE + guest_abi.RING_SIZE * self.ring_count))
 
     def ack(self, epoch: int) -> None:
         self.vm.writel(self.config_at + guest_abi.ACK_OFFSET, epoch)

@@ -69,7 +69,7 @@ def bad_call_is_a_pipe(f):
 
 
 def bad_ring_index(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 0x10000, 256))
-def bad_ring_index_2(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 2, 256))
+def bad_ring_index_2(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 64, 256))
 def bad_ring_size(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 0, 257))
 def bad_ring_size_zero(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 0, 0))
 def bad_ring_huge(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 0, 0x20000))

@@ -32,18 +32,22 @@ def test_no_garbage_on_the_hot_paths(linked):
     def allocated() -> int:
         return mirror.info()["runtime"]["allocated"]
 
+    def asked_twice() -> int:
+        before = allocated()
+        mirror.peers()
+        return allocated() - before
+
     device.config()
-    allocated()
-    idle = -allocated() + allocated()           # what asking costs
+    idle = max(asked_twice() for _ in range(4))         # what asking costs
     before = allocated()
     for _ in range(1000):
         device.ring_doorbell(0)
         origin.kick(1)
     for _ in range(100):
-        device.config()                         # 128 bytes: 128 reads of the configuration
+        device.config()                         # 128 bytes and more: 128 reads of the configuration
     device.ack(device.config().epoch)
     time.sleep(0.2)
     assert mirror.peers()[0]["rings"][0]["doorbells"] >= 1000
     after = allocated()
-    # two queries (doorbells, after) instead of one
-    assert after - before <= 2 * idle + 512, (idle, after - before)
+    # the runtime counts what it hands out in pieces of 8 KiB; the smallest object for each event would be 24 KiB
+    assert after - before <= idle + 8200, (idle, after - before)

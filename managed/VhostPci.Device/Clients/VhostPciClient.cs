@@ -43,7 +43,8 @@ public sealed partial class VhostPciClient : IReactor
     public ulong Number { get; }
 
     /// <summary>Virtio features that the device may offer to its driver: fixed, so that they do not depend on whether the server is there.</summary>
-    public static ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioNetFeatures.VhostUserProtocolFeatures;
+    public ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioNetFeatures.VhostUserProtocolFeatures
+        & ~(Config.Info.QueuePairs > 1 ? 0 : VirtioNetFeatures.MultiQueue);
 
     internal ClientConfig Config { get; }
 
@@ -204,7 +205,7 @@ public sealed partial class VhostPciClient : IReactor
     {
         if (pairs < Config.Info.QueuePairs)
         {
-            GiveUp($"the server takes {pairs} queue pairs and this device has {Config.Info.QueuePairs}: lower queues=");
+            GiveUp($"the server takes {pairs} queue pairs and this device has {Config.Info.QueuePairs}: lower vhost-pci-queues=");
             return;
         }
 

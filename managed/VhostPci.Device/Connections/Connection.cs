@@ -72,6 +72,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     internal bool IsWaitingForSlot => _waitingForSlot;
 
+    public int RingCount => _session.RingCount;
+
     public Ring GetRing(int index) => _session.GetRing(index);
 
     public void OnReady(int descriptor, DescriptorEvents events)

@@ -15,6 +15,9 @@ internal sealed class Ring
 
     internal bool IsEnabled { get; set; }
 
+    /// <summary>Whether its pair runs: the device shows it, or will as soon as the mirror's driver lets it.</summary>
+    internal bool IsInUse { get; set; }
+
     /// <summary>In the front-end's addresses.</summary>
     internal VringAddress? Address { get; set; }
 

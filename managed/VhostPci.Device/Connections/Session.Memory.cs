@@ -27,7 +27,7 @@ internal sealed partial class Session
             end = Math.Max(end, region.GuestAddress + region.Length);
         }
 
-        Verdict required = owner.RequireDevice(end, out ulong windowSize);
+        Verdict required = RequireDevice(end, out ulong windowSize);
         if (!required.IsOk)
         {
             return required;
@@ -62,7 +62,7 @@ internal sealed partial class Session
             return verdict;
         }
 
-        verdict = owner.RequireDevice(region.GuestAddress + region.Length, out ulong windowSize);
+        verdict = RequireDevice(region.GuestAddress + region.Length, out ulong windowSize);
         if (!verdict.IsOk)
         {
             return verdict;

@@ -7,18 +7,10 @@ namespace VhostPci.Device.Connections;
 /// <summary>The requests about rings.</summary>
 internal sealed partial class Session
 {
-    private Verdict TryGetRing(uint index, out Ring ring)
-    {
-        ring = _rings[index < _rings.Length ? index : 0];
-        return index < _rings.Length
-            ? Verdict.Ok
-            : Verdict.Refuse($"ring {index} of {_rings.Length}: this server has one queue pair");
-    }
-
     private Verdict SetVringState(RequestCode request, ReadOnlySpan<byte> payload)
     {
         _ = VringState.TryParse(payload, out VringState state);
-        Verdict verdict = TryGetRing(state.Index, out Ring ring);
+        Verdict verdict = _rings.TryGet(state.Index, out Ring ring);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -32,7 +24,7 @@ internal sealed partial class Session
         };
     }
 
-    private Verdict SetSize(Ring ring, VringState state)
+    private static Verdict SetSize(Ring ring, VringState state)
     {
         Verdict verdict = RingLayout.CheckEntries(state.Value);
         if (!verdict.IsOk)
@@ -40,7 +32,7 @@ internal sealed partial class Session
             return verdict;
         }
 
-        if (_started && ring.Size != state.Value)
+        if (ring.IsInUse && ring.Size != state.Value)
         {
             return Verdict.Refuse($"ring {state.Index} cannot change its size while it runs");
         }
@@ -49,14 +41,14 @@ internal sealed partial class Session
         return Verdict.Ok;
     }
 
-    private Verdict SetBase(Ring ring, VringState state)
+    private static Verdict SetBase(Ring ring, VringState state)
     {
         if (state.Value > ushort.MaxValue)
         {
             return Verdict.Refuse($"ring {state.Index} at position {state.Value}");
         }
 
-        if (!_started)
+        if (!ring.IsInUse)
         {
             ring.Base = state.Value;
             ring.HasRun = false;
@@ -79,7 +71,7 @@ internal sealed partial class Session
     private Verdict SetVringAddress(ReadOnlySpan<byte> payload)
     {
         _ = VringAddress.TryParse(payload, out VringAddress address);
-        Verdict verdict = TryGetRing(address.Index, out Ring ring);
+        Verdict verdict = _rings.TryGet(address.Index, out Ring ring);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -90,7 +82,7 @@ internal sealed partial class Session
             return Verdict.Refuse($"ring {address.Index} with flags 0x{address.Flags:x}: dirty logging was not offered");
         }
 
-        if (_started && ring.Address != address)
+        if (ring.IsInUse && ring.Address != address)
         {
             Halt();
         }
@@ -98,13 +90,13 @@ internal sealed partial class Session
         ring.Address = address;
 
         // Better now than at the start, if it can be known: the log line then names the message that was wrong.
-        return _started || ring.Size == 0 || Memory.Count == 0 ? Verdict.Ok : Place(ring);
+        return ring.IsInUse || ring.Size == 0 || Memory.Count == 0 ? Verdict.Ok : Place(ring);
     }
 
     private Verdict SetVringFile(MessageSource source, RingEndpoint endpoint)
     {
         _ = VringFile.TryParse(source.Payload, out VringFile file);
-        Verdict verdict = TryGetRing(file.Index, out Ring ring);
+        Verdict verdict = _rings.TryGet(file.Index, out Ring ring);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -122,13 +114,13 @@ internal sealed partial class Session
 
         IPeerFile? next = file.HasDescriptor ? source.Take(0) : null;
         next?.SetNonBlocking();
-        if (_started)
+        if (ring.IsInUse)
         {
             owner.Device?.Unbind((int)file.Index, endpoint);
         }
 
         ring.SetFile(endpoint, next);
-        if (!_started || next is null || owner.Device is not { } device)
+        if (!ring.IsInUse || next is null || owner.Device is not { } device)
         {
             return Verdict.Ok;
         }
@@ -142,14 +134,19 @@ internal sealed partial class Session
     {
         replySize = 0;
         _ = VringState.TryParse(payload, out VringState state);
-        Verdict verdict = TryGetRing(state.Index, out Ring ring);
+        Verdict verdict = _rings.TryGet(state.Index, out Ring ring);
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
-        // First the window, then the index: nothing can be added to the ring after it has been read.
-        Halt();
+        // First the window, then the index: nothing can be added to the ring after it has been read. Pairs that are complete
+        // come back by themselves, when the mirror's driver has let go of this one.
+        if (ring.IsInUse)
+        {
+            Halt();
+        }
+
         if (ring.HasRun && Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out ushort used))
         {
             ring.Base = used;

@@ -10,7 +10,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 {
     private const ushort MaximumMtu = ushort.MaxValue;
 
-    private readonly Ring[] _rings = CreateRings();
+    private readonly RingTable _rings = new();
     private bool _featuresSet;
     private bool _started;
     private ulong _status;
@@ -30,6 +30,8 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     /// <summary>Whether all is there for the rings to run.</summary>
     internal bool IsRunning => _started;
+
+    internal int RingCount => _rings.Count;
 
     internal Ring GetRing(int index) => _rings[index];
 
@@ -51,40 +53,30 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
         if (request == RequestCode.GetVringBase)
         {
-            return GetVringBase(source.Payload, reply, out replySize);
+            Verdict stopped = GetVringBase(source.Payload, reply, out replySize);
+            return stopped.IsOk ? Update() : stopped;
         }
 
         Verdict verdict = Act(request, source);
         return verdict.IsOk ? Update() : verdict;
     }
 
-    /// <summary>Starts the device's link, if all is there by now.</summary>
+    /// <summary>Makes the device's link what the rings allow by now: up while the first pair runs, with all pairs that run.</summary>
     internal Verdict Update()
     {
-        bool run = IsRunnable(_rings[0]) && IsRunnable(_rings[1]);
-        if (run == _started || owner.Device is not { } device)
+        if (owner.Device is not { } device)
         {
             return Verdict.Ok;
         }
 
-        if (!run)
+        bool run = IsRunnable(0);
+        if (_started && (!run || HasStopped()))
         {
+            // The window is one: a pair cannot be taken out of it alone.
             Halt();
-            return Verdict.Ok;
         }
 
-        for (uint i = 0; i < _rings.Length; i++)
-        {
-            Verdict verdict = Place(_rings[i]);
-            if (!verdict.IsOk)
-            {
-                return verdict;
-            }
-        }
-
-        _started = true;
-        device.Start();
-        return Verdict.Ok;
+        return run ? UseRunnable(device) : Verdict.Ok;
     }
 
     /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
@@ -96,30 +88,15 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     public void Dispose()
     {
-        foreach (Ring ring in _rings)
-        {
-            ring.CloseFiles();
-        }
-
+        _rings.CloseFiles();
         Memory.Dispose();
-    }
-
-    private static Ring[] CreateRings()
-    {
-        var rings = new Ring[NetDevice.RingCount];
-        for (int i = 0; i < rings.Length; i++)
-        {
-            rings[i] = new Ring();
-        }
-
-        return rings;
     }
 
     private ulong? Answer(RequestCode request) => request switch
     {
         RequestCode.GetFeatures => VirtioNetFeatures.Offered,
         RequestCode.GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
-        RequestCode.GetQueueNum => NetDevice.RingCount / 2,
+        RequestCode.GetQueueNum => GuestAbi.MaxQueuePairs,
         RequestCode.GetMaxMemorySlots => MemoryPayload.MaxRegions,
         RequestCode.GetStatus => _status,
         _ => null,
@@ -247,6 +224,11 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         }
 
         Verdict verdict = DeviceInfo.Parse(payload, out DeviceInfo info);
+        if (verdict.IsOk)
+        {
+            verdict = _rings.Declare(info.QueuePairs);
+        }
+
         if (!verdict.IsOk)
         {
             return verdict;
@@ -263,7 +245,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             Describe(device);
         }
 
-        return owner.RequireDevice(info.MemoryEnd, out _);
+        return RequireDevice(info.MemoryEnd, out _);
     }
 
     private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, _mtu);
@@ -274,6 +256,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         if (_started)
         {
             _started = false;
+            _rings.Release();
             owner.Device?.Stop();
         }
     }
@@ -283,11 +266,67 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     private void Reset(bool keepPositions)
     {
         Halt();
-        foreach (Ring ring in _rings)
-        {
-            ring.Reset(keepPositions);
-        }
+        _rings.Reset(keepPositions);
     }
+
+    private Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)
+    {
+        // It is plugged with all the queues that it will ever have.
+        _rings.Fix();
+        return owner.RequireDevice(memoryEnd, out windowSize);
+    }
+
+    private Verdict UseRunnable(NetDevice device)
+    {
+        bool more = false;
+        for (int pair = 0; pair < _rings.Pairs; pair++)
+        {
+            Ring first = _rings[2 * pair];
+            Ring second = _rings[(2 * pair) + 1];
+            if (first.IsInUse || !IsRunnable(pair))
+            {
+                continue;
+            }
+
+            Verdict verdict = Place(first);
+            verdict = verdict.IsOk ? Place(second) : verdict;
+            if (!verdict.IsOk)
+            {
+                return verdict;
+            }
+
+            first.IsInUse = true;
+            second.IsInUse = true;
+            more = true;
+        }
+
+        if (!_started)
+        {
+            _started = true;
+            device.Start();
+        }
+        else if (more)
+        {
+            device.Extend();
+        }
+
+        return Verdict.Ok;
+    }
+
+    private bool HasStopped()
+    {
+        for (int pair = 0; pair < _rings.Pairs; pair++)
+        {
+            if (_rings[2 * pair].IsInUse && !IsRunnable(pair))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool IsRunnable(int pair) => IsRunnable(_rings[2 * pair]) && IsRunnable(_rings[(2 * pair) + 1]);
 
     private bool IsRunnable(Ring ring)
         => _featuresSet

@@ -5,8 +5,8 @@ namespace VhostPci.Device.Net;
 
 internal static partial class DeviceLog
 {
-    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-net '{id}': link up, epoch {epoch}")]
-    internal static partial void LinkUp(ILogger logger, string id, uint epoch);
+    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-net '{id}': link up with {pairs} queue pairs, epoch {epoch}")]
+    internal static partial void LinkUp(ILogger logger, string id, uint epoch, int pairs);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-net '{id}': link down, epoch {epoch}")]
     internal static partial void LinkDown(ILogger logger, string id, uint epoch);

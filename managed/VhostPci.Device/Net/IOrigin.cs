@@ -10,6 +10,9 @@ internal interface IOrigin
 
     ulong Features { get; }
 
+    /// <summary>Does not change any more once there is a device.</summary>
+    int RingCount { get; }
+
     Ring GetRing(int index);
 
     /// <summary>The device could not show the origin's memory or bind its eventfds.</summary>

@@ -16,7 +16,6 @@ internal sealed class NetConfigSpace
         _bytes = new byte[GuestAbi.Config.Size(rings)];
         Put32(GuestAbi.Config.Version, GuestAbi.ConfigVersion);
         BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.WindowSize), windowSize);
-        Put16(GuestAbi.Config.QueuePairs, (ushort)(rings / 2));
         Put16(GuestAbi.Config.RingCount, (ushort)rings);
         Put16(GuestAbi.Config.RingEntry, GuestAbi.Ring.Size);
         Put32(GuestAbi.Config.RingOffset, GuestAbi.Config.Rings);
@@ -63,6 +62,8 @@ internal sealed class NetConfigSpace
         Put32(GuestAbi.Config.Link, up ? GuestAbi.LinkUp : 0);
         BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Features), features);
     }
+
+    internal void SetQueuePairs(int inUse) => Put16(GuestAbi.Config.QueuePairs, (ushort)inUse);
 
     internal void SetRing(int index, uint size, VringAddress ring)
     {

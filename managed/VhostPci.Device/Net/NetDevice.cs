@@ -14,9 +14,6 @@ namespace VhostPci.Device.Net;
 /// </remarks>
 public sealed class NetDevice : IReactor
 {
-    /// <summary>One queue pair in this version.</summary>
-    internal const int RingCount = 2;
-
     internal const uint AckTimeout = 5000;
     internal const ulong NoAddress = ulong.MaxValue;
     private const ulong FourGibibytes = 1UL << 32;
@@ -27,6 +24,7 @@ public sealed class NetDevice : IReactor
     private readonly INetDeviceOwner _owner;
     private readonly ILogger _logger;
     private readonly NetConfigSpace _config;
+    private readonly bool[] _shown;
 
     private IOrigin? _origin;
     private IDeviceHost? _device;
@@ -56,6 +54,7 @@ public sealed class NetDevice : IReactor
         _logger = logger;
         Identity = identity;
         WindowSize = windowSize;
+        _shown = new bool[origin?.RingCount ?? 2 * (fixedConfig?.QueuePairs ?? 1)];
         Static = fixedConfig;
         MacAddress mac = fixedConfig?.Mac ?? default;
         _config = new NetConfigSpace(RingCount, windowSize) { Mac = mac.IsZero ? StableMac.FromName(identity.Id) : mac };
@@ -74,6 +73,8 @@ public sealed class NetDevice : IReactor
     internal OriginKey? Key { get; private set; }
 
     internal ulong WindowSize { get; }
+
+    internal int RingCount => _shown.Length;
 
     internal ulong MappedBytes => _window?.MappedBytes ?? 0;
 
@@ -110,6 +111,9 @@ public sealed class NetDevice : IReactor
     internal uint Ack => _config.Ack;
 
     internal MacAddress Mac => _config.Mac;
+
+    /// <summary>Whether the driver may use this ring now.</summary>
+    internal bool IsShown(int ring) => _shown[ring];
 
     internal RingCounters GetCounters(int ring) => _device is { } device && _stage == DeviceStage.Ready ? device.GetCounters(ring) : default;
 
@@ -264,10 +268,7 @@ public sealed class NetDevice : IReactor
         }
 
         Evaluate();
-        if (IsUp)
-        {
-            RaiseRings();
-        }
+        RaiseRings(_shown);
     }
 
     /// <summary>What the origin says about itself; may come before or after the start.</summary>
@@ -313,6 +314,25 @@ public sealed class NetDevice : IReactor
         return shown;
     }
 
+    /// <summary>More rings run, and those that ran before go on: nothing is withdrawn for it.</summary>
+    internal void Extend()
+    {
+        if (!IsUp || _origin is not { } origin || _device is not { } device)
+        {
+            // They come with the others.
+            return;
+        }
+
+        if (TryBindRings(origin, out bool[] added, out string error))
+        {
+            Publish(origin, device, added);
+        }
+        else
+        {
+            origin.OnDeviceFailed(error);
+        }
+    }
+
     /// <summary>Takes the origin's memory and rings away, now.</summary>
     internal void Stop()
     {
@@ -323,7 +343,7 @@ public sealed class NetDevice : IReactor
     /// <summary>A ring got another eventfd while it runs; its number is already in <see cref="Ring"/>.</summary>
     internal bool TryRebind(int ring, RingEndpoint endpoint)
     {
-        if (!IsUp || _device is null || _origin is null)
+        if (!_shown[ring] || _device is null || _origin is null)
         {
             return true;
         }
@@ -345,7 +365,7 @@ public sealed class NetDevice : IReactor
     /// <summary>Disconnects an eventfd that is about to be closed.</summary>
     internal void Unbind(int ring, RingEndpoint endpoint)
     {
-        if (IsUp)
+        if (_shown[ring])
         {
             _device?.Bind(ring, endpoint, -1);
         }
@@ -443,7 +463,7 @@ public sealed class NetDevice : IReactor
             return;
         }
 
-        if (!TryShow(origin, window, out string error))
+        if (!TryMap(origin, window, out string error) || !TryBindRings(origin, out bool[] added, out error))
         {
             _wanted = false;
             UnbindAll(device);
@@ -454,21 +474,10 @@ public sealed class NetDevice : IReactor
 
         IsUp = true;
         _config.SetLink(up: true, origin.Features);
-        for (int i = 0; i < RingCount; i++)
-        {
-            Ring ring = origin.GetRing(i);
-            ring.HasRun = true;
-            _config.SetRing(i, ring.Size, ring.Placement);
-        }
-
-        uint epoch = _config.NextEpoch();
-        _host.Trace(TraceEvent.Epoch, Number, epoch, 1);
-        DeviceLog.LinkUp(_logger, Identity.Id, epoch);
-        device.NotifyConfigChanged();
-        RaiseRings();
+        Publish(origin, device, added);
     }
 
-    private bool TryShow(IOrigin origin, IWindow window, out string error)
+    private bool TryMap(IOrigin origin, IWindow window, out string error)
     {
         for (int i = 0; i < origin.Memory.Count; i++)
         {
@@ -481,10 +490,24 @@ public sealed class NetDevice : IReactor
             _host.Trace(TraceEvent.Map, Number, region.GuestAddress, region.Length);
         }
 
+        error = string.Empty;
+        return true;
+    }
+
+    /// <summary>Binds the rings that run and are not shown yet.</summary>
+    private bool TryBindRings(IOrigin origin, out bool[] added, out string error)
+    {
+        added = new bool[RingCount];
         for (int i = 0; i < RingCount; i++)
         {
+            if (i >= origin.RingCount || _shown[i])
+            {
+                continue;
+            }
+
             Ring ring = origin.GetRing(i);
-            if (!TryBind(i, RingEndpoint.Kick, ring) || !TryBind(i, RingEndpoint.Call, ring))
+            added[i] = ring.IsInUse;
+            if (added[i] && !(TryBind(i, RingEndpoint.Kick, ring) && TryBind(i, RingEndpoint.Call, ring)))
             {
                 error = $"the eventfds of ring {i} could not be bound";
                 return false;
@@ -493,6 +516,29 @@ public sealed class NetDevice : IReactor
 
         error = string.Empty;
         return true;
+    }
+
+    /// <summary>One more step of the configuration, with these rings in it as well.</summary>
+    private void Publish(IOrigin origin, IDeviceHost device, bool[] added)
+    {
+        for (int i = 0; i < RingCount; i++)
+        {
+            if (added[i])
+            {
+                Ring ring = origin.GetRing(i);
+                ring.HasRun = true;
+                _shown[i] = true;
+                _config.SetRing(i, ring.Size, ring.Placement);
+            }
+        }
+
+        int pairs = _shown.Count(shown => shown) / 2;
+        _config.SetQueuePairs(pairs);
+        uint epoch = _config.NextEpoch();
+        _host.Trace(TraceEvent.Epoch, Number, epoch, 1);
+        DeviceLog.LinkUp(_logger, Identity.Id, epoch, pairs);
+        device.NotifyConfigChanged();
+        RaiseRings(added);
     }
 
     private bool TryBind(int index, RingEndpoint endpoint, Ring ring)
@@ -521,7 +567,9 @@ public sealed class NetDevice : IReactor
         ulong mapped = MappedBytes;
         _window?.Clear();
         _host.Trace(TraceEvent.Clear, Number, mapped, 0);
+        Array.Clear(_shown);
         _config.SetLink(up: false, features: 0);
+        _config.SetQueuePairs(0);
         _config.ClearRings();
         uint epoch = _config.NextEpoch();
         _host.Trace(TraceEvent.Epoch, Number, epoch, 0);
@@ -538,7 +586,7 @@ public sealed class NetDevice : IReactor
         }
     }
 
-    private static void UnbindAll(IDeviceHost device)
+    private void UnbindAll(IDeviceHost device)
     {
         for (int i = 0; i < RingCount; i++)
         {
@@ -566,12 +614,15 @@ public sealed class NetDevice : IReactor
         }
     }
 
-    private void RaiseRings()
+    private void RaiseRings(bool[] which)
     {
         // An eventfd may have been signalled before it was bound, or to a driver that was not there.
         for (int i = 0; i < RingCount; i++)
         {
-            _device?.RaiseRing(i);
+            if (which[i])
+            {
+                _device?.RaiseRing(i);
+            }
         }
     }
 

@@ -12,6 +12,9 @@ public sealed record StaticConfig
     /// <summary>Bytes of the window; 0 for the server's slot size.</summary>
     public ulong WindowSize { get; init; }
 
+    /// <summary>The most queue pairs that an origin may have.</summary>
+    public int QueuePairs { get; init; } = 1;
+
     /// <summary>Takes only origins that call their device this; null for any.</summary>
     public string? PeerName { get; init; }
 

@@ -59,7 +59,7 @@ internal static class SnapshotTaker
     {
         Session session = connection.Session;
         NetDevice? device = connection.Device;
-        var rings = new RingSnapshot[NetDevice.RingCount];
+        var rings = new RingSnapshot[session.RingCount];
         for (int i = 0; i < rings.Length; i++)
         {
             rings[i] = Describe(i, session, device);
@@ -125,7 +125,7 @@ internal static class SnapshotTaker
         Ring ring = session.GetRing(index);
         ushort avail = 0;
         ushort used = 0;
-        bool running = device is { IsUp: true };
+        bool running = device is not null && device.IsShown(index);
         if (running)
         {
             _ = session.Memory.TryReadUInt16(ring.Placement.Avail + RingLayout.IndexOffset, out avail);

@@ -24,6 +24,9 @@ internal static partial class ServerLog
         + "raise window-size=")]
     internal static partial void StaticTooSmall(ILogger logger, string id, string size, string name, int pid, uint uid, ulong end);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-net '{id}': passed over for '{name}' (pid {pid} uid {uid}), which has {wanted} queue pairs: queues={queues} is too few")]
+    internal static partial void StaticTooFewQueues(ILogger logger, string id, int queues, string name, int pid, uint uid, int wanted);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': the memory of pid {pid} uid {uid} has grown to 0x{end:x}, more than the window of {device} ({size}): it gets another device")]
     internal static partial void Outgrown(ILogger logger, string id, int pid, uint uid, ulong end, string device, string size);
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
+using VhostPci.Protocol;
 
 namespace VhostPci.Device.Server;
 
@@ -162,6 +163,12 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return false;
         }
 
+        if (config.QueuePairs is < 1 or > GuestAbi.MaxQueuePairs)
+        {
+            error = string.Create(CultureInfo.InvariantCulture, $"queues={config.QueuePairs} must be between 1 and {GuestAbi.MaxQueuePairs}");
+            return false;
+        }
+
         if (config.Mac.IsMulticast)
         {
             error = $"mac={config.Mac} is a group address";
@@ -251,7 +258,8 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return null;
         }
 
-        return _devices.FirstOrDefault(device => device.IsFree && device.IsAway && device.Key == key && device.WindowSize >= memoryEnd);
+        return _devices.FirstOrDefault(device => device.IsFree && device.IsAway && device.Key == key && device.WindowSize >= memoryEnd
+            && device.RingCount >= connection.RingCount);
     }
 
     /// <summary>The first in order of definition that waits for this name, or else for any.</summary>
@@ -273,6 +281,18 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
                     device.SaidTooSmall = true;
                     ServerLog.StaticTooSmall(
                         Logger, device.Identity.Id, Bytes.Format(device.WindowSize), connection.Name, connection.Peer.Pid, connection.Peer.Uid, memoryEnd);
+                }
+
+                continue;
+            }
+
+            if (device.RingCount < connection.RingCount)
+            {
+                if (!device.SaidTooSmall)
+                {
+                    device.SaidTooSmall = true;
+                    ServerLog.StaticTooFewQueues(
+                        Logger, device.Identity.Id, device.RingCount / 2, connection.Name, connection.Peer.Pid, connection.Peer.Uid, connection.RingCount / 2);
                 }
 
                 continue;

@@ -21,7 +21,7 @@ namespace VhostPci.Interop.Generated
         public _mac_e__FixedBuffer mac;
 
         [NativeTypeName("uint16_t")]
-        public ushort reserved;
+        public ushort queue_pairs;
 
         [InlineArray(6)]
         public partial struct _mac_e__FixedBuffer

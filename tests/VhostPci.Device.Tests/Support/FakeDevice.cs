@@ -12,7 +12,7 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
     internal const ulong WindowAddress = 0x1_0000_0000;
     internal const uint DriverOk = 0xf;
 
-    private readonly int[,] _bound = { { -1, -1 }, { -1, -1 } };
+    private readonly Dictionary<(int Ring, RingEndpoint Endpoint), int> _bound = [];
 
     internal NetDevice Device { get; } = device;
 
@@ -28,7 +28,7 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
 
     internal int ConfigChanges { get; private set; }
 
-    internal int[] Raised { get; } = [0, 0];
+    internal int[] Raised { get; } = new int[GuestAbi.MaxRings];
 
     internal bool BindFails { get; set; }
 
@@ -67,14 +67,15 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
             return false;
         }
 
-        if (descriptor < 0 && _bound[ring, (int)endpoint] >= 0)
+        Assert.InRange(ring, 0, Plan.Rings - 1);
+        if (descriptor < 0 && Bound(ring, endpoint) >= 0)
         {
             // The eventfd must still be open when it is disconnected.
-            Assert.True(File.Exists($"/proc/self/fd/{_bound[ring, (int)endpoint]}"));
+            Assert.True(File.Exists($"/proc/self/fd/{Bound(ring, endpoint)}"));
             Events.Add($"unbind {ring} {endpoint} mapped={(Device.MappedBytes != 0 ? 1 : 0)}");
         }
 
-        _bound[ring, (int)endpoint] = descriptor;
+        _bound[(ring, endpoint)] = descriptor;
         return true;
     }
 
@@ -82,7 +83,7 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
 
     public RingCounters GetCounters(int ring) => new(1, 2, 3);
 
-    internal int Bound(int ring, RingEndpoint endpoint) => _bound[ring, (int)endpoint];
+    internal int Bound(int ring, RingEndpoint endpoint) => _bound.GetValueOrDefault((ring, endpoint), -1);
 
     internal void StartDriver() => Device.SetStatus(DriverOk, WindowAddress);
 
@@ -102,6 +103,19 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
     }
 
     internal uint Read32(int at) => BinaryPrimitives.ReadUInt32LittleEndian(Config.AsSpan(at));
+
+    internal int QueuePairs => BinaryPrimitives.ReadUInt16LittleEndian(Config.AsSpan(GuestAbi.Config.QueuePairs));
+
+    /// <summary>Whether the driver finds this ring in the table.</summary>
+    internal bool HasRing(int ring)
+    {
+        int entry = GuestAbi.Config.Rings + (ring * GuestAbi.Ring.Size);
+        bool enabled = Read32(entry + GuestAbi.Ring.Flags) == GuestAbi.RingEnabled;
+        Assert.Equal(enabled, Read32(entry + GuestAbi.Ring.Entries) != 0);
+        Assert.Equal(enabled, Read64(entry + GuestAbi.Ring.Desc) != 0);
+        Assert.Equal(enabled, Bound(ring, RingEndpoint.Kick) >= 0);
+        return enabled;
+    }
 
     internal ulong Read64(int at) => BinaryPrimitives.ReadUInt64LittleEndian(Config.AsSpan(at));
 }

@@ -100,11 +100,11 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         Send(request, payload, files);
     }
 
-    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1)
+    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1, ushort pairs = 1)
     {
         Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, lastOfMac], out MacAddress mac));
         byte[] payload = new byte[DeviceInfo.Size];
-        new DeviceInfo(1, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
+        new DeviceInfo(pairs, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
         Send(RequestCode.SetDeviceInfo, payload);
     }
 
@@ -183,12 +183,26 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         SendFile(RequestCode.SetVringCall, index, NewEvent());
     }
 
+    /// <summary>A pair of rings, complete and enabled.</summary>
+    internal void SendPair(uint pair)
+    {
+        foreach (uint index in (ReadOnlySpan<uint>)[2 * pair, (2 * pair) + 1])
+        {
+            SendRing(index);
+            SendState(RequestCode.SetVringEnable, index, 1);
+        }
+    }
+
     /// <summary>From nothing to running rings.</summary>
-    internal void Start(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1)
+    internal void Start(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1, ushort pairs = 1)
     {
         Negotiate();
-        SendInfo(memoryEnd, name, lastOfMac);
+        SendInfo(memoryEnd, name, lastOfMac, pairs);
         Run();
+        for (uint pair = 1; pair < pairs; pair++)
+        {
+            SendPair(pair);
+        }
     }
 
     internal void Run()

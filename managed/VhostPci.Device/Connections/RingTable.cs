@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Connections;
+
+/// <summary>The rings of an origin. They are made in pairs when they are first spoken of, until the device needs their number.</summary>
+internal sealed class RingTable
+{
+    private readonly List<Ring> _rings = [new(), new()];
+    private bool _fixed;
+
+    /// <summary>Rings that the origin has: two for each pair.</summary>
+    internal int Count => _rings.Count;
+
+    internal int Pairs => _rings.Count / 2;
+
+    internal Ring this[int index] => _rings[index];
+
+    /// <summary>Finds the ring that a message is about.</summary>
+    internal Verdict TryGet(uint index, out Ring ring)
+    {
+        ring = _rings[0];
+        if (index >= GuestAbi.MaxRings)
+        {
+            return Verdict.Refuse($"ring {index}: {GuestAbi.MaxQueuePairs} queue pairs are the most");
+        }
+
+        if (index >= Count && _fixed)
+        {
+            return Verdict.Refuse($"ring {index} of {Count}: its device has as many as it had spoken of when it was plugged");
+        }
+
+        Grow((int)(index / 2) + 1);
+        ring = _rings[(int)index];
+        return Verdict.Ok;
+    }
+
+    /// <summary>The origin has said how many there are.</summary>
+    internal Verdict Declare(int pairs)
+    {
+        if (pairs > GuestAbi.MaxQueuePairs)
+        {
+            return Verdict.Refuse($"device info with {pairs} queue pairs: {GuestAbi.MaxQueuePairs} are the most");
+        }
+
+        if (_fixed ? pairs != Pairs : pairs < Pairs)
+        {
+            return Verdict.Refuse($"device info with {pairs} queue pairs after it had spoken of ring {Count - 1}");
+        }
+
+        Grow(pairs);
+        return Verdict.Ok;
+    }
+
+    /// <summary>From here on there are no more: a device cannot get queues later.</summary>
+    internal void Fix() => _fixed = true;
+
+    internal void CloseFiles()
+    {
+        foreach (Ring ring in _rings)
+        {
+            ring.CloseFiles();
+        }
+    }
+
+    internal void Reset(bool keepPositions)
+    {
+        foreach (Ring ring in _rings)
+        {
+            ring.Reset(keepPositions);
+        }
+    }
+
+    /// <summary>None is in use any more.</summary>
+    internal void Release()
+    {
+        foreach (Ring ring in _rings)
+        {
+            ring.IsInUse = false;
+        }
+    }
+
+    private void Grow(int pairs)
+    {
+        while (Pairs < pairs)
+        {
+            _rings.Add(new Ring());
+            _rings.Add(new Ring());
+        }
+    }
+}
