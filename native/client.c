@@ -25,20 +25,36 @@
 /* More than any machine has; the library merges and then has its own limit */
 #define CLIENT_MAX_REGIONS 64
 
+/* Room for the rings of a vhost-pci-net */
+#define CLIENT_MAX_PAIRS (VHOST_PCI_NET_MAX_RINGS / 2)
+
+/* One connection for all pairs of the device */
 typedef struct VhostPciClient {
-    NetClientState nc;
     CharBackend *chr;
     const struct vhost_pci_api *api;
     uint64_t object;
-    struct vhost_net *net;
     QEMUBH *disconnect_bh;
     QEMUBH *link_bh;
+    NetClientState *first;      /* has the name of all */
+    uint32_t pairs;             /* that exist */
 } VhostPciClient;
+
+typedef struct VhostPciClientPair {
+    NetClientState nc;
+    VhostPciClient *c;
+    struct vhost_net *net;
+} VhostPciClientPair;
 
 /* While there is no server the state is kept by the core and sent later */
 static int client_result(int r)
 {
     return r == -ENOTCONN ? 0 : r;
+}
+
+/* The core asks each pair for what belongs to the connection */
+static bool is_first_pair(struct vhost_dev *dev)
+{
+    return dev->vq_index == 0;
 }
 
 static int op_backend_init(struct vhost_dev *dev, void *opaque, Error **errp)
@@ -49,7 +65,7 @@ static int op_backend_init(struct vhost_dev *dev, void *opaque, Error **errp)
     /* The vhost core installs it */
     error_setg(&dev->migration_blocker, "virtio-net '%s' shares this VM's "
                "memory with another VM (vhost-pci-client) and cannot be "
-               "migrated", c->nc.name);
+               "migrated", c->first->name);
     return 0;
 }
 
@@ -80,6 +96,9 @@ static int op_set_features(struct vhost_dev *dev, uint64_t features)
 {
     VhostPciClient *c = dev->opaque;
 
+    if (!is_first_pair(dev)) {
+        return 0;
+    }
     return client_result(c->api->client_set_features(c->object, features));
 }
 
@@ -107,6 +126,9 @@ static int op_set_mem_table(struct vhost_dev *dev, struct vhost_memory *mem)
     struct vhost_pci_memory_region regions[CLIENT_MAX_REGIONS];
     uint32_t count = MIN(mem->nregions, CLIENT_MAX_REGIONS);
 
+    if (!is_first_pair(dev)) {
+        return 0;
+    }
     for (uint32_t i = 0; i < count; i++) {
         struct vhost_memory_region *r = &mem->regions[i];
         ram_addr_t offset;
@@ -195,14 +217,14 @@ static int op_get_vq_index(struct vhost_dev *dev, int idx)
     return idx;
 }
 
-static int op_dev_start(struct vhost_dev *dev, bool started)
+/* Stopping is GET_VRING_BASE's, which waits for the other side */
+static int op_set_vring_enable(struct vhost_dev *dev, int enable)
 {
     VhostPciClient *c = dev->opaque;
 
-    /* Stopping is GET_VRING_BASE's, which waits for the other side */
-    for (int i = 0; started && i < dev->nvqs; i++) {
+    for (int i = 0; i < dev->nvqs; i++) {
         int r = client_result(c->api->client_enable(c->object,
-                                                    dev->vq_index + i, 1));
+                                                    dev->vq_index + i, enable));
         if (r < 0) {
             return r;
         }
@@ -227,7 +249,7 @@ const VhostOps vhost_pci_ops = {
     .vhost_set_vring_call = op_set_vring_call,
     .vhost_get_vring_base = op_get_vring_base,
     .vhost_get_vq_index = op_get_vq_index,
-    .vhost_dev_start = op_dev_start,
+    .vhost_set_vring_enable = op_set_vring_enable,
 };
 
 static void client_event(void *opaque, QEMUChrEvent event)
@@ -260,7 +282,7 @@ void vhost_pci_client_link(void *client, uint32_t up)
 {
     VhostPciClient *c = client;
 
-    qmp_set_link(c->nc.name, up, &error_abort);
+    qmp_set_link(c->first->name, up, &error_abort);
 }
 
 /* The NIC, which does not exist yet at attach, takes over our link state */
@@ -268,12 +290,12 @@ static void client_link_bh(void *opaque)
 {
     VhostPciClient *c = opaque;
 
-    vhost_pci_client_link(c, !c->nc.link_down);
+    vhost_pci_client_link(c, !c->first->link_down);
 }
 
 static struct vhost_net *client_get_vhost_net(NetClientState *nc)
 {
-    return DO_UPCAST(VhostPciClient, nc, nc)->net;
+    return DO_UPCAST(VhostPciClientPair, nc, nc)->net;
 }
 
 /* While the rings are QEMU's own, before a server is there */
@@ -293,30 +315,38 @@ static int client_set_endian(NetClientState *nc, bool enable)
     return 0;
 }
 
-static void client_cleanup(NetClientState *nc)
+static void client_free(VhostPciClient *c)
 {
-    VhostPciClient *c = DO_UPCAST(VhostPciClient, nc, nc);
-
     qemu_chr_fe_set_handlers(c->chr, NULL, NULL, NULL, NULL, NULL, NULL,
                              false);
     /* The server must see the end of this device, not of its chardev */
     qemu_chr_fe_disconnect(c->chr);
-    if (c->net) {
-        vhost_net_cleanup(c->net);
-        g_free(c->net);
-        c->net = NULL;
-    }
     if (c->object) {
         c->api->client_destroy(c->object);
-        c->object = 0;
     }
-    g_clear_pointer(&c->disconnect_bh, qemu_bh_delete);
-    g_clear_pointer(&c->link_bh, qemu_bh_delete);
+    qemu_bh_delete(c->disconnect_bh);
+    qemu_bh_delete(c->link_bh);
+    g_free(c);
+}
+
+static void client_cleanup(NetClientState *nc)
+{
+    VhostPciClientPair *pair = DO_UPCAST(VhostPciClientPair, nc, nc);
+    VhostPciClient *c = pair->c;
+
+    if (pair->net) {
+        vhost_net_cleanup(pair->net);
+        g_free(pair->net);
+        pair->net = NULL;
+    }
+    if (--c->pairs == 0) {
+        client_free(c);
+    }
 }
 
 static NetClientInfo client_info = {
     .type = NET_CLIENT_DRIVER_VHOST_PCI,
-    .size = sizeof(VhostPciClient),
+    .size = sizeof(VhostPciClientPair),
     .receive = client_receive,
     .cleanup = client_cleanup,
     .has_vnet_hdr = client_yes,
@@ -385,32 +415,68 @@ static const char *client_name(DeviceState *nic, Chardev *chr)
     return proxy && DEVICE(proxy)->id ? DEVICE(proxy)->id : chr->label;
 }
 
-bool vhost_pci_client_attach(CharBackend *chr, NICConf *conf, DeviceState *nic,
-                             uint16_t mtu, Error **errp)
+static NetClientState *client_add_pair(VhostPciClient *c, const char *name)
 {
-    ERRP_GUARD();
-    const char *id = client_name(nic, chr->chr);
-    g_autofree char *name = g_strdup_printf("%s.vhost-pci", id);
-    struct vhost_pci_client_config config = {
-        .id = id,
-        .mtu = mtu,
-        .queue_pairs = 1,
-        .memory_end = client_memory_end(),
-    };
     VhostNetOptions options = {
         .backend_type = VHOST_BACKEND_TYPE_VHOST_PCI,
         .nvqs = 2,
+        .opaque = c,
+    };
+    VhostPciClientPair *pair;
+    NetClientState *nc;
+
+    nc = qemu_new_net_client(&client_info, NULL, "vhost-pci", name);
+    nc->link_down = true;
+    nc->queue_index = c->pairs++;
+    /* A driver that accepts no feature has the first pair nevertheless */
+    nc->vring_enable = nc->queue_index == 0;
+    pair = DO_UPCAST(VhostPciClientPair, nc, nc);
+    pair->c = c;
+    c->first = c->first ?: nc;
+    options.net_backend = nc;
+    pair->net = vhost_net_init(&options);
+    return pair->net ? nc : NULL;
+}
+
+static bool client_check_queues(VirtIONet *n, Error **errp)
+{
+    if (n->vhost_pci_queues < 1 || n->vhost_pci_queues > CLIENT_MAX_PAIRS) {
+        error_setg(errp, "vhost-pci-queues=%u must be between 1 and %u",
+                   n->vhost_pci_queues, CLIENT_MAX_PAIRS);
+        return false;
+    }
+    if (n->vhost_pci_queues > 1 &&
+        !virtio_has_feature(n->host_features, VIRTIO_NET_F_MQ)) {
+        error_setg(errp, "vhost-pci-queues=%u needs mq=on",
+                   n->vhost_pci_queues);
+        return false;
+    }
+    return true;
+}
+
+bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
+{
+    ERRP_GUARD();
+    CharBackend *chr = &n->vhost_pci_chr;
+    NICPeers *peers = &n->nic_conf.peers;
+    const char *id = client_name(DEVICE(n), chr->chr);
+    g_autofree char *name = g_strdup_printf("%s.vhost-pci", id);
+    struct vhost_pci_client_config config = {
+        .id = id,
+        .mtu = n->net_conf.mtu,
+        .queue_pairs = n->vhost_pci_queues,
+        .memory_end = client_memory_end(),
     };
     struct vhost_pci_error err = { 0 };
     const struct vhost_pci_api *api;
     VhostPciClient *c;
-    NetClientState *nc;
 
-    if (conf->peers.ncs[0]) {
+    if (peers->ncs[0]) {
         error_setg(errp, "netdev= and vhost-pci-client= exclude each other");
         return false;
     }
-    if (!client_check_chardev(chr->chr, errp)) {
+    if (!client_check_queues(n, errp) ||
+        !client_check_chardev(chr->chr, errp)) {
         return false;
     }
     if (!config.memory_end) {
@@ -425,48 +491,45 @@ bool vhost_pci_client_attach(CharBackend *chr, NICConf *conf, DeviceState *nic,
     if (!api) {
         return false;
     }
-    qemu_macaddr_default_if_unset(&conf->macaddr);
-    memcpy(config.mac, conf->macaddr.a, sizeof(config.mac));
+    qemu_macaddr_default_if_unset(&n->nic_conf.macaddr);
+    memcpy(config.mac, n->nic_conf.macaddr.a, sizeof(config.mac));
     if (qemu_uuid_set) {
         memcpy(config.uuid, qemu_uuid.data, sizeof(config.uuid));
     }
 
-    nc = qemu_new_net_client(&client_info, NULL, "vhost-pci", name);
-    nc->link_down = true;
-    c = DO_UPCAST(VhostPciClient, nc, nc);
+    c = g_new0(VhostPciClient, 1);
     c->chr = chr;
     c->api = api;
     c->disconnect_bh = qemu_bh_new(client_disconnect_bh, c);
     c->link_bh = qemu_bh_new(client_link_bh, c);
-    qemu_bh_schedule(c->link_bh);
     if (api->client_create(c, &config, &c->object, &err) < 0) {
         vhost_pci_error_set(errp, &err);
-        qemu_del_net_client(nc);
+        client_free(c);
         return false;
     }
-    options.net_backend = nc;
-    options.opaque = c;
-    c->net = vhost_net_init(&options);
-    if (!c->net) {
-        error_setg(errp, "vhost-pci-client: vhost cannot be set up");
-        qemu_del_net_client(nc);
-        return false;
+    for (int i = 0; i < n->vhost_pci_queues; i++) {
+        peers->ncs[i] = client_add_pair(c, name);
+        if (!peers->ncs[i]) {
+            error_setg(errp, "vhost-pci-client: vhost cannot be set up");
+            qemu_del_net_client(c->first);
+            memset(peers, 0, sizeof(*peers));
+            return false;
+        }
     }
-    conf->peers.ncs[0] = nc;
-    conf->peers.queues = 1;
+    peers->queues = n->vhost_pci_queues;
+    qemu_bh_schedule(c->link_bh);
     /* Says OPENED at once when the chardev is connected already */
     qemu_chr_fe_set_handlers(chr, NULL, NULL, client_event, NULL, c, NULL,
                              true);
     return true;
 }
 
-void vhost_pci_client_detach(NICConf *conf)
+void vhost_pci_client_detach(VirtIONet *n)
 {
-    NetClientState *nc = conf->peers.ncs[0];
+    NICPeers *peers = &n->nic_conf.peers;
 
-    if (nc && nc->info == &client_info) {
-        qemu_del_net_client(nc);
-        conf->peers.ncs[0] = NULL;
-        conf->peers.queues = 0;
+    if (peers->ncs[0] && peers->ncs[0]->info == &client_info) {
+        qemu_del_net_client(peers->ncs[0]);
+        memset(peers, 0, sizeof(*peers));
     }
 }

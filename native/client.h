@@ -6,31 +6,26 @@
 #define HW_VHOST_PCI_CLIENT_H
 
 #include "chardev/char-fe.h"
-#include "net/net.h"
+#include "hw/qdev-properties-system.h"  /* of DEFINE_PROP_CHR */
+#include "hw/virtio/virtio-net.h"
 
 #ifdef CONFIG_VHOST_PCI
 /**
  * vhost_pci_client_attach:
- * @chr: the vhost-pci-client= property, set
- * @conf: the NIC; gets its peer from here
- * @nic: the virtio-net device
- * @mtu: host_mtu=, 0 when not given
+ * @n: a device with vhost-pci-client=; gets its peers from here
  * @errp: what the user has to change
  */
-bool vhost_pci_client_attach(CharBackend *chr, NICConf *conf,
-                             DeviceState *nic, uint16_t mtu, Error **errp);
-/* Nothing happens when @conf has another kind of peer, or none */
-void vhost_pci_client_detach(NICConf *conf);
+bool vhost_pci_client_attach(VirtIONet *n, Error **errp);
+/* Nothing happens when @n has another kind of peer, or none */
+void vhost_pci_client_detach(VirtIONet *n);
 #else
-static inline bool vhost_pci_client_attach(CharBackend *chr, NICConf *conf,
-                                           DeviceState *nic, uint16_t mtu,
-                                           Error **errp)
+static inline bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
 {
     error_setg(errp, "vhost-pci-client= is not compiled into this binary");
     return false;
 }
 
-static inline void vhost_pci_client_detach(NICConf *conf)
+static inline void vhost_pci_client_detach(VirtIONet *n)
 {
 }
 #endif

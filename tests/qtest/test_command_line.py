@@ -33,6 +33,11 @@ def server(path, connections=",connections=4"):
     (["-device", "virtio-net-pci,romfile=,vhost-pci-client=nope"], ["can't find value 'nope'"]),
     ([*SHARED, "-chardev", "null,id=c", "-device", "virtio-net-pci,romfile=,vhost-pci-client=c"],
      ["'c' is not a socket"]),
+    *[([*SHARED, "-chardev", "socket,id=c,path=/nowhere,reconnect=9", "-device",
+        f"virtio-net-pci,romfile=,vhost-pci-client=c,{queues}"], [expected]) for queues, expected in (
+            ("mq=on,vhost-pci-queues=0", "between 1 and 32"),
+            ("mq=on,vhost-pci-queues=33", "between 1 and 32"),
+            ("vhost-pci-queues=4", "vhost-pci-queues=4 needs mq=on"))],
 ])
 def test_wrong_option(args, expected):
     text = qemu(*args)
