@@ -98,6 +98,7 @@ struct vhost_pci_server_config {
     const char *socket_path;    /* file that the chardev made, or NULL */
     const char *allow_uid;      /* allow-uid=, or NULL: everybody */
     const char *slot_buses;     /* slots=, or NULL: the bridge's own bus */
+    const char *dump;           /* dump=: file for all messages, or NULL */
     int32_t listen_fd;          /* listening UNIX socket, non-blocking */
     uint32_t connections;       /* limit; chardev's connections= */
     uint64_t slot_size;         /* slot-size=: bytes of window per device */

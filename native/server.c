@@ -40,6 +40,7 @@ struct VhostPciServer {
     bool allow_unsealed;
     char *allow_uid;
     char *slot_buses;
+    char *dump;
     int log_level;
     uint32_t unplug_delay;
 
@@ -102,6 +103,7 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
         .socket_path = server_socket_path(s),
         .allow_uid = s->allow_uid,
         .slot_buses = s->slot_buses,
+        .dump = s->dump,
         .listen_fd = fd,
         .connections = connections,
         .slot_size = s->slot_size,
@@ -379,6 +381,7 @@ static Property server_properties[] = {
     DEFINE_PROP_CHR("chardev", VhostPciServer, chr),
     DEFINE_PROP_STRING("allow-uid", VhostPciServer, allow_uid),
     DEFINE_PROP_STRING("slots", VhostPciServer, slot_buses),
+    DEFINE_PROP_STRING("dump", VhostPciServer, dump),
     DEFINE_PROP_UINT32("unplug-delay", VhostPciServer, unplug_delay, 3),
     DEFINE_PROP_SIZE("slot-size", VhostPciServer, slot_size, 4 * GiB),
     DEFINE_PROP_BOOL("allow-unsealed", VhostPciServer, allow_unsealed, false),

@@ -28,8 +28,9 @@ public sealed class VhostPciLibrary
         _time = time;
     }
 
-    /// <summary>Creates a server on a listening socket, which stays the caller's.</summary>
-    public bool TryCreateServer(IServerHost bridge, IListener listener, ServerConfig config, out VhostPciServer? server, out string error)
+    /// <summary>Creates a server on a listening socket, which stays the caller's; the dump file becomes the server's when there is one.</summary>
+    public bool TryCreateServer(
+        IServerHost bridge, IListener listener, ServerConfig config, out VhostPciServer? server, out string error, IDumpFile? dump = null)
     {
         ArgumentNullException.ThrowIfNull(listener);
         server = null;
@@ -49,7 +50,7 @@ public sealed class VhostPciLibrary
             return false;
         }
 
-        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time);
+        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump);
         _servers.Add(server);
         return true;
     }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Server;
+using VhostPci.Interop.Files;
 using VhostPci.Interop.Generated;
 using VhostPci.Interop.Sockets;
 
@@ -55,8 +56,16 @@ internal static unsafe class ServerEntries
 
             var bridge = new ServerHost(state.Objects, host);
             var listener = new Listener(config->listen_fd);
-            if (!state.Library.TryCreateServer(bridge, listener, Translate(config), out VhostPciServer? server, out string reason) || server is null)
+            DumpFile? dump = null;
+            if (Marshal.PtrToStringUTF8((nint)config->dump) is { } path && !DumpFile.TryCreate(path, out dump, out string failure))
             {
+                ErrorText.Write(error, $"dump={failure}");
+                return Errno.InvalidArgument;
+            }
+
+            if (!state.Library.TryCreateServer(bridge, listener, Translate(config), out VhostPciServer? server, out string reason, dump) || server is null)
+            {
+                dump?.Dispose();
                 ErrorText.Write(error, reason);
                 return Errno.InvalidArgument;
             }

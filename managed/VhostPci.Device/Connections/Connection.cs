@@ -216,6 +216,13 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         _server.OnMessage();
         _host.Trace(TraceEvent.Message, Id, (uint)_source.Header.Request, _source.Header.PayloadSize);
         MessageHeader header = _source.Header;
+        if (_server.Dump is { } dump)
+        {
+            Span<byte> wire = stackalloc byte[MessageHeader.Size];
+            header.Write(wire);
+            dump.Write(Id, Peer.Pid, fromOrigin: true, _source.FileCount, wire, _source.Payload);
+        }
+
         int replySize = 0;
         _busy = true;
         Verdict verdict = _session.Handle(_source, _reply.AsSpan(MessageHeader.Size), out replySize);
@@ -254,6 +261,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private bool TryReply(RequestCode request, int size)
     {
         new MessageHeader(request, MessageFlags.Version1 | MessageFlags.Reply, (uint)size).Write(_reply);
+        _server.Dump?.Write(
+            Id, Peer.Pid, fromOrigin: false, 0, _reply.AsSpan(0, MessageHeader.Size), _reply.AsSpan(MessageHeader.Size, size));
         return _channel.TrySend(_reply.AsSpan(0, MessageHeader.Size + size), [], 0);
     }
 

@@ -17,6 +17,9 @@ internal sealed class MessageSource(IChannel channel, MessageKind kind) : IDispo
 
     internal ReadOnlySpan<byte> Payload => _reader.Payload;
 
+    /// <summary>Descriptors that came with the message and have not been taken.</summary>
+    internal int FileCount => _files.Count;
+
     /// <summary>Receives until a message is whole, nothing is there, or something is wrong.</summary>
     internal ReadStatus Read(out string reason)
     {

@@ -30,6 +30,9 @@ internal static partial class ServerLog
     [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': the memory of pid {pid} uid {uid} has grown to 0x{end:x}, more than the window of {device} ({size}): it gets another device")]
     internal static partial void Outgrown(ILogger logger, string id, int pid, uint uid, ulong end, string device, string size);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': the dump ends after {bytes} bytes: it is full, or the disk is")]
+    internal static partial void DumpEnded(ILogger logger, string id, int bytes);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': closed the connection of pid {pid} uid {uid}: its device was removed by the user or the guest")]
     internal static partial void DeviceRemoved(ILogger logger, string id, int pid, uint uid);
 

@@ -40,7 +40,8 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         BridgePlan plan,
         UidFilter uids,
         ILogger logger,
-        TimeProvider time)
+        TimeProvider time,
+        IDumpFile? dump)
     {
         _host = host;
         _bridge = bridge;
@@ -52,6 +53,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         Plan = plan;
         Uids = uids;
         _logger = new ServerLogger(logger, config.LogLevel);
+        Dump = dump is null ? null : new MessageDump(config.Id, dump, _logger, time);
         Number = host.Register(this);
         host.Watch(Number, listener.Descriptor, DescriptorEvents.Read);
     }
@@ -64,6 +66,9 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     internal BridgePlan Plan { get; }
 
     internal UidFilter Uids { get; }
+
+    /// <summary>Where messages are written, when the user wants them.</summary>
+    internal MessageDump? Dump { get; }
 
     internal ILogger Logger => _logger;
 
@@ -145,6 +150,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             _connections[^1].Close();
         }
 
+        Dump?.Dispose();
         _host.Unregister(Number);
     }
 

@@ -15,6 +15,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("const char *")]
         public sbyte* slot_buses;
 
+        [NativeTypeName("const char *")]
+        public sbyte* dump;
+
         [NativeTypeName("int32_t")]
         public int listen_fd;
 

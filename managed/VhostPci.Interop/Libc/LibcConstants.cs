@@ -26,7 +26,13 @@ internal static class LibcConstants
     internal const int F_GET_SEALS = 1034;
     internal const int F_SEAL_SHRINK = 0x2;
     internal const int O_ACCMODE = 0x3;
+    internal const int O_WRONLY = 0x1;
     internal const int O_RDWR = 0x2;
+    internal const int O_CREAT = 0x40;
+    internal const int O_TRUNC = 0x200;
+    internal const int O_APPEND = 0x400;
+    internal const int O_NOFOLLOW = 0x20000;
+    internal const int O_CLOEXEC = 0x80000;
     internal const int O_NONBLOCK = 0x800;
 
     internal const int AT_EMPTY_PATH = 0x1000;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
 using VhostPci.Device.Net;
+using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
 using VhostPci.Interop.Memory;
@@ -12,7 +13,7 @@ internal sealed class Rig : IDisposable
 {
     internal const ulong SlotSize = 4UL << 30;
 
-    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null)
+    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null, IDumpFile? dump = null)
     {
         Library = new VhostPciLibrary(Host, new WindowFactory(), Log, Host.Time);
         var config = new ServerConfig
@@ -26,7 +27,7 @@ internal sealed class Rig : IDisposable
             Slots = slots,
         };
         config = change?.Invoke(config) ?? config;
-        Assert.True(Library.TryCreateServer(Bridge, Listener, config, out VhostPciServer? server, out string error), error);
+        Assert.True(Library.TryCreateServer(Bridge, Listener, config, out VhostPciServer? server, out string error, dump), error);
         Server = server!;
         Bridge.Find = number => Server.Devices.FirstOrDefault(device => device.Number == number);
 
