@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
+using System.Numerics;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using VhostPci.Device.Connections;
+using VhostPci.Device.Net;
+using VhostPci.Device.Server;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Tests;
+
+/// <summary>The numbers and the names of states in <c>docs/reference/vhost-pci-spec.md</c> are those of the code.</summary>
+public sealed partial class SpecificationTests
+{
+    private static readonly string Text = File.ReadAllText(Find());
+
+    private static readonly Dictionary<string, ulong> Constants = new()
+    {
+        ["device id"] = GuestAbi.DeviceId,
+        ["configuration version"] = GuestAbi.ConfigVersion,
+        ["doorbell BAR"] = GuestAbi.DoorbellBar,
+        ["doorbell stride"] = GuestAbi.DoorbellStride,
+        ["window BAR"] = GuestAbi.WindowBar,
+        ["window shared memory id"] = GuestAbi.WindowSharedMemoryId,
+        ["least window"] = BridgePlanner.MinimumSlotSize,
+        ["most rings"] = GuestAbi.MaxRings,
+        ["link up"] = GuestAbi.LinkUp,
+        ["ring enabled"] = GuestAbi.RingEnabled,
+        ["ring entry"] = GuestAbi.Ring.Size,
+        ["ring table"] = GuestAbi.Config.Rings,
+        ["message header"] = MessageHeader.Size,
+        ["most payload"] = MessageHeader.MaxPayloadSize,
+        ["most descriptors"] = MessageHeader.MaxDescriptors,
+        ["memory regions"] = MemoryPayload.MaxRegions,
+        ["device info"] = DeviceInfo.Size,
+        ["device info request"] = (ulong)RequestCode.SetDeviceInfo,
+        ["extension feature"] = (ulong)BitOperations.Log2(ProtocolFeatures.VhostPci),
+        ["message timeout"] = Connection.MessageTimeout,
+        ["ack warning"] = NetDevice.AckTimeout,
+    };
+
+    [Fact]
+    public void Every_constant_is_the_codes()
+        => Assert.Equal(
+            Constants.OrderBy(pair => pair.Key, StringComparer.Ordinal),
+            Table("name").Select(row => KeyValuePair.Create(row[0], ulong.Parse(row[1], CultureInfo.InvariantCulture))).OrderBy(pair => pair.Key, StringComparer.Ordinal));
+
+    [Fact]
+    public void Numbers_in_words_are_those_of_the_constants()
+    {
+        Assert.Contains($"PCI 1af4:{0x1040 + GuestAbi.DeviceId:x4}", Text, StringComparison.Ordinal);
+        Assert.Contains($"0x{(uint)RequestCode.SetDeviceInfo:x8}", Text, StringComparison.Ordinal);
+        Assert.Contains($"ring_entry below {GuestAbi.Ring.Size}", Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("field", typeof(GuestAbi.Config), new[] { "Rings" }, GuestAbi.Config.Rings)]
+    [InlineData("field of a ring", typeof(GuestAbi.Ring), new[] { "Size" }, GuestAbi.Ring.Size)]
+    public void Every_field_is_where_the_code_has_it(string heading, Type code, string[] notFields, int end)
+    {
+        Dictionary<string, int> offsets = code.GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Where(field => !notFields.Contains(field.Name))
+            .ToDictionary(field => field.Name.ToUpperInvariant(), field => (int)field.GetRawConstantValue()!);
+        int at = 0;
+        foreach (string[] row in Table(heading))
+        {
+            // The header calls the number of entries "size".
+            string name = row[0] == "size" ? "ENTRIES" : row[0].Replace("_", string.Empty, StringComparison.Ordinal).ToUpperInvariant();
+            Assert.Equal((name, offsets[name]), (name, int.Parse(row[1], CultureInfo.InvariantCulture)));
+            Assert.True(offsets.Remove(name));
+            Assert.Equal((name, at), (name, int.Parse(row[1], CultureInfo.InvariantCulture)));
+            at += int.Parse(row[2], CultureInfo.InvariantCulture);
+        }
+
+        Assert.Empty(offsets);
+        Assert.Equal(end, at);
+    }
+
+    [Fact]
+    public void The_states_of_a_connection_are_those_of_the_monitor()
+    {
+        string schema = File.ReadAllText(Find("native/qapi/vhost-pci.json")).Replace("\n#", " ", StringComparison.Ordinal);
+        string text = Spaces().Replace(schema, " ");
+        foreach (string[] row in Tables("state").SelectMany(table => table).Where(row => row[0] is not ("down" or "up" or "awaiting" or "no window")))
+        {
+            Assert.Contains($" {row[0]}", text, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(6, Tables("state")[1].Count);
+    }
+
+    private static List<string[]> Table(string firstHeading) => Assert.Single(Tables(firstHeading));
+
+    private static List<List<string[]>> Tables(string firstHeading)
+    {
+        var tables = new List<List<string[]>>();
+        List<string[]>? rows = null;
+        foreach (string line in Text.Split('\n'))
+        {
+            string[] cells = [.. line.Trim('|').Split('|').Select(cell => cell.Trim())];
+            if (!line.StartsWith('|'))
+            {
+                rows = null;
+            }
+            else if (cells[0] == firstHeading)
+            {
+                rows = [];
+                tables.Add(rows);
+            }
+            else if (!line.StartsWith("|---", StringComparison.Ordinal))
+            {
+                rows?.Add(cells);
+            }
+        }
+
+        return tables;
+    }
+
+    private static string Find(string path = "docs/reference/vhost-pci-spec.md")
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string candidate = Path.Combine(folder.FullName, path);
+            if (File.Exists(candidate))
+            {
+                return candidate;
+            }
+        }
+
+        string root = Environment.GetEnvironmentVariable("VHOST_PCI_SOURCE")
+            ?? throw new InvalidOperationException("the tests run outside the checkout: set VHOST_PCI_SOURCE to its path");
+        return Path.Combine(root, path);
+    }
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Spaces();
+}
