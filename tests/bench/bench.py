@@ -7,6 +7,7 @@ interrupts, CPU seconds per packet; then rates. Writes a page (Markdown), charts
 """
 import argparse
 import dataclasses
+import os
 import pathlib
 import sys
 import time
@@ -54,6 +55,7 @@ class Bench:
         self.masks: dict[str, dict[str, dict[str, int]]] = {}
         self.pages = HugePages()
         self.began = time.monotonic()
+        self.load_at_start = os.getloadavg()
 
     def say(self, text: str) -> None:
         seconds = time.monotonic() - self.began

@@ -2,6 +2,7 @@
 """Work for a chain, and what it costs every process and every guest."""
 import dataclasses
 import json
+import math
 import re
 import time
 
@@ -151,8 +152,12 @@ def measure_tcp(chain: Chain, seconds: float, forth: bool) -> dict[str, float]:
     # -D returns before the server listens.
     receiver.wait_until("netstat -ltn | grep -q ':5201 '", 10)
     bytes_before = counter(receiver, interface, "rx_bytes")
-    sender.command(f"/usr/bin/iperf3 -c {target} -t {seconds + 1.5:.0f} -J >/tmp/iperf3.json & true")
-    time.sleep(1.0)
+    sender.command(f"/usr/bin/iperf3 -c {target} -t {math.ceil(seconds + 1)} -J >/tmp/iperf3.json & true")
+    # On a busy machine iperf3 takes its time to start; its clock runs from the first byte, and so does ours.
+    end = time.monotonic() + 20
+    while counter(receiver, interface, "rx_bytes") < bytes_before + 100_000 and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.3)
     count, before = counter(receiver, interface, "rx_bytes"), Sample.take(chain)
     time.sleep(seconds)
     count_after, after = counter(receiver, interface, "rx_bytes"), Sample.take(chain)

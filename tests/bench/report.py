@@ -38,7 +38,7 @@ class Run:
     def of(cls, bench, complete: bool, seconds: float) -> "Run":
         args = bench.args
         return cls(bench.records, {
-            "date": time.strftime("%Y-%m-%d %H:%M"), "minutes": round(seconds / 60, 1), "complete": complete, "machine": machine(),
+            "date": time.strftime("%Y-%m-%d %H:%M"), "minutes": round(seconds / 60, 1), "complete": complete, "machine": machine(bench.load_at_start),
             "versions": versions(bench.records.paths()), "command": command(args), "rounds": args.rounds, "seconds": args.seconds,
             "skipped": bench.skipped, "troubles": bench.troubles, "masks": bench.masks})
 
@@ -49,11 +49,11 @@ def command(args) -> str:
                      ",".join(map(str, args.sizes)), f"--rounds {args.rounds} --seconds {args.seconds:g} --searches {args.searches}"])
 
 
-def machine() -> dict[str, str]:
+def machine(load_at_start: tuple[float, ...]) -> dict[str, str]:
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     return {"CPU": f"{model.group(1) if model else platform.machine()}, {os.cpu_count()} cores",
             "memory": f"{meminfo('MemTotal') / 2**20:.0f} GiB", "host kernel": platform.release(),
-            "load before the end": " ".join(f"{value:.1f}" for value in os.getloadavg())}
+            "load average when it began": " ".join(f"{value:.1f}" for value in load_at_start)}
 
 
 def _output(*words: str) -> str:
