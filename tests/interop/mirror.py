@@ -13,9 +13,6 @@ SERVER_OPTIONS = {SEALED: "", UNSEALED: ",allow-unsealed=on,slot-size=8G"}
 # The next test wants to see the last one's devices gone.
 UNPLUG_AT_ONCE = ",unplug-delay=0"
 
-# Seconds for an answer to a ping. Three programs that compute all the time share the machine's cores, maybe with others.
-PATIENCE = 10
-
 
 def wait_for(what: str, condition, timeout: float = 30):
     end = time.monotonic() + timeout

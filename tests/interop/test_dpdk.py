@@ -5,7 +5,7 @@ import time
 import pytest
 
 from interop import testpmd
-from interop.mirror import PATIENCE, SEALED, UNSEALED, Mirror, wait_for
+from interop.mirror import SEALED, UNSEALED, Mirror, wait_for
 from interop.testpmd import Testpmd
 
 pytestmark = pytest.mark.skipif(not testpmd.PROGRAM, reason="dpdk-testpmd is not installed (Debian: dpdk-dev)")
@@ -25,7 +25,7 @@ VARIANTS = {
 def assert_answers_ping(mirror: Mirror, pmd: Testpmd) -> None:
     pmd.forward("icmpecho")
     for size in (56, 1472):
-        ping = mirror.vm.ping("10.0.0.1", 20, 0.02, size, PATIENCE)
+        ping = mirror.vm.ping("10.0.0.1", 20, 0.02, size)
         assert ping.lossless, f"{size} bytes: {ping}"
     pmd.stop()
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from interop.mirror import PATIENCE, SEALED, Mirror, wait_for
+from interop.mirror import SEALED, Mirror, wait_for
 from lab import guests, paths, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, ORIGIN_MAC, Guest
 from lab.process import RunDir
@@ -32,7 +32,7 @@ def start(run: RunDir, socket: pathlib.Path, qemu: pathlib.Path, machine: str, o
 def assert_traffic(mirror: Mirror, origin: Guest) -> None:
     for sender, receiver, target in ((origin, mirror.vm, MIRROR_IP), (mirror.vm, origin, ORIGIN_IP)):
         for size in (56, 1472):
-            ping = sender.ping(target, 20, 0.02, size, PATIENCE)
+            ping = sender.ping(target, 20, 0.02, size)
             assert ping.lossless, f"{sender.name}, {size} bytes: {ping}"
         stream = traffic.tcp_stream(sender, receiver, target, 1)
         # Data flows; how fast is the benchmarks' affair, and this machine may be busy
@@ -61,7 +61,7 @@ def test_link(run: RunDir, mirror: Mirror, qemu: pathlib.Path, machine: str, opt
         origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/bind")
         mirror.wait_link(origin.qemu.pid)
         origin.wait_interface(ORIGIN_IP)
-        assert mirror.vm.ping(ORIGIN_IP, patience=PATIENCE).lossless
+        assert mirror.vm.ping(ORIGIN_IP).lossless
         assert origin.complaints() == []
         assert mirror.refused() == refused
     finally:
@@ -79,7 +79,7 @@ def test_debians_program_reboots_stops_and_dies(run: RunDir, mirror: Mirror):
             origin.qmp.execute("stop")
             origin.qmp.execute("cont")
             mirror.wait_link(origin.qemu.pid)
-            assert mirror.vm.ping(ORIGIN_IP, 5, patience=PATIENCE).lossless
+            assert mirror.vm.ping(ORIGIN_IP, 5).lossless
         mirror.vm.command(f"/usr/bin/ping -f -q -w 30 {ORIGIN_IP} >/dev/null 2>&1 & true")
         origin.kill()
         mirror.wait_alone()
