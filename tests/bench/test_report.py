@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verdicts and the page, from invented figures."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import report  # noqa: E402
+import targets  # noqa: E402
+from figures import Record, Records  # noqa: E402
+
+
+def invented(factor: float) -> Records:
+    """vhost-pci costs this much of what the others cost, and is faster by as much."""
+    found = Records()
+    for path, cost in (("vhost-pci", factor), ("stream", 1.0), ("OVS-DPDK", 1.0)):
+        for n in (1, 2, 3):
+            for vms in (2, 3):
+                figures = {f"vm{vm} insn/packet": 4000 * cost for vm in range(vms)} | {f"vm{vm} CPU s/Mpkt": 8 * cost for vm in range(vms)}
+                found.add(Record(vms, "equal", path, n, "packets 64",
+                                 figures | {"all CPU s/Mpkt": 8 * cost * vms, "kpps": 100 / cost, "lost %": 0}))
+                found.add(Record(vms, "equal", path, n, "ping", {"average ms": cost * vms}))
+            found.add(Record(2, "equal", path, n, "rate 64, loss 0.1 %", {"kpps": 100 / cost}))
+            for way in ("forth", "back"):
+                found.add(Record(2, "best", path, n, f"TCP {way}", {"Mbit/s": 500 / cost, "all insn/KB": 6000 * cost}))
+    return found
+
+
+def verdicts(records: Records) -> dict[str, bool | None]:
+    return {row.figure: row.hit for row in targets.judge(records)}
+
+
+def test_what_is_far_better_hits_and_what_is_equal_misses():
+    good, bad = verdicts(invented(0.1)), verdicts(invented(1.0))
+    assert good.pop("the same with XDP") is None and bad.pop("the same with XDP") is None
+    assert all(good.values()), good
+    flat, copies = (next(name for name in bad if name.startswith(start)) for start in ("throughput from", "copies"))
+    assert [name for name, hit in bad.items() if hit] == [flat, copies]
+
+
+def test_one_missed_part_misses_the_target():
+    # 0.4 is enough against stream (0.5), not against OVS-DPDK (0.35).
+    rows = targets.judge(invented(0.4))
+    assert rows[0].hit is False
+    assert rows[0].measured == "OVS-DPDK: 0.40 x; stream: 0.40 x"
+
+
+def test_nothing_measured_is_neither_hit_nor_missed():
+    assert {hit for name, hit in verdicts(Records()).items() if not name.startswith("copies")} == {None}
+
+
+def test_figures_survive_the_file(tmp_path: pathlib.Path, monkeypatch):
+    # A dozen charts take seconds, and gnuplot need not be there.
+    monkeypatch.setattr(report.charts, "available", lambda: False)
+    meta = {"date": "then", "minutes": 1, "complete": False, "machine": {"CPU": "one"}, "versions": {}, "command": "./vhost-pci bench", "rounds": 3,
+            "seconds": 2, "skipped": {"testpmd": "dpdk-testpmd is not installed"}, "troubles": [],
+            "masks": {"N=2, equal features": {"vhost-pci": {"vm0, link 0": 0x100008000}, "stream": {"vm0, link 0": 0x100008001}}}}
+    page = report.write(report.Run(invented(0.5), meta), tmp_path, "then")
+    again = report.load(tmp_path / "then.json")
+    assert again.records.all == invented(0.5).all and again.meta == meta
+    text = page.read_text()
+    for part in ("interrupted", "dpdk-testpmd is not installed", "NOT the same on all paths", "0x100008001", "| 3 | stream |"):
+        assert part in text
