@@ -15,11 +15,11 @@ class Stream:
     retransmits: int
 
 
-def tcp_stream(sender: Guest, receiver: Guest, receiver_ip: str, seconds: int = 3) -> Stream:
+def tcp_stream(sender: Guest, receiver: Guest, receiver_ip: str, seconds: int = 3, streams: int = 1) -> Stream:
     receiver.command("/usr/bin/iperf3 -s -1 -D")
     # -D returns before the server listens.
     receiver.wait_until("netstat -ltn | grep -q ':5201 '", 10)
-    text = sender.command(f"/usr/bin/iperf3 -c {receiver_ip} -t {seconds} -J", seconds + 60)
+    text = sender.command(f"/usr/bin/iperf3 -c {receiver_ip} -t {seconds} -P {streams} -J", seconds + 60)
     end = json.loads(text[text.index("{"):])["end"]
     return Stream(end["sum_received"]["bits_per_second"] / 1e6, end["sum_received"]["bytes"],
                   end["sum_sent"].get("retransmits", 0))
