@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -27,6 +28,7 @@ SIZES = (64, 512, 1518)
 ALLOWED_LOSS = {"loss 0.1 %": 0.001, "loss 0": 0.0}
 MEMORY_MB = {2: 256}
 CHAIN_MEMORY_MB = 192
+FAILURES = (RuntimeError, OSError, EOFError, subprocess.SubprocessError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,22 +116,19 @@ class Bench:
             chain = chains.Chain(folders[path], path, phase.vms, phase.features == "best",
                                  MEMORY_MB.get(phase.vms, CHAIN_MEMORY_MB))
             running[path] = chain
+            # One path after the other: a polling switch takes a core from all that boot beside it.
             try:
                 chain.start(self.pages)
+                chain.wait_ready(120 + 30 * phase.vms)
+                chain.set_up()
+                self.masks.setdefault(str(phase), {})[path] = chain.features()
+                chain.pause()
             except Unavailable as error:
                 chain.stop()
                 folders.pop(path).remove()
                 del running[path]
                 self.skip(path, str(error))
-            except (RuntimeError, OSError, EOFError) as error:
-                self._give_up(phase, path, running, error)
-        for path, chain in list(running.items()):
-            try:
-                chain.wait_ready(120 + 30 * phase.vms)
-                chain.set_up()
-                self.masks.setdefault(str(phase), {})[path] = chain.features()
-                chain.pause()
-            except (RuntimeError, OSError, EOFError) as error:
+            except FAILURES as error:
                 self._give_up(phase, path, running, error)
         self.say(f"{phase}: {', '.join(running) or 'nothing'} booted in {time.monotonic() - began:.0f} s")
 
@@ -144,14 +143,14 @@ class Bench:
             for test, measure in self._tests(phase, chain, number):
                 try:
                     figures = measure()
-                except (RuntimeError, TimeoutError) as error:
+                except FAILURES as error:
                     for each in chain.processes.values():
                         each.check()
                     self.trouble(f"{phase}, round {number}, {path}, {test}: {error}")
                     continue
                 if figures:
                     self.records.add(Record(phase.vms, phase.features, path, number, test, figures))
-        except (RuntimeError, OSError, EOFError) as error:
+        except FAILURES as error:
             self._give_up(phase, path, running, error)
             return
         chain.pause()

@@ -45,7 +45,7 @@ class Chain:
         self.interfaces: list[dict[int, str]] = []
 
     def start(self, pages: HugePages) -> None:
-        """Starts all processes; set_up() waits for the guests, so that several chains boot at once."""
+        """Starts all processes; wait_ready() and set_up() come next."""
         links = [(self.run / f"link{n}.a", self.run / f"link{n}.b") for n in range(self.vms - 1)]
         if self.path in SWITCHES:
             self.switch = SWITCHES[self.path]()

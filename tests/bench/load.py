@@ -141,6 +141,8 @@ def trial(chain: Chain, size: int, rate: float | None, seconds: float) -> Trial:
 
 def measure_ping(chain: Chain, count: int = 100) -> dict[str, float]:
     ping = chain.guests[0].ping(LAST_IP, count, 0.01)
+    if ping.average_ms is None:
+        raise RuntimeError(f"{chain.path}: no answer to {count} pings")
     return {"average ms": ping.average_ms, "lost %": 100 * (1 - ping.received / ping.sent)}
 
 
