@@ -8,6 +8,8 @@
  */
 #include "qemu/osdep.h"
 #include <dlfcn.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
 #include "qemu/cutils.h"
 #include "qemu/timer.h"
 #include "vhost-pci.h"
@@ -15,6 +17,18 @@
 
 #define LIBRARY_NAME "libvhostpci.so"
 #define LIBRARY_ENV "VHOST_PCI_LIBRARY"
+
+/*
+ * The .NET runtime registers the process for membarrier(2).  In a process with
+ * threads that waits for a grace period of the kernel's RCU, which is most of
+ * the time that loading takes (10 ms and more).  Before there is a thread,
+ * and QEMU's own constructors start one, it takes nothing; the runtime then
+ * finds it done.
+ */
+static void __attribute__((constructor(101))) register_membarrier(void)
+{
+    syscall(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
 
 static const struct vhost_pci_api *library_api;
 static int64_t library_load_us;

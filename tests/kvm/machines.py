@@ -58,7 +58,7 @@ class FakeOriginLink:
         self.mirror, self.origin = mirror, FrontEnd(mirror.path)
         rings = self.origin.start()
         self.kicks, self.calls = zip(*rings)
-        self.memory = mmap.mmap(self.origin.fds[0], 16 * MIB)
+        self.memory = mmap.mmap(self.origin.memory_fd, 16 * MIB)
         mirror.wait_link()
         self.device = mirror.device()
         self.device.start()

@@ -131,7 +131,8 @@ class FrontEnd:
     def set_memory(self, regions=None, fds=None) -> None:
         if regions is None:
             regions = [region()]
-            fds = [self.own(memory())]
+            self.memory_fd = self.own(memory())
+            fds = [self.memory_fd]
         self.send(SET_MEM_TABLE, struct.pack("=II", len(regions), 0) + b"".join(regions), fds)
 
     def set_ring(self, index: int, size=256, desc=0x10000, kick=None, call=None, enable=True) -> tuple[int, int]:
