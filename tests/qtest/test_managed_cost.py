@@ -6,6 +6,9 @@ from tests.lab.qtest import QTest
 
 from .mirror import Mirror
 
+# Half of what was asked for: 2 ms is usual, 6 to 17 ms it was when the runtime had to register for membarrier by itself
+FIRST_CALL_US = 5_000
+
 
 def test_start_up(run):
     first_calls = []
@@ -20,10 +23,10 @@ def test_start_up(run):
         assert extra < 10 << 20
         assert threads == 1
         first_calls.append(runtime["first-call-us"])
-        if attempt >= 2 and min(first_calls) < 10_000:
+        if attempt >= 2 and min(first_calls) < FIRST_CALL_US:
             break
     print(f"load and first call {first_calls} us, RSS +{extra >> 10} KiB, threads +{threads}")
-    assert 0 < min(first_calls) < 10_000
+    assert 0 < min(first_calls) < FIRST_CALL_US
 
 
 def test_no_garbage_on_the_hot_paths(linked):
