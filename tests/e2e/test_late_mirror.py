@@ -9,6 +9,8 @@ def test_the_link_comes_up_when_the_mirror_does_and_again_after_its_death(run: p
     try:
         origin.wait_ready()
         name = origin.wait_until("/usr/sbin/ip -o -4 addr show to 10.0.0.1 | grep .").split()[1]
+        # Not readable before the interface is up, which comes after its address; without a mirror it never becomes 1
+        origin.wait_until(f'cat /sys/class/net/{name}/carrier', 15)
         assert origin.command(f"cat /sys/class/net/{name}/carrier") == "0", "a link without a mirror"
 
         for generation in ("mirror-1", "mirror-2"):
