@@ -364,12 +364,31 @@ static void server_get_counter(Object *obj, Visitor *v, const char *name,
     visit_type_uint64(v, name, (void *)&counters + (uintptr_t)opaque, errp);
 }
 
-static void server_add_counter(ObjectClass *klass, const char *name,
-                               size_t offset, const char *text)
+static const struct {
+    const char *name;
+    size_t offset;
+    const char *text;
+} server_counters[] = {
+#define COUNTER(field) #field, offsetof(struct vhost_pci_server_counters, field)
+    { COUNTER(accepted), "connections since the start" },
+    { COUNTER(refused), "turned away or thrown out since the start" },
+    { COUNTER(messages), "control messages since the start" },
+    { COUNTER(connections), "connections now" },
+    { COUNTER(devices), "devices now, with those that leave" },
+#undef COUNTER
+};
+
+static void server_add_counters(ObjectClass *klass)
 {
-    object_class_property_add(klass, name, "uint64", server_get_counter, NULL,
-                              NULL, (void *)offset);
-    object_class_property_set_description(klass, name, text);
+    for (int i = 0; i < ARRAY_SIZE(server_counters); i++) {
+        const char *name = server_counters[i].name;
+
+        object_class_property_add(klass, name, "uint64", server_get_counter,
+                                  NULL, NULL,
+                                  (void *)server_counters[i].offset);
+        object_class_property_set_description(klass, name,
+                                              server_counters[i].text);
+    }
 }
 
 static void server_init(Object *obj)
@@ -411,21 +430,7 @@ static void server_class_init(ObjectClass *klass, void *data)
                                    server_set_log_level);
     object_class_property_set_description(klass, "log-level",
         "debug, info, warning or error; can be changed at any time");
-    server_add_counter(klass, "accepted",
-                       offsetof(struct vhost_pci_server_counters, accepted),
-                       "connections since the start");
-    server_add_counter(klass, "refused",
-                       offsetof(struct vhost_pci_server_counters, refused),
-                       "turned away or thrown out since the start");
-    server_add_counter(klass, "messages",
-                       offsetof(struct vhost_pci_server_counters, messages),
-                       "control messages since the start");
-    server_add_counter(klass, "connections",
-                       offsetof(struct vhost_pci_server_counters, connections),
-                       "connections now");
-    server_add_counter(klass, "devices",
-                       offsetof(struct vhost_pci_server_counters, devices),
-                       "devices now, with those that leave");
+    server_add_counters(klass);
     set_bit(DEVICE_CATEGORY_BRIDGE, dc->categories);
     hc->plug = pci_bridge_dev_plug_cb;
     hc->unplug = pci_bridge_dev_unplug_cb;

@@ -50,12 +50,6 @@ def client_arguments(socket: pathlib.Path, mac: str = ORIGIN_MAC, chardev_option
             "-device", f"virtio-net-pci,romfile=,mac={mac},vhost-pci-client=vp-client1{device_options}"]
 
 
-def stream_arguments(socket: pathlib.Path, server: bool, mac: str) -> list[str]:
-    """The stock link without a switch: what vhost-pci is compared with."""
-    return ["-netdev", f"stream,id=n0,server={'on' if server else 'off'},addr.type=unix,addr.path={socket}",
-            "-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile="]
-
-
 class Guest:
     """A booting Linux guest: process, console and monitor."""
 
@@ -194,27 +188,6 @@ def boot_vhost_pci(run: RunDir, machine: str = "q35", device_options: str = "", 
         mirror.wait_ready()
         origin = start_origin(run, machine, device_options=device_options, **base)
         try:
-            origin.wait_ready()
-            pair = Pair(run, mirror, origin)
-            pair.wait_link()
-            return pair
-        except BaseException:
-            origin.stop()
-            raise
-    except BaseException:
-        mirror.stop()
-        raise
-
-
-def boot_stream(run: RunDir, machine: str = "q35", **base: object) -> Pair:
-    socket = run / "stream.sock"
-    mirror = Guest("mirror", base_arguments(run, "mirror", "mirror", MIRROR_IP, machine, **base)
-                   + stream_arguments(socket, True, "52:54:00:00:00:02"), run)
-    try:
-        origin = Guest("origin", base_arguments(run, "origin", "origin", ORIGIN_IP, machine, **base)
-                       + stream_arguments(socket, False, ORIGIN_MAC), run)
-        try:
-            mirror.wait_ready()
             origin.wait_ready()
             pair = Pair(run, mirror, origin)
             pair.wait_link()
