@@ -120,9 +120,12 @@ class Guest:
             received = max(received, min(sent, self._echo_replies() - before))
         return Ping(sent, received, float(times.group(2)) if times else None)
 
-    def _echo_replies(self) -> int:
+    def icmp(self, counter: str) -> int:
         names, values = (line.split() for line in self.command("grep ^Icmp: /proc/net/snmp").splitlines())
-        return int(values[names.index("InEchoReps")])
+        return int(values[names.index(counter)])
+
+    def _echo_replies(self) -> int:
+        return self.icmp("InEchoReps")
 
     def instructions(self) -> int:
         data = (self.run_dir / f"{self.name}.insn").read_bytes()

@@ -41,6 +41,30 @@ def transfer_file(source: Guest, target: Guest, target_ip: str, megabytes: int =
     return here, there[0]
 
 
+class SteadyPing:
+    """Echo requests at a steady pace until stop(), counted by the kernel: what is late is not lost."""
+
+    def __init__(self, guest: Guest, target: str, interval: float = 0.02):
+        self.guest = guest
+        self.before = guest.icmp("OutEchos"), guest.icmp("InEchoReps")
+        # The subshell: others on this console wait for their children.
+        guest.command(f"(exec /usr/bin/ping -q -n -i {interval} {target} >/tmp/steady-ping 2>&1 & echo $! >/tmp/steady-ping.pid)")
+
+    def counts(self) -> tuple[int, int]:
+        """Requests and answers so far; the requests first, so a difference may be what is under way."""
+        return self.guest.icmp("OutEchos") - self.before[0], self.guest.icmp("InEchoReps") - self.before[1]
+
+    def stop(self, timeout: float = 10) -> tuple[int, int]:
+        self.guest.command("kill -INT $(cat /tmp/steady-ping.pid)")
+        self.guest.wait_until("! kill -0 $(cat /tmp/steady-ping.pid) 2>/dev/null", 10)
+        end = time.monotonic() + timeout
+        while True:
+            sent, answered = self.counts()
+            if sent == answered or time.monotonic() > end:
+                return sent, answered
+            time.sleep(0.2)
+
+
 def rx_packets(guest: Guest, interface: str) -> int:
     return int(guest.command(f"cat /sys/class/net/{interface}/statistics/rx_packets"))
 

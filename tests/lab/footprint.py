@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a process holds: descriptors, threads and shared memory. To compare before and after."""
+import collections
+import pathlib
+import re
+import time
+
+from .process import Qemu
+
+# QEMU's pool for slow calls: threads that come when needed and leave after a while
+POOL = {"worker"}
+
+
+def _kind(target: str) -> str:
+    return re.sub(r"\[\d+\]", "", target)
+
+
+class Footprint:
+    def __init__(self, qemu: Qemu):
+        self.descriptors = collections.Counter(_kind(target) for target in qemu.open_fds())
+        self.threads = collections.Counter(name for name in qemu.threads() if name not in POOL)
+        self.shared: collections.Counter[str] = collections.Counter()
+        for line in pathlib.Path(f"/proc/{qemu.pid}/maps").read_text().splitlines():
+            fields = line.split(None, 5)
+            if "s" in fields[1] and "memfd:" in fields[-1]:
+                begin, end = (int(word, 16) for word in fields[0].split("-"))
+                # The file is its inode: all memfds of all QEMUs have one name
+                self.shared[f"inode {fields[4]}"] += end - begin
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Footprint) and vars(self) == vars(other)
+
+    def difference(self, before: "Footprint") -> str:
+        lines = []
+        for what, now in vars(self).items():
+            then = getattr(before, what)
+            more, less = now - then, then - now
+            if more or less:
+                lines.append(f"{what}: more {dict(more)}, less {dict(less)}")
+        return "; ".join(lines)
+
+
+def wait_back(qemu: Qemu, before: Footprint, timeout: float = 20) -> None:
+    """Fails with the difference when the process does not get back to what it held."""
+    end = time.monotonic() + timeout
+    while True:
+        now = Footprint(qemu)
+        if now == before:
+            return
+        if time.monotonic() > end:
+            raise AssertionError(f"{qemu.name} does not get back to its footprint: {now.difference(before)}")
+        time.sleep(0.1)
