@@ -5,7 +5,7 @@ import re
 import struct
 import time
 
-from . import paths
+from . import kernel, paths
 from .console import CommandFailed, Console, Result
 from .process import Qemu, RunDir
 from .qmp import Qmp
@@ -21,7 +21,7 @@ COMPLAINTS = r"BUG:|Oops|WARNING:|Call Trace|nobody cared|general protection|rcu
 
 def base_arguments(run: RunDir, name: str, role: str, address: str, machine: str, *, count: bool = False,
                    human: bool = False, smp: str = "1", memory_mb: int = MEMORY_MB, qemu: pathlib.Path = paths.QEMU) -> list[str]:
-    append = f"console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check vp.role={role}"
+    append = f"console=ttyS0 quiet panic=-1 {kernel.arguments()} vp.role={role}"
     if address:
         append += f" vp.ip={address}/24"
     if human:
@@ -31,7 +31,7 @@ def base_arguments(run: RunDir, name: str, role: str, address: str, machine: str
         # TCG copies one byte at a time where the kernel trusts fast string moves.
         "-cpu", "max,-erms,-fsrm", "-m", f"{memory_mb}M", "-smp", smp, "-nodefaults", "-display", "none", "-no-reboot",
         "-object", f"memory-backend-memfd,id=mem,size={memory_mb}M,share=on", "-machine", "memory-backend=mem",
-        "-kernel", str(paths.KERNEL), "-initrd", str(paths.INITRAMFS), "-append", append,
+        "-kernel", str(kernel.unpacked()), "-initrd", str(paths.INITRAMFS), "-append", append,
         "-serial", f"unix:{run / f'{name}.serial'},server=on,wait=off",
         "-qmp", f"unix:{run / f'{name}.qmp'},server=on,wait=off",
     ]
