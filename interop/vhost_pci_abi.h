@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 6u
+#define VHOST_PCI_ABI_VERSION 7u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -90,6 +90,7 @@ enum vhost_pci_ring_fd {
 enum vhost_pci_report_format {
     VHOST_PCI_REPORT_TEXT = 0,  /* "info vhost-pci" */
     VHOST_PCI_REPORT_JSON = 1,  /* VhostPciInfo of native/qapi/vhost-pci.json */
+    VHOST_PCI_REPORT_VERBOSE = 2, /* "info vhost-pci -v" */
 };
 
 /* -device vhost-pci-server,... */

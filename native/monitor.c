@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "qapi/qapi-commands-vhost-pci.h"
 #include "qapi/qapi-visit-vhost-pci.h"
+#include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qobject.h"
 #include "qapi/qobject-input-visitor.h"
@@ -68,7 +69,9 @@ VhostPciInfo *qmp_query_vhost_pci(Error **errp)
 
 void hmp_info_vhost_pci(Monitor *mon, const QDict *qdict)
 {
-    g_autofree char *text = report(VHOST_PCI_REPORT_TEXT);
+    g_autofree char *text = report(qdict_get_try_bool(qdict, "verbose", false) ?
+                                   VHOST_PCI_REPORT_VERBOSE :
+                                   VHOST_PCI_REPORT_TEXT);
 
     if (text) {
         monitor_puts(mon, text);

@@ -151,6 +151,13 @@ static void server_realize(PCIDevice *d, Error **errp)
     if (fd < 0) {
         return;
     }
+    if (!connections) {
+        error_setg(errp, "chardev '%s' is not a server for several clients",
+                   s->chr.chr->label);
+        error_append_hint(errp, "Use -chardev socket,id=%s,server=on,wait=off,"
+                          "connections=32,path=...\n", s->chr.chr->label);
+        return;
+    }
     qemu_socket_set_nonblock(fd);
     s->bus_name = DEVICE(d)->id ? g_strdup(DEVICE(d)->id) :
                   g_strdup_printf("vhost-pci.%u", count);

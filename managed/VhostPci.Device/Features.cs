@@ -24,8 +24,24 @@ internal static class Features
         (VirtioNetFeatures.Version1, "version_1"),
     ];
 
+    private static readonly (ulong Bit, string Name)[] ProtocolNames =
+    [
+        (ProtocolFeatures.MultiQueue, "mq"),
+        (ProtocolFeatures.ReplyAck, "reply_ack"),
+        (ProtocolFeatures.NetMtu, "net_mtu"),
+        (ProtocolFeatures.ResetDevice, "reset_device"),
+        (ProtocolFeatures.ConfigureMemorySlots, "configure_mem_slots"),
+        (ProtocolFeatures.Status, "status"),
+        (ProtocolFeatures.VhostPci, "vhost_pci"),
+    ];
+
     /// <summary>Names of the bits that are set, lowest first; unknown ones as numbers.</summary>
-    internal static string Describe(ulong features)
+    internal static string Describe(ulong features) => Describe(features, Names);
+
+    /// <summary>The same for protocol features.</summary>
+    internal static string DescribeProtocol(ulong features) => Describe(features, ProtocolNames);
+
+    private static string Describe(ulong features, (ulong Bit, string Name)[] names)
     {
         if (features == 0)
         {
@@ -41,15 +57,15 @@ internal static class Features
                 text.Append(' ');
             }
 
-            text.Append(Name(bit));
+            text.Append(Name(bit, names));
         }
 
         return text.ToString();
     }
 
-    private static string Name(int bit)
+    private static string Name(int bit, (ulong Bit, string Name)[] names)
     {
-        foreach ((ulong mask, string name) in Names)
+        foreach ((ulong mask, string name) in names)
         {
             if (mask == 1UL << bit)
             {

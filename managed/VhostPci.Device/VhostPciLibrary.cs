@@ -80,7 +80,8 @@ public sealed class VhostPciLibrary
     }
 
     /// <summary>For people.</summary>
-    public byte[] ReportText(RuntimeFacts runtime) => Encoding.UTF8.GetBytes(TextReport.Write(SnapshotTaker.Take(_servers, _clients, runtime)));
+    public byte[] ReportText(RuntimeFacts runtime, bool verbose)
+        => Encoding.UTF8.GetBytes(TextReport.Write(SnapshotTaker.Take(_servers, _clients, runtime), verbose));
 
     /// <summary>For programs.</summary>
     public byte[] ReportJson(RuntimeFacts runtime) => JsonReport.Write(SnapshotTaker.Take(_servers, _clients, runtime));

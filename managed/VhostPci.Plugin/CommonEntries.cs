@@ -57,7 +57,8 @@ internal static unsafe class CommonEntries
 
             byte[] report = (vhost_pci_report_format)format switch
             {
-                vhost_pci_report_format.VHOST_PCI_REPORT_TEXT => state.Library.ReportText(state.GetRuntimeFacts()),
+                vhost_pci_report_format.VHOST_PCI_REPORT_TEXT => state.Library.ReportText(state.GetRuntimeFacts(), verbose: false),
+                vhost_pci_report_format.VHOST_PCI_REPORT_VERBOSE => state.Library.ReportText(state.GetRuntimeFacts(), verbose: true),
                 vhost_pci_report_format.VHOST_PCI_REPORT_JSON => state.Library.ReportJson(state.GetRuntimeFacts()),
                 _ => [],
             };

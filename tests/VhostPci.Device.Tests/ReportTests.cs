@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using VhostPci.Device.Tests.Support;
@@ -55,11 +56,43 @@ public sealed class ReportTests
         using var rig = new Rig();
         using FrontEnd origin = rig.Connect();
         origin.Start();
-        string text = Encoding.UTF8.GetString(rig.Library.ReportText(Rig.Runtime));
+        string text = Encoding.UTF8.GetString(rig.Library.ReportText(Rig.Runtime, verbose: false));
         Assert.Contains("server srv: 1 of 4 connections, 0 refused, slot size 4 GiB\n", text, StringComparison.Ordinal);
         Assert.Contains("  connection 1: 'nic' pid ", text, StringComparison.Ordinal);
         Assert.Contains("    features: event_idx protocol_features version_1\n", text, StringComparison.Ordinal);
         Assert.Contains("window 4 GiB of which 16 MiB mapped\n", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("0x", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Verbose_text_has_what_json_has()
+    {
+        using var rig = new Rig();
+        using FrontEnd origin = rig.Connect();
+        origin.Start();
+        origin.Poke(FrontEnd.RingAddress(1) - FrontEnd.UserBase + 0x2002, 9);
+        origin.Poke(FrontEnd.RingAddress(1) - FrontEnd.UserBase + 0x3002, 8);
+        string text = Encoding.UTF8.GetString(rig.Library.ReportText(Rig.Runtime, verbose: true));
+        using JsonDocument document = JsonDocument.Parse(rig.Library.ReportJson(Rig.Runtime));
+        JsonElement server = document.RootElement.GetProperty("servers")[0];
+        JsonElement peer = server.GetProperty("peers")[0];
+        JsonElement ring = peer.GetProperty("rings")[1];
+        string desc = string.Create(CultureInfo.InvariantCulture, $"0x{ring.GetProperty("desc").GetUInt64():x}");
+        foreach (string part in new[]
+        {
+            "1 connections since the start, log level info, users: whoever may open the socket\n",
+            $"gid {peer.GetProperty("gid")}, {peer.GetProperty("messages")} messages\n",
+            "    protocol features: mq reply_ack net_mtu ",
+            $"origin MAC {peer.GetProperty("origin-mac").GetString()}, UUID {peer.GetProperty("origin-uuid").GetString()}, MTU {peer.GetProperty("mtu")}\n",
+            "    memory 0x0 to 0xffffff (16 MiB), at 0x0 of its file\n",
+            $"      desc {desc} avail ",
+            " (index 9) used ",
+            " (index 8)\n",
+            "      kicks 0, interrupts 0, doorbells 0\n",
+        })
+        {
+            Assert.Contains(part, text, StringComparison.Ordinal);
+        }
     }
 
     private static string[] Names(JsonElement element) => [.. element.EnumerateObject().Select(property => property.Name)];

@@ -26,8 +26,14 @@ def test_query_and_info_say_the_same(linked):
     assert [r["index"] for r in peer["rings"]] == [0, 1]
     assert peer["rings"][0]["desc"] == 0x100000 and peer["rings"][0]["running"]
     text = mirror.hmp("info vhost-pci")
-    for part in ("vps", peer["device"], str(origin.qemu.pid), peer["mac"], "0x100000"):
+    for part in ("vps", peer["device"], str(origin.qemu.pid), peer["mac"], "ring 1 (origin sends)"):
         assert part in text, text
+    assert "0x100000" not in text
+    verbose = mirror.hmp("info vhost-pci -v")
+    for part in (peer["device"], "desc 0x100000", f"kicks {peer['rings'][1]['kicks']}", "protocol features: ",
+                 "memory 0x0 to 0x", peer["origin-uuid"], f"{peer['messages']} messages"):
+        assert part in verbose, verbose
+    assert "-v" in mirror.hmp("help info vhost-pci")
     client = origin.hmp("info vhost-pci")
     assert "n0" in client
 

@@ -6,5 +6,6 @@ namespace VhostPci.Interop.Generated
     {
         VHOST_PCI_REPORT_TEXT = 0,
         VHOST_PCI_REPORT_JSON = 1,
+        VHOST_PCI_REPORT_VERBOSE = 2,
     }
 }
