@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Net;
+using VhostPci.Device.Ports;
+using VhostPci.Device.Server;
+
+namespace VhostPci.Device.Tests.Fuzz;
+
+/// <summary>A bridge whose devices are realized at once, unless it fails.</summary>
+internal sealed class FuzzBridge(IPorts ports) : IServerHost
+{
+    internal VhostPciServer? Server { get; set; }
+
+    internal bool Fails { get; set; }
+
+    /// <summary>All that were plugged, in order.</summary>
+    internal List<FuzzDevice> Devices { get; } = [];
+
+    public bool TryPlug(ulong device, string? bus, int slot, string id, out string error)
+    {
+        error = "the test says so";
+        if (Fails)
+        {
+            return false;
+        }
+
+        NetDevice plugged = Server!.Devices.Single(candidate => candidate.Number == device);
+        var fuzz = new FuzzDevice(ports, plugged);
+        Assert.True(plugged.TryAttach(fuzz, out DevicePlan plan, out error), error);
+        fuzz.Attach(plan);
+        Devices.Add(fuzz);
+        plugged.Ready();
+        return true;
+    }
+
+    public BridgeWindow GetWindow(string? bus) => default;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Device.Tests.Fuzz;
+
+/// <summary>What a descriptor is that a front-end sends.</summary>
+internal enum FileKind
+{
+    /// <summary>An eventfd.</summary>
+    Event,
+
+    /// <summary>Memory as it must be.</summary>
+    Memory,
+
+    /// <summary>Memory that its owner may truncate.</summary>
+    Unsealed,
+
+    /// <summary>Memory without the right to write.</summary>
+    ReadOnly,
+
+    /// <summary>Something else.</summary>
+    Other,
+}
+
+/// <summary>The surroundings of a run: made of memory, or of the kernel's sockets, memfds, eventfds and mappings.</summary>
+internal interface IPorts : IDisposable
+{
+    /// <summary>Bytes of every memory file.</summary>
+    internal const ulong MemorySize = 16UL << 20;
+
+    IListener Listener { get; }
+
+    IWindowFactory Windows { get; }
+
+    /// <summary>A front-end that the server will find at its listener.</summary>
+    IPeer Connect();
+
+    /// <summary>Whether the number is an open eventfd now.</summary>
+    bool IsOpenEvent(int descriptor);
+
+    /// <summary>Descriptors that the server holds, its connections' sockets included; -1 when it cannot be told cheaply.</summary>
+    int HeldByServer { get; }
+
+    /// <summary>Throws unless everything is given back.</summary>
+    void AssertNothingLeft();
+
+    /// <summary>What memory files hold at an even offset.</summary>
+    internal static ushort Content(ulong offset) => unchecked((ushort)(((offset >> 1) * 40503) + 7));
+}
+
+/// <summary>The other end of a connection.</summary>
+internal interface IPeer : IDisposable
+{
+    void Send(ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files);
+
+    /// <summary>Appends what has come, without waiting.</summary>
+    /// <returns>False when the other end is closed and all has been read.</returns>
+    bool Receive(List<byte> bytes);
+
+    /// <summary>Bytes of replies that find room while the peer does not read; no limit that a test could reach when negative.</summary>
+    int Room { get; }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+using VhostPci.Device.Tests.Support;
+using VhostPci.Interop.Files;
+using VhostPci.Interop.Memory;
+using VhostPci.Interop.Sockets;
+
+namespace VhostPci.Device.Tests.Fuzz;
+
+/// <summary>Surroundings of socket pairs, memfds, eventfds and mappings.</summary>
+internal sealed class KernelPorts : IPorts, IListener
+{
+    private readonly Files _files;
+    private readonly Queue<Channel> _waiting = new();
+    private readonly int _descriptors;
+    private readonly int _mappings;
+
+    internal KernelPorts(Files files)
+    {
+        _files = files;
+        _descriptors = Descriptors.Count();
+        _mappings = Mappings();
+    }
+
+    public IListener Listener => this;
+
+    public IWindowFactory Windows { get; } = new WindowFactory();
+
+    // Of no file: the fake host never polls.
+    public int Descriptor => 1_000_000;
+
+    public int HeldByServer => -1;
+
+    public IPeer Connect()
+    {
+        (Channel test, Channel product) = SocketPair.Create();
+        _waiting.Enqueue(product);
+        return new Peer(_files, test);
+    }
+
+    public bool IsOpenEvent(int descriptor) => new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget == "anon_inode:[eventfd]";
+
+    public void AssertNothingLeft()
+    {
+        Assert.Equal(_descriptors, Descriptors.Count());
+        Assert.Equal(_mappings, Mappings());
+    }
+
+    public bool TrySetMode(string path, UnixFileMode mode, out string error) => throw new NotSupportedException();
+
+    public bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
+    {
+        outOfDescriptors = false;
+        bool taken = _waiting.TryDequeue(out Channel? next);
+        channel = next;
+        return taken;
+    }
+
+    public void Dispose()
+    {
+        // The files are the test's.
+    }
+
+    /// <summary>Mappings of peers' memory, and reservations as large as windows only are.</summary>
+    private static int Mappings()
+    {
+        int count = 0;
+        foreach (string line in File.ReadLines("/proc/self/maps"))
+        {
+            int dash = line.IndexOf('-', StringComparison.Ordinal);
+            int space = line.IndexOf(' ', StringComparison.Ordinal);
+            ulong start = Convert.ToUInt64(line[..dash], 16);
+            ulong end = Convert.ToUInt64(line[(dash + 1)..space], 16);
+            // The runtime reserves its heap without access.
+            if (line.Contains("vhost-pci-test", StringComparison.Ordinal) || (end - start >= 1UL << 31 && line[space + 1] == 'r'))
+            {
+                count++;
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>One open file of each kind; sending makes the copies.</summary>
+    internal sealed class Files : IDisposable
+    {
+        private readonly Descriptor _event = EventDescriptor.Create();
+        private readonly Descriptor _memory = NewMemory(sealShrink: true);
+        private readonly Descriptor _unsealed = NewMemory(sealShrink: false);
+        private readonly Descriptor _readOnly;
+        private readonly (Channel Left, Channel Right) _other = SocketPair.Create();
+        private readonly FileStream _reopened;
+
+        internal Files()
+        {
+            _reopened = new FileStream($"/proc/self/fd/{_memory.Number}", FileMode.Open, FileAccess.Read);
+            _readOnly = VhostPci.Interop.Files.Descriptor.Duplicate((int)_reopened.SafeFileHandle.DangerousGetHandle())!;
+        }
+
+        internal int this[FileKind kind] => kind switch
+        {
+            FileKind.Event => _event.Number,
+            FileKind.Memory => _memory.Number,
+            FileKind.Unsealed => _unsealed.Number,
+            FileKind.ReadOnly => _readOnly.Number,
+            _ => _other.Left.Descriptor,
+        };
+
+        public void Dispose()
+        {
+            _event.Dispose();
+            _memory.Dispose();
+            _unsealed.Dispose();
+            _readOnly.Dispose();
+            _reopened.Dispose();
+            _other.Left.Dispose();
+            _other.Right.Dispose();
+        }
+
+        private static Descriptor NewMemory(bool sealShrink)
+        {
+            Descriptor memory = VhostPci.Interop.Files.MemoryFile.Create("vhost-pci-test", IPorts.MemorySize, sealShrink);
+            byte[] content = new byte[IPorts.MemorySize];
+            for (int at = 0; at < content.Length; at += sizeof(ushort))
+            {
+                BitConverter.TryWriteBytes(content.AsSpan(at), IPorts.Content((ulong)at));
+            }
+
+            using var stream = new FileStream($"/proc/self/fd/{memory.Number}", FileMode.Open, FileAccess.Write);
+            stream.Write(content);
+            return memory;
+        }
+    }
+
+    private sealed class Peer(Files files, Channel channel) : IPeer
+    {
+        private readonly List<IPeerFile> _received = [];
+        private readonly byte[] _buffer = new byte[4096];
+
+        public int Room => -1;
+
+        public void Send(ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> kinds)
+        {
+            if (bytes.Length != 0)
+            {
+                // It may be closed by now, as it should be after some messages.
+                _ = channel.TrySend(bytes, [.. kinds.Select(kind => files[kind])], 0);
+            }
+        }
+
+        public bool Receive(List<byte> bytes)
+        {
+            while (true)
+            {
+                ReceiveStatus status = channel.Receive(_buffer, _received, out int count);
+                Assert.Empty(_received);
+                if (status != ReceiveStatus.Data)
+                {
+                    return status == ReceiveStatus.WouldBlock;
+                }
+
+                bytes.AddRange(_buffer.AsSpan(0, count));
+            }
+        }
+
+        public void Dispose() => channel.Dispose();
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Tests.Fuzz;
+
+/// <summary>One end of a stream of bytes and descriptors; reads never reach over the place where descriptors came, as the kernel's do not.</summary>
+internal sealed class MemoryChannel : IChannel, IPeer
+{
+    private const int Capacity = 400;
+
+    private readonly MemoryPorts _ports;
+    private readonly Queue<(byte[] Bytes, FileKind[] Files)> _incoming = new();
+    private MemoryChannel? _other;
+    private int _taken;
+    private int _unread;
+    private bool _closed;
+
+    private MemoryChannel(MemoryPorts ports, bool isServer)
+    {
+        _ports = ports;
+        Descriptor = isServer ? ports.Open(kind: null) : -1;
+    }
+
+    public int Descriptor { get; }
+
+    public PeerCredentials Peer => new(7, 0, 0);
+
+    public int Room => Capacity;
+
+    /// <summary>What happens to time when somebody waits.</summary>
+    internal Action<int>? Waiting { get; set; }
+
+    /// <summary>The two ends; the first is the product's.</summary>
+    internal static (MemoryChannel Product, MemoryChannel Test) Pair(MemoryPorts ports)
+    {
+        var product = new MemoryChannel(ports, isServer: true);
+        var test = new MemoryChannel(ports, isServer: false) { _other = product };
+        product._other = test;
+        return (product, test);
+    }
+
+    public ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count)
+    {
+        Assert.False(_closed, "read from a closed channel");
+        Assert.NotEqual(0, buffer.Length);
+        count = 0;
+        if (!_incoming.TryPeek(out (byte[] Bytes, FileKind[] Files) chunk))
+        {
+            return _other!._closed ? ReceiveStatus.Closed : ReceiveStatus.WouldBlock;
+        }
+
+        if (_taken == 0)
+        {
+            if (chunk.Files.Length > MessageHeader.MaxDescriptors)
+            {
+                _incoming.Dequeue();
+                return ReceiveStatus.Truncated;
+            }
+
+            foreach (FileKind kind in chunk.Files)
+            {
+                files.Add(new MemoryFile(_ports, kind));
+            }
+        }
+
+        count = Math.Min(buffer.Length, chunk.Bytes.Length - _taken);
+        chunk.Bytes.AsSpan(_taken, count).CopyTo(buffer);
+        _taken += count;
+        _unread -= count;
+        if (_taken == chunk.Bytes.Length)
+        {
+            _taken = 0;
+            _incoming.Dequeue();
+        }
+
+        return ReceiveStatus.Data;
+    }
+
+    public bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
+    {
+        Assert.False(_closed, "wrote to a closed channel");
+        return !_other!._closed && _other._unread + data.Length <= Capacity && Put(data, []);
+    }
+
+    public bool WaitReadable(int timeoutMilliseconds)
+    {
+        Assert.False(_closed, "waits on a closed channel");
+        Assert.True(timeoutMilliseconds > 0);
+        bool readable = _incoming.Count != 0 || _other!._closed;
+        if (!readable)
+        {
+            Waiting?.Invoke(timeoutMilliseconds);
+        }
+
+        return readable;
+    }
+
+    public void Send(ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files)
+    {
+        if (!_other!._closed && bytes.Length != 0)
+        {
+            Put(bytes, [.. files]);
+        }
+    }
+
+    public bool Receive(List<byte> bytes)
+    {
+        foreach ((byte[] chunk, _) in _incoming)
+        {
+            bytes.AddRange(chunk);
+        }
+
+        _incoming.Clear();
+        _unread = 0;
+        return !_other!._closed;
+    }
+
+    public void Dispose()
+    {
+        if (Descriptor >= 0)
+        {
+            Assert.False(_closed, "closed twice");
+            _ports.Close(Descriptor);
+        }
+
+        _closed = true;
+    }
+
+    private bool Put(ReadOnlySpan<byte> bytes, FileKind[] files)
+    {
+        _other!._incoming.Enqueue((bytes.ToArray(), files));
+        _other._unread += bytes.Length;
+        return true;
+    }
+}

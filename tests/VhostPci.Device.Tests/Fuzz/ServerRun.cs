@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text.Json;
+using VhostPci.Device.Server;
+using VhostPci.Device.Tests.Support;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Tests.Fuzz;
+
+/// <summary>Takes a server and its models through a sequence of steps, and compares them after each.</summary>
+internal sealed class ServerRun : IDisposable
+{
+    private readonly IPorts _ports;
+    private readonly FakeHost _host = new();
+    private readonly LogList _log = new();
+    private readonly FuzzBridge _bridge;
+    private readonly VhostPciLibrary _library;
+    private readonly VhostPciServer _server;
+    private readonly MirrorModel _mirror = new();
+    private readonly Origin?[] _origins = new Origin?[Step.Peers];
+    private readonly List<Origin> _connected = [];
+    private bool _held;
+
+    private ServerRun(IPorts ports)
+    {
+        _ports = ports;
+        _bridge = new FuzzBridge(ports);
+        _library = new VhostPciLibrary(_host, ports.Windows, _log, _host.Time);
+        var config = new ServerConfig
+        {
+            Id = "srv",
+            Connections = Step.Peers,
+            SlotSize = MirrorModel.SlotSize,
+            MaxMemory = 1UL << 30,
+            PhysBits = 40,
+            Slots = MirrorModel.Slots,
+        };
+        Assert.True(_library.TryCreateServer(_bridge, ports.Listener, config, out VhostPciServer? server, out string error), error);
+        _server = server!;
+        _bridge.Server = _server;
+    }
+
+    private int MessagesSent { get; set; }
+
+    /// <summary>Runs the steps.</summary>
+    /// <returns>Messages sent, right and wrong ones.</returns>
+    internal static int Play(IPorts ports, ReadOnlySpan<Step> steps, Reached reached)
+    {
+        using var run = new ServerRun(ports);
+        foreach (Step step in steps)
+        {
+            run.Do(step);
+            if (!run._held)
+            {
+                run.Check();
+            }
+        }
+
+        run.Finish(steps.Length % 2 == 0);
+        reached.Add(run._mirror);
+        return run.MessagesSent;
+    }
+
+    public void Dispose()
+    {
+        // After a failure there is nothing to save; Finish has checked the good end.
+        foreach (Origin? origin in _origins)
+        {
+            origin?.Peer.Dispose();
+        }
+
+        foreach (FuzzDevice device in _bridge.Devices.Where(static device => !device.IsReleased))
+        {
+            device.Device.Release();
+        }
+    }
+
+    private void Do(Step step)
+    {
+        if (_held && step.Act is not (Act.Message or Act.Again))
+        {
+            Pump();
+            Check();
+        }
+
+        Origin origin = _origins[step.Peer] ?? Connect(step);
+        DeviceModel? device = origin.Model.Device;
+        switch (step.Act)
+        {
+            case Act.Message:
+                Send(origin, origin.Last = Messages.Plain(step), step.Flaw, step.At);
+                break;
+            case Act.Again:
+                Send(origin, origin.Last ?? Messages.Junk(step), Flaw.None, 0);
+                break;
+            case Act.Start:
+                foreach (Message message in Messages.Start(step))
+                {
+                    Send(origin, message, step.Flaw == Flaw.NeedReply ? step.Flaw : Flaw.None, 0);
+                }
+
+                break;
+            case Act.Junk:
+                Send(origin, Messages.Junk(step), Flaw.None, 0);
+                break;
+            case Act.Leave:
+                Leave(step.Peer);
+                break;
+            case Act.StopReading:
+                origin.Reads = false;
+                break;
+            case Act.BridgeFails or Act.BridgeWorks:
+                _bridge.Fails = _mirror.BridgeFails = step.Act == Act.BridgeFails;
+                break;
+            case Act.Time:
+                Advance(1 + (step.At * 2));
+                break;
+            case Act.Report:
+                using (JsonDocument report = JsonDocument.Parse(_library.ReportJson(Rig.Runtime)))
+                {
+                    Assert.Equal(_server.ConnectionCount, report.RootElement.GetProperty("servers")[0].GetProperty("peers").EnumerateArray()
+                        .Count(static peer => peer.GetProperty("state").GetString() != "leaving"));
+                }
+
+                Assert.NotEmpty(_library.ReportText(Rig.Runtime));
+                break;
+            case Act.Eject:
+                int leaving = _mirror.Devices.FindIndex(static candidate => candidate is { Origin: null });
+                if (leaving >= 0)
+                {
+                    Remove(leaving);
+                }
+
+                break;
+            case Act.Unplug when device is not null:
+                origin.Model.Close(withDevice: true);
+                Remove(_mirror.Devices.IndexOf(device));
+                break;
+            default:
+                if (device is not null)
+                {
+                    Guest(step, device, _bridge.Devices[_mirror.Devices.IndexOf(device)]);
+                }
+
+                break;
+        }
+    }
+
+    private static void Guest(Step step, DeviceModel model, FuzzDevice device)
+    {
+        switch (step.Act)
+        {
+            case Act.DriverReady:
+                device.Device.SetStatus(0xf, 1UL << 32);
+                model.DriverReady(hasWindow: true);
+                break;
+            case Act.DriverReadyWithoutWindow:
+                device.Device.SetStatus(0xf, step.At % 2 == 0 ? ulong.MaxValue : step.Value % (1UL << 32));
+                model.DriverReady(hasWindow: false);
+                break;
+            case Act.DriverReset:
+                device.Device.SetStatus(0, 0);
+                model.DriverReset();
+                break;
+            case Act.Acknowledge or Act.AcknowledgeOther:
+                uint epoch = device.Epoch - (step.Act == Act.Acknowledge ? 0 : (uint)step.Value);
+                byte[] config = device.Config.ToArray();
+                // What else the guest writes must not matter.
+                new Random(step.At).NextBytes(config);
+                BitConverter.TryWriteBytes(config.AsSpan(GuestAbi.Config.Ack), epoch);
+                device.Device.WriteConfig(config);
+                device.Device.WriteConfig(config.AsSpan(0, step.At % 12));
+                model.Acknowledge(epoch);
+                break;
+        }
+    }
+
+    private Origin Connect(Step step)
+    {
+        IPeer peer = _ports.Connect();
+        var origin = new Origin(peer, new OriginModel(_mirror, peer.Room));
+        _origins[step.Peer] = origin;
+        _connected.Add(origin);
+        _held = true;
+        Pump();
+        if (step.At % 8 != 0)
+        {
+            // What most begin with, and much of the rest needs.
+            Send(origin, Messages.Plain(step with { Request = RequestCode.SetProtocolFeatures, Value = 0 }), Flaw.None, 0);
+        }
+
+        return origin;
+    }
+
+    private void Leave(int number)
+    {
+        Origin origin = _origins[number]!;
+        origin.Peer.Dispose();
+        _origins[number] = null;
+        _connected.Remove(origin);
+        origin.Model.Close();
+        _held = true;
+        Pump();
+    }
+
+    private void Send(Origin origin, Message message, Flaw flaw, int at)
+    {
+        MessagesSent++;
+        message = Messages.Spoil(message, flaw, at);
+        int first = flaw is Flaw.Split or Flaw.LateFiles ? Math.Min(1 + (at % message.Bytes.Length), message.Bytes.Length - 1) : message.Bytes.Length;
+        // A device for one and not for another depends on who is heard first, so those messages do not wait.
+        bool hold = flaw == Flaw.Hold && !origin.Model.IsInMessage && (origin.Model.Device is not null || message.Files.Length == 0)
+            && BitConverter.ToUInt32(message.Bytes) is < (uint)RequestCode.AddMemoryRegion and not (uint)RequestCode.SetMemoryTable;
+        Put(origin, message.Bytes.AsSpan(0, first), flaw == Flaw.LateFiles ? [] : message.Files, hold);
+        Put(origin, message.Bytes.AsSpan(first), flaw == Flaw.LateFiles ? message.Files : [], hold);
+    }
+
+    private void Put(Origin origin, ReadOnlySpan<byte> bytes, FileKind[] files, bool hold)
+    {
+        origin.Peer.Send(bytes, files);
+        origin.Model.Take(bytes, files);
+        _held = true;
+        if (!hold)
+        {
+            Pump();
+        }
+    }
+
+    /// <summary>Lets the server hear what was held back.</summary>
+    private void Pump()
+    {
+        if (!_held)
+        {
+            return;
+        }
+
+        _held = false;
+        _host.Pump(4);
+        foreach (Origin origin in _connected)
+        {
+            origin.Silence = origin.Model.IsInMessage ? origin.Silence : 0;
+            if (origin.Reads)
+            {
+                Read(origin);
+            }
+        }
+    }
+
+    private static void Read(Origin origin)
+    {
+        var replies = new List<byte>();
+        bool isOpen = origin.Peer.Receive(replies);
+        Assert.Equal(Convert.ToHexString(origin.Model.Replies.ToArray()), Convert.ToHexString(replies.ToArray()));
+        origin.Model.Replies.Clear();
+        Assert.Equal(!origin.Model.IsClosed, isOpen);
+    }
+
+    private void Advance(long milliseconds)
+    {
+        long before = _host.Time.Milliseconds;
+        _host.Advance(milliseconds);
+        foreach (Origin origin in _connected.Where(static origin => origin.Model.IsInMessage))
+        {
+            origin.Silence += _host.Time.Milliseconds - before;
+            if (origin.Silence >= 5000)
+            {
+                origin.Model.Close();
+            }
+        }
+
+        _held = true;
+        Pump();
+    }
+
+    /// <summary>The device goes, asked for or not; its slot is the next one's.</summary>
+    private void Remove(int index)
+    {
+        _bridge.Devices[index].Remove();
+        _mirror.Devices[index] = null;
+        foreach (Origin origin in _connected)
+        {
+            origin.Model.RetryPlug();
+        }
+
+        _held = true;
+        Pump();
+    }
+
+    private void Check()
+    {
+        foreach (Origin origin in _connected.Where(static origin => origin.Model.IsClosed).ToArray())
+        {
+            // The server has let it go; what it still sent has been compared.
+            _mirror.Refusals++;
+            origin.Peer.Dispose();
+            _connected.Remove(origin);
+            _origins[Array.IndexOf(_origins, origin)] = null;
+        }
+
+        Assert.Equal(_connected.Count, _server.ConnectionCount);
+        Assert.Equal(_mirror.Devices.Count, _bridge.Devices.Count);
+        int there = 0;
+        for (int i = 0; i < _mirror.Devices.Count; i++)
+        {
+            if (_mirror.Devices[i] is { } model)
+            {
+                there++;
+                model.AssertShownBy(_bridge.Devices[i], _ports);
+            }
+        }
+
+        Assert.Equal(there, _server.DeviceCount);
+        Assert.Equal(1 + _connected.Count + there, _host.Reactors);
+        Assert.Equal(1 + _connected.Count, _host.Watches);
+        if (_ports.HeldByServer >= 0)
+        {
+            Assert.Equal(_connected.Sum(static origin => origin.Model.Held), _ports.HeldByServer);
+        }
+    }
+
+    private void Finish(bool politely)
+    {
+        Pump();
+        for (int i = 0; politely && i < _origins.Length; i++)
+        {
+            if (_origins[i] is not null)
+            {
+                Leave(i);
+            }
+        }
+
+        if (politely)
+        {
+            Check();
+        }
+
+        _library.Destroy(_server);
+        foreach (Origin? origin in _origins)
+        {
+            origin?.Peer.Dispose();
+        }
+
+        Array.Clear(_origins);
+        foreach (FuzzDevice device in _bridge.Devices.Where(static device => !device.IsReleased))
+        {
+            device.Remove();
+        }
+
+        Assert.Equal(0, _host.Reactors);
+        Assert.Equal(0, _host.Watches);
+        Assert.Equal(0, _host.Timers);
+        _ports.AssertNothingLeft();
+    }
+
+    private sealed class Origin(IPeer peer, OriginModel model)
+    {
+        internal IPeer Peer => peer;
+
+        internal OriginModel Model => model;
+
+        internal Message? Last { get; set; }
+
+        internal bool Reads { get; set; } = true;
+
+        /// <summary>Milliseconds since the server has begun to wait for the rest of a message.</summary>
+        internal long Silence { get; set; }
+    }
+}
