@@ -121,7 +121,7 @@ internal sealed class ServerRun : IDisposable
                         .Count(static peer => peer.GetProperty("state").GetString() != "leaving"));
                 }
 
-                Assert.NotEmpty(_library.ReportText(Rig.Runtime));
+                Assert.NotEmpty(_library.ReportText(Rig.Runtime, verbose: step.At % 2 == 0));
                 break;
             case Act.Eject:
                 int leaving = _mirror.Devices.FindIndex(static candidate => candidate is { Origin: null });
