@@ -98,6 +98,7 @@ int vpring_init(struct vpring *ring, const struct vpring_window *win,
 	ring->flags = flags;
 	ring->used_pos = get16(ring->used->idx);
 	ring->used_shown = ring->used_pos;
+	ring->used_told = ring->used_pos;
 	ring->avail_pos = ring->used_pos;
 	ring->avail_seen = ring->used_pos;
 
@@ -217,21 +218,36 @@ enum vpring_result vpring_pop_chain(struct vpring *ring,
 }
 
 /**
+ * vpring_show - show the peer all filled entries, without telling it
+ * @ring: the ring
+ *
+ * A peer that looks by itself goes on.  One that waits for an interrupt does
+ * so until vpring_publish(), which is due soon.
+ */
+void vpring_show(struct vpring *ring)
+{
+	if (ring->used_pos == ring->used_shown)
+		return;
+	/* release: entries, and the data in the buffers, before the index */
+	virt_store_release(&ring->used->idx, put16(ring->used_pos));
+	ring->used_shown = ring->used_pos;
+}
+
+/**
  * vpring_publish - show the peer all filled entries
  * @ring: the ring
  *
- * Return: true when the peer wants an interrupt for them.
+ * Return: true when the peer wants an interrupt for them, or for what has
+ * been shown before without telling.
  */
 bool vpring_publish(struct vpring *ring)
 {
-	u16 new = ring->used_pos, old = ring->used_shown;
+	u16 new = ring->used_pos, old = ring->used_told;
 
 	if (new == old)
 		return false;
-
-	/* release: entries, and the data in the buffers, before the index */
-	virt_store_release(&ring->used->idx, put16(new));
-	ring->used_shown = new;
+	vpring_show(ring);
+	ring->used_told = new;
 
 	/*
 	 * Full barrier: our index must be visible before we read whether the
@@ -246,25 +262,34 @@ bool vpring_publish(struct vpring *ring)
 }
 
 /**
- * vpring_arm - ask for a kick when there is more than has been seen
+ * vpring_arm_ahead - ask for a kick when much more has come
  * @ring: the ring
+ * @ahead: entries beyond those seen that need no kick; below the ring's size
  *
- * Return: true when there is more already, and maybe no kick will come.
+ * Without event indexes every entry kicks.
+ *
+ * Return: true when there are more than @ahead already, and maybe no kick
+ * will come.
  */
-bool vpring_arm(struct vpring *ring)
+bool vpring_arm_ahead(struct vpring *ring, u16 ahead)
 {
 	if (ring->error)
 		return false;
 
-	if (ring->flags & VPRING_F_EVENT_IDX)
-		WRITE_ONCE(*vpring_avail_event(ring), put16(ring->avail_seen));
-	else if (!ring->armed)
-		WRITE_ONCE(ring->used->flags, 0);
+	if (!(ring->flags & VPRING_F_EVENT_IDX)) {
+		ahead = 0;
+		if (!ring->armed)
+			WRITE_ONCE(ring->used->flags, 0);
+	} else {
+		WRITE_ONCE(*vpring_avail_event(ring),
+			   put16(ring->avail_seen + ahead));
+	}
 	ring->armed = true;
 
 	/* full barrier: the mirror image of the one in vpring_publish() */
 	virt_mb();
-	return get16(ring->avail->idx) != ring->avail_seen;
+	/* one that is out of order is for vpring_pop() to refuse */
+	return (u16)(get16(ring->avail->idx) - ring->avail_seen) > ahead;
 }
 
 /**
@@ -272,7 +297,8 @@ bool vpring_arm(struct vpring *ring)
  * @ring: the ring
  *
  * With event indexes nothing is to be written: the index that was armed is
- * behind the peer as soon as it has kicked.
+ * behind the peer as soon as it has kicked.  One that was armed ahead may
+ * still kick once.
  */
 void vpring_disarm(struct vpring *ring)
 {

@@ -80,9 +80,9 @@ enum vpring_error {
 /*
  * All positions are free-running 16-bit counters as in the rings themselves:
  *
- *   used_shown <= used_pos <= avail_pos <= avail_seen
+ *   used_told <= used_shown <= used_pos <= avail_pos <= avail_seen
  *
- * at most @size apart.  Callers serialise all calls for one ring.
+ * at most @size apart, but for used_told.  Callers serialise all calls for one ring.
  */
 struct vpring {
 	const struct vring_desc *desc;
@@ -96,6 +96,7 @@ struct vpring {
 	u16 avail_seen;		/* peer's avail->idx when last read */
 	u16 used_pos;		/* next used entry to fill */
 	u16 used_shown;		/* used->idx as the peer sees it */
+	u16 used_told;		/* ... when its wish was last read */
 	bool armed;		/* peer has been asked for a kick */
 };
 
@@ -109,8 +110,9 @@ int vpring_init(struct vpring *ring, const struct vpring_window *win,
 enum vpring_result vpring_pop_chain(struct vpring *ring,
 				    struct vpring_seg *segs, u32 max,
 				    struct vpring_chain *chain);
+void vpring_show(struct vpring *ring);
 bool vpring_publish(struct vpring *ring);
-bool vpring_arm(struct vpring *ring);
+bool vpring_arm_ahead(struct vpring *ring, u16 ahead);
 void vpring_disarm(struct vpring *ring);
 const char *vpring_strerror(enum vpring_error error);
 
@@ -190,6 +192,12 @@ static inline void vpring_fill(struct vpring *ring, u16 head, u32 len)
 static inline u16 vpring_pending(const struct vpring *ring)
 {
 	return ring->avail_seen - ring->avail_pos;
+}
+
+/* Ask for a kick when there is more than has been seen */
+static inline bool vpring_arm(struct vpring *ring)
+{
+	return vpring_arm_ahead(ring, 0);
 }
 
 /* Remember a position, to give back everything popped since */

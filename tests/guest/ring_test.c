@@ -293,6 +293,67 @@ static void kicks_by_event_index(void)
 	origin_free(&o);
 }
 
+static void kicks_only_for_many(void)
+{
+	struct vpring_chain c;
+	struct vpring r;
+	struct origin o;
+
+	origin_init(&o, 8);
+	o.used->idx = 65534;
+	o.avail->idx = 65534;
+	CHECK(!vpring_init(&r, &o.win, &o.area, VPRING_F_EVENT_IDX));
+	for (int i = 0; i < 8; i++)
+		origin_desc(&o.desc[i], ORIGIN_DATA, 1, 0, 0);
+	CHECK(!vpring_arm_ahead(&r, 3));
+	CHECK(*origin_avail_event(&o) == 1);
+	for (int i = 0; i < 3; i++)
+		origin_offer(&o, i);
+	CHECK(!vpring_arm_ahead(&r, 3));
+	origin_offer(&o, 3);
+	CHECK(vpring_arm_ahead(&r, 3));
+	/* from what has been seen, not from what has been taken */
+	CHECK(vpring_pop(&r, segs, 8, &c) == VPRING_OK);
+	CHECK(!vpring_arm_ahead(&r, 3));
+	CHECK(*origin_avail_event(&o) == 5);
+	origin_free(&o);
+
+	/* without event indexes there is no such wish */
+	origin_init(&o, 8);
+	CHECK(!vpring_init(&r, &o.win, &o.area, 0));
+	CHECK(!vpring_arm_ahead(&r, 3));
+	CHECK(o.used->flags == 0);
+	origin_offer(&o, 0);
+	CHECK(vpring_arm_ahead(&r, 3));
+	origin_free(&o);
+}
+
+static void shown_now_and_told_later(void)
+{
+	struct vpring_chain c;
+	struct vpring r;
+	struct origin o;
+
+	origin_init(&o, 8);
+	CHECK(!vpring_init(&r, &o.win, &o.area, VPRING_F_EVENT_IDX));
+	*origin_used_event(&o) = 1;
+	for (int i = 0; i < 4; i++) {
+		origin_desc(&o.desc[i], ORIGIN_DATA, 1, 0, 0);
+		origin_offer(&o, i);
+		CHECK(vpring_pop(&r, segs, 8, &c) == VPRING_OK);
+		vpring_fill(&r, c.head, 0);
+		vpring_show(&r);
+		CHECK(o.used->idx == i + 1);
+	}
+	/* the wish was passed on the way */
+	CHECK(vpring_publish(&r));
+	CHECK(!vpring_publish(&r));
+	*origin_used_event(&o) = 5;
+	CHECK(!publish(&o, &r, 1));
+	CHECK(publish(&o, &r, 1));
+	origin_free(&o);
+}
+
 const struct test ring_tests[] = {
 	TEST(one_descriptor),
 	TEST(chain_and_indirect_table),
@@ -305,5 +366,7 @@ const struct test ring_tests[] = {
 	TEST(interrupt_by_event_index),
 	TEST(kicks_by_flag),
 	TEST(kicks_by_event_index),
+	TEST(kicks_only_for_many),
+	TEST(shown_now_and_told_later),
 	TESTS_END
 };
