@@ -146,7 +146,40 @@ static void vpnet_get_ringparam(struct net_device *dev,
 	ring->tx_max_pending = ring->tx_pending;
 }
 
+static int vpnet_get_coalesce(struct net_device *dev,
+			      struct ethtool_coalesce *c,
+			      struct kernel_ethtool_coalesce *kernel_c,
+			      struct netlink_ext_ack *extack)
+{
+	const struct vpnet *vp = netdev_priv(dev);
+
+	c->use_adaptive_rx_coalesce = vp->rx_adaptive;
+	c->rx_coalesce_usecs = vp->rx_usecs;
+	c->rx_max_coalesced_frames = vp->rx_frames;
+	return 0;
+}
+
+static int vpnet_set_coalesce(struct net_device *dev,
+			      struct ethtool_coalesce *c,
+			      struct kernel_ethtool_coalesce *kernel_c,
+			      struct netlink_ext_ack *extack)
+{
+	struct vpnet *vp = netdev_priv(dev);
+
+	/* so long that a typing error looks like a dead link */
+	if (c->rx_coalesce_usecs > USEC_PER_SEC / 100)
+		return -EINVAL;
+	/* each is read once for each round, so any mixture will do */
+	WRITE_ONCE(vp->rx_adaptive, c->use_adaptive_rx_coalesce);
+	WRITE_ONCE(vp->rx_usecs, c->rx_coalesce_usecs);
+	WRITE_ONCE(vp->rx_frames, c->rx_max_coalesced_frames);
+	return 0;
+}
+
 const struct ethtool_ops vpnet_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS |
+				     ETHTOOL_COALESCE_RX_MAX_FRAMES |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
 	.get_drvinfo		= vpnet_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
 	.get_ts_info		= ethtool_op_get_ts_info,
@@ -156,4 +189,6 @@ const struct ethtool_ops vpnet_ethtool_ops = {
 	.get_channels		= vpnet_get_channels,
 	.set_channels		= vpnet_set_channels,
 	.get_ringparam		= vpnet_get_ringparam,
+	.get_coalesce		= vpnet_get_coalesce,
+	.set_coalesce		= vpnet_set_coalesce,
 };

@@ -227,6 +227,7 @@ static void vpnet_pair_init(struct vpnet *vp, struct vpnet_pair *pair)
 	pair->vp = vp;
 	spin_lock_init(&pair->rx_lock);
 	vpnet_rxbuf_init(&pair->rxbuf);
+	vpnet_coalesce_init(&pair->coalesce);
 	for (i = 0; i < VPNET_PAIR_RINGS; i++)
 		u64_stats_init(&pair->queue[i].stats.sync);
 }
@@ -353,8 +354,10 @@ static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 	vpnet_config_stop(vp);
 	rtnl_lock();
 	netif_device_detach(vp->dev);
-	for (i = 0; netif_running(vp->dev) && i < vp->pairs; i++)
+	for (i = 0; netif_running(vp->dev) && i < vp->pairs; i++) {
 		napi_disable(&vp->pair[i].napi);
+		vpnet_coalesce_stop(&vp->pair[i].coalesce);
+	}
 	rtnl_unlock();
 	vpnet_reset(vp);
 	vpnet_del_vqs(vp);

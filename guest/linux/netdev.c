@@ -37,8 +37,10 @@ static int vpnet_stop(struct net_device *dev)
 	unsigned int i;
 
 	netif_tx_stop_all_queues(dev);
-	for (i = 0; i < vp->pairs; i++)
+	for (i = 0; i < vp->pairs; i++) {
 		napi_disable(&vp->pair[i].napi);
+		vpnet_coalesce_stop(&vp->pair[i].coalesce);
+	}
 	vpnet_xdp_close(vp);
 	return 0;
 }
@@ -123,6 +125,10 @@ void vpnet_netdev_setup(struct vpnet *vp)
 			NETIF_F_RXCSUM | NETIF_F_RXHASH | VPNET_OFFLOADS;
 	dev->hw_features = NETIF_F_SG | NETIF_F_RXHASH | VPNET_OFFLOADS;
 	dev->vlan_features = dev->features;
+
+	vp->rx_usecs = VPNET_COALESCE_USECS;
+	vp->rx_frames = VPNET_COALESCE_FRAMES;
+	vp->rx_adaptive = true;
 
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = ETH_MAX_MTU;

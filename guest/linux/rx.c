@@ -23,6 +23,9 @@
 #define VPNET_GRO_VAIN		4
 #define VPNET_GRO_SKIP		15
 
+/* Bytes of a round that is taken for a question and not for bulk data */
+#define VPNET_RX_ANSWER		1024
+
 /* What one round of receive work brought */
 struct vpnet_round {
 	struct list_head list;		/* for the stack, GRO left out */
@@ -212,6 +215,12 @@ static void vpnet_gro_learn(struct vpnet_pair *pair,
 		pair->gro_skip = VPNET_GRO_SKIP;
 }
 
+static void vpnet_rx_tell(struct vpnet_queue *q)
+{
+	if (vpring_publish(&q->ring))
+		vpnet_doorbell(q);
+}
+
 static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 			 int budget)
 {
@@ -238,8 +247,10 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	}
 
 	/* also what came before the ring broke: it was fine */
-	if (vpring_publish(&q->ring))
-		vpnet_doorbell(q);
+	vpring_show(&q->ring);
+	/* the origin waits for the answer to few bytes, not for their buffers */
+	if (round.bytes > VPNET_RX_ANSWER)
+		vpnet_rx_tell(q);
 
 	u64_stats_update_begin(&q->stats.sync);
 	u64_stats_add(&q->stats.packets, round.packets);
@@ -248,16 +259,32 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	vpnet_gro_learn(pair, &round);
 	if (round.xdp_did)
 		vpnet_xdp_flush(pair, round.xdp_did);
-	/* last: the origin fills its ring again while the stack works */
+	/* late: the origin fills its ring again while the stack works */
 	if (!round.gro)
 		netif_receive_skb_list(&round.list);
+	vpnet_coalesce_found(&pair->coalesce, done);
 	return done;
+}
+
+/* NAPI is done: ask for the next kick */
+static void vpnet_rx_arm(struct vpnet_pair *pair, struct vpnet_queue *q)
+{
+	u16 ahead = vpnet_coalesce_ahead(pair);
+
+	vpnet_inc(&q->count.armed);
+	if (vpring_arm_ahead(&q->ring, ahead)) {
+		vpnet_inc(&q->count.rearmed);
+		napi_schedule(&pair->napi);
+	} else if (ahead) {
+		vpnet_coalesce_wait(pair);
+	}
 }
 
 int vpnet_poll(struct napi_struct *napi, int budget)
 {
 	struct vpnet_pair *pair = container_of(napi, struct vpnet_pair, napi);
 	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
+	bool complete;
 	int done = 0;
 
 	/* netpoll wants transmit completions only, and there are none */
@@ -272,17 +299,17 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	 */
 	spin_lock(&pair->rx_lock);
 	vpnet_inc(&q->count.polls);
+	vpnet_coalesce_begin(&pair->coalesce);
 	if (likely(vpnet_usable(q))) {
 		vpring_disarm(&q->ring);
 		done = vpnet_rx_work(pair, q, budget);
 	}
-	if (done < budget && napi_complete_done(napi, done) &&
-	    vpnet_usable(q)) {
-		vpnet_inc(&q->count.armed);
-		if (vpring_arm(&q->ring)) {
-			vpnet_inc(&q->count.rearmed);
-			napi_schedule(napi);
-		}
+	/* this sends to the stack what GRO has held, and the stack may answer */
+	complete = done < budget && napi_complete_done(napi, done);
+	if (likely(vpnet_usable(q))) {
+		vpnet_rx_tell(q);
+		if (complete)
+			vpnet_rx_arm(pair, q);
 	}
 	spin_unlock(&pair->rx_lock);
 	return done;

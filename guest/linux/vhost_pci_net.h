@@ -14,6 +14,7 @@
 #include <linux/workqueue.h>
 #include <net/xdp.h>
 
+#include "coalesce.h"
 #include "frame.h"
 #include "ring.h"
 #include "rxbuf.h"
@@ -91,6 +92,7 @@ struct vpnet_pair {
 	struct napi_struct napi;
 	spinlock_t rx_lock;		/* one round of receive work */
 	struct vpnet_rxbuf rxbuf;
+	struct vpnet_coalesce coalesce;
 	struct xdp_rxq_info xdp_rxq;
 	unsigned int gro_vain;		/* rounds without a merged packet */
 	unsigned int gro_skip;		/* rounds to go without GRO */
@@ -114,6 +116,11 @@ struct vpnet {
 	bool adopted;			/* @epoch is valid */
 	u16 config_mtu;
 	struct vpnet_config config;	/* too large for the stack */
+
+	/* ethtool -C */
+	u32 rx_usecs;			/* longest wait for more frames */
+	u32 rx_frames;			/* ... and for how many at most */
+	bool rx_adaptive;		/* only when they come fast */
 
 	/* under the RTNL */
 	unsigned int tx_wanted;		/* ethtool -L; 0: all there are */

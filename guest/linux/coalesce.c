@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting for more than one frame before looking at the origin's transmit
+ * ring.  Each look that finds little costs a kick, an interrupt, a wake-up of
+ * this CPU and an interrupt of the origin.
+ *
+ * The wait is the origin's: it is asked to kick only after so many frames, and
+ * a timer ends the wait if they do not come.  Done by itself only when frames
+ * come so fast that it is short; and not again for a while when they failed to
+ * come, because then somebody may be waiting for an answer.
+ */
+#include <linux/ethtool.h>
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/netdevice.h>
+
+#include "coalesce.h"
+#include "vhost_pci_net.h"
+
+/* Fewer are not worth a timer */
+#define VPNET_COALESCE_MIN	8
+
+/* Rounds to go without a wait after one that was in vain */
+#define VPNET_COALESCE_PAUSE	4
+#define VPNET_COALESCE_MAX_PAUSE	512
+
+static enum hrtimer_restart vpnet_coalesce_expired(struct hrtimer *timer)
+{
+	struct vpnet_pair *pair = container_of(timer, struct vpnet_pair,
+					       coalesce.timer);
+
+	/* else the kick was faster, or the queue is off */
+	if (READ_ONCE(pair->coalesce.waiting)) {
+		WRITE_ONCE(pair->coalesce.expired, true);
+		napi_schedule(&pair->napi);
+	}
+	return HRTIMER_NORESTART;
+}
+
+void vpnet_coalesce_init(struct vpnet_coalesce *c)
+{
+	hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	c->timer.function = vpnet_coalesce_expired;
+	c->pause = VPNET_COALESCE_PAUSE;
+}
+
+/* NAPI is disabled, so that nobody starts it any more */
+void vpnet_coalesce_stop(struct vpnet_coalesce *c)
+{
+	WRITE_ONCE(c->waiting, false);
+	hrtimer_cancel(&c->timer);
+}
+
+/* How many frames come in half of the longest wait, at the present rate */
+static void vpnet_coalesce_measure(struct vpnet_coalesce *c, u64 wait, u64 now)
+{
+	u64 time = now - c->since;
+
+	if (time < wait)
+		return;
+	/* at most a poll's budget for each, so there is room */
+	c->wanted = div64_u64(c->frames * wait, 2 * time);
+	c->frames = 0;
+	c->since = now;
+}
+
+static void vpnet_coalesce_learn(struct vpnet_coalesce *c)
+{
+	if (!c->waited)
+		return;
+	c->waited = false;
+	if (!c->expired) {
+		c->pause = max_t(unsigned int, c->pause / 2,
+				 VPNET_COALESCE_PAUSE);
+		return;
+	}
+	c->skip = c->pause;
+	c->pause = min_t(unsigned int, c->pause * 2, VPNET_COALESCE_MAX_PAUSE);
+}
+
+/**
+ * vpnet_coalesce_ahead - how many frames more need no kick?
+ * @pair: whose round of work ends, under its receive lock
+ */
+u16 vpnet_coalesce_ahead(struct vpnet_pair *pair)
+{
+	const struct vpnet *vp = pair->vp;
+	const u32 usecs = READ_ONCE(vp->rx_usecs);
+	const struct vpring *ring = &pair->queue[VPNET_ORIGIN_TX].ring;
+	/* it must go on sending while we wake up */
+	u32 frames = min(READ_ONCE(vp->rx_frames), ring->size / 2);
+	struct vpnet_coalesce *c = &pair->coalesce;
+
+	if (!usecs || frames < 2 || !(ring->flags & VPRING_F_EVENT_IDX))
+		return 0;
+	if (!READ_ONCE(vp->rx_adaptive))
+		return frames - 1;
+
+	vpnet_coalesce_learn(c);
+	vpnet_coalesce_measure(c, usecs * (u64)NSEC_PER_USEC, ktime_get_ns());
+	if (c->skip) {
+		c->skip--;
+		return 0;
+	}
+	frames = min(frames, c->wanted);
+	return frames < VPNET_COALESCE_MIN ? 0 : frames - 1;
+}
+
+/* No kick was due yet: wait no longer than this */
+void vpnet_coalesce_wait(struct vpnet_pair *pair)
+{
+	struct vpnet_coalesce *c = &pair->coalesce;
+
+	c->waited = true;
+	WRITE_ONCE(c->expired, false);
+	WRITE_ONCE(c->waiting, true);
+	hrtimer_start(&c->timer,
+		      ns_to_ktime(READ_ONCE(pair->vp->rx_usecs) *
+				  (u64)NSEC_PER_USEC),
+		      HRTIMER_MODE_REL_PINNED);
+}

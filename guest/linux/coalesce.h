@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Waiting for more than one frame before looking at a ring */
+#ifndef VHOST_PCI_COALESCE_H
+#define VHOST_PCI_COALESCE_H
+
+#include <linux/compiler.h>
+#include <linux/hrtimer.h>
+#include <linux/types.h>
+
+/* Until ethtool -C says something else */
+#define VPNET_COALESCE_USECS	500
+#define VPNET_COALESCE_FRAMES	64
+
+/* Used under the lock of its receive ring, except as noted */
+struct vpnet_coalesce {
+	struct hrtimer timer;
+	u64 since;		/* start of the time over which we measure */
+	u64 frames;		/* ... and what came in it */
+	u32 wanted;
+	unsigned int skip;	/* rounds to go without a wait */
+	unsigned int pause;	/* the same after the next wait in vain */
+	bool waited;		/* before this round */
+	bool waiting;		/* read by the timer */
+	bool expired;		/* written by the timer */
+};
+
+struct vpnet_pair;
+
+void vpnet_coalesce_init(struct vpnet_coalesce *c);
+void vpnet_coalesce_stop(struct vpnet_coalesce *c);
+u16 vpnet_coalesce_ahead(struct vpnet_pair *pair);
+void vpnet_coalesce_wait(struct vpnet_pair *pair);
+
+/* A poll begins, which has found so many frames in the end */
+static inline void vpnet_coalesce_begin(struct vpnet_coalesce *c)
+{
+	if (c->waiting)
+		WRITE_ONCE(c->waiting, false);
+}
+
+static inline void vpnet_coalesce_found(struct vpnet_coalesce *c,
+					unsigned int frames)
+{
+	c->frames += frames;
+}
+
+#endif /* VHOST_PCI_COALESCE_H */
