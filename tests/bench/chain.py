@@ -2,6 +2,7 @@
 """N virtual machines in a row, joined by links of one kind. Those between the first and the last forward all that they get."""
 import base64
 import gzip
+import concurrent.futures
 import pathlib
 import re
 import subprocess
@@ -13,8 +14,11 @@ from switches import HugePages, OpenVSwitch, Switch, Testpmd
 VHOST_PCI, STREAM, TESTPMD, OVS = "vhost-pci", "stream", "testpmd", "OVS-DPDK"
 XDP = "vhost-pci-XDP"
 """XDP instead of tc in the VMs between, and these mirror both neighbours."""
-OURS = (VHOST_PCI, XDP)
+THREADED, BUSY_POLL = "vhost-pci-threaded", "vhost-pci-busy-poll"
+"""Variants for the curious: NAPI in threads; sockets that poll their queue before they sleep."""
+OURS = (VHOST_PCI, XDP, THREADED, BUSY_POLL)
 PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP)
+ALL_PATHS = PATHS + (THREADED, BUSY_POLL)
 SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch}
 NO_OFFLOADS = "".join(f",{name}=off" for name in (
     "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
@@ -52,6 +56,8 @@ class Chain:
             pages.provide(self.switch.memory_mb)
             # Before the VMs: QEMU waits for the other end of vhost-user.
             self.switch.start(self.run, links, self.offloads)
+            # A poller would take a core from the VMs that boot.
+            self.switch.yield_to_others(True)
         # The end that listens has to be there first: the right end, or that of the VM which mirrors both neighbours.
         order = sorted(range(self.vms), key=lambda n: (not self._is_mirror(n, LEFT), -n))
         started: dict[int, guests.Guest] = {}
@@ -61,7 +67,9 @@ class Chain:
 
     def _is_mirror(self, number: int, side: int) -> bool:
         """On vhost-pci every VM is the mirror of its left and the origin for its right neighbour; with XDP every second VM mirrors both."""
-        return side == LEFT and number > 0 if self.path == VHOST_PCI else self.path == XDP and number % 2 == 1
+        if self.path == XDP:
+            return number % 2 == 1
+        return self.path in OURS and side == LEFT and number > 0
 
     def _start_guest(self, number: int, links: list[tuple[pathlib.Path, pathlib.Path]]) -> guests.Guest:
         argv = guests.base_arguments(self.run, f"vm{number}", f"vm{number}", "", "q35", count=True, memory_mb=self.memory_mb)
@@ -91,6 +99,8 @@ class Chain:
     def wait_ready(self, timeout: float) -> None:
         for guest in self.guests:
             guest.wait_ready(timeout)
+        if self.switch:
+            self.switch.yield_to_others(False)
 
     def set_up(self) -> None:
         """Addresses at both ends, forwarding in between, and a first packet through."""
@@ -98,6 +108,10 @@ class Chain:
         for guest, sides in zip(self.guests, self.interfaces):
             guest.command("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; ulimit -n 4096; "
                           + "; ".join(f"/usr/sbin/ip link set {name} up promisc on" for name in sides.values()))
+            if self.path == THREADED:
+                guest.command("; ".join(f"echo 1 >/sys/class/net/{name}/threaded" for name in sides.values()))
+            if self.path == BUSY_POLL:
+                guest.command("echo 50 >/proc/sys/net/core/busy_read; echo 50 >/proc/sys/net/core/busy_poll")
             if len(sides) == 2 and self.path == XDP:
                 self._forward_with_xdp(guest, sides)
             elif len(sides) == 2:
@@ -109,7 +123,15 @@ class Chain:
         for guest, sides in zip(self.guests, self.interfaces):
             for name in sides.values():
                 guest.wait_until(f'[ "$(cat /sys/class/net/{name}/carrier)" = 1 ]')
-        self.guests[0].wait_until(f"/usr/bin/ping -q -c 1 -W 1 {LAST_IP}", 20)
+        self._wait_for_link()
+
+    def _wait_for_link(self) -> None:
+        self.guests[0].wait_until(f"/usr/bin/ping -q -c 1 -W 1 {LAST_IP}", 30)
+
+    def on_all(self, work) -> list:
+        """Calls work with each guest and its interfaces by side, at the same time."""
+        with concurrent.futures.ThreadPoolExecutor(self.vms) as pool:
+            return list(pool.map(work, self.guests, self.interfaces))
 
     def _forward_with_xdp(self, guest: guests.Guest, sides: dict[int, str]) -> None:
         program = self.run / "xdprun"
@@ -174,12 +196,23 @@ class Chain:
         return [f"{guest.name}: {line}" for guest in self.guests for line in guest.complaints()]
 
     def pause(self) -> None:
+        """Takes no processor until resume(). The guests' clocks stand still, too."""
+        for guest in self.guests:
+            guest.qmp.execute("stop")
+        # Last, because stopping a VM stops its vhost device, which the switch must answer.
         if self.switch:
             self.switch.pause()
 
     def resume(self) -> None:
         if self.switch:
             self.switch.resume()
+        for guest in self.guests:
+            guest.qmp.execute("cont")
+        self._wait_for_link()
+
+    def clocks(self) -> list[tuple[float, float]]:
+        """Uptime of each guest, and our time."""
+        return self.on_all(lambda guest, _: (float(guest.command("read -r up rest </proc/uptime; echo $up")), time.monotonic()))
 
     def stop(self) -> None:
         for guest in self.guests:

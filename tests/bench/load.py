@@ -6,18 +6,28 @@ import math
 import re
 import time
 
-from chain import FIRST_IP, LAST_IP, Chain
+from chain import FIRST_IP, LAST_IP, RIGHT, Chain
 from lab.guests import Guest
 from search import Trial
 
-# Time that a load gets to settle before it is measured, and to drain before it is counted.
-SETTLE, DRAIN = 0.4, 0.4
+# Time that a load gets to settle before it is measured; what is still on its way is counted until nothing has come for so long.
+SETTLE, QUIET = 0.3, 0.1
+LONGEST_DRAIN = 3
 NOBODY = "02:00:00:00:99:99"
 
 
 def counter(guest: Guest, interface: str, name: str) -> int:
     # Shell built-ins only: what this costs the guest is in the figures.
     return int(guest.command(f"read -r n </sys/class/net/{interface}/statistics/{name}; echo $n"))
+
+
+def drained(sinks: list[tuple[Guest, str]]) -> list[int]:
+    """Packets received when no more come."""
+    end, last = time.monotonic() + LONGEST_DRAIN, None
+    while (now := [counter(*sink, "rx_packets") for sink in sinks]) != last and time.monotonic() < end:
+        last = now
+        time.sleep(QUIET)
+    return now
 
 
 @dataclasses.dataclass
@@ -33,9 +43,12 @@ class Sample:
                    {name: each.cpu_seconds() for name, each in chain.processes.items()})
 
 
-def costs(chain: Chain, before: Sample, after: Sample, units: float, unit: str, cpu_name: str, cpu_units: float) -> dict[str, float]:
-    """Guest instructions per unit for every VM; CPU seconds per so many units for every process and in all."""
-    figures = {f"{guest.name} insn/{unit}": (new - old) / units
+def costs(chain: Chain, before: Sample, after: Sample, units: float, unit: str, cpu_name: str, cpu_units: float,
+          own: dict[str, float] | None = None) -> dict[str, float]:
+    """Guest instructions per unit for every VM; CPU seconds per so many units for every process and in all.
+
+    own: of guests that did another number of units, that number."""
+    figures = {f"{guest.name} insn/{unit}": (new - old) / (own or {}).get(guest.name, units)
                for guest, old, new in zip(chain.guests, before.instructions, after.instructions)}
     spent = {name: (after.cpu[name] - before.cpu[name]) / cpu_units for name in after.cpu}
     figures |= {f"{name} {cpu_name}": value for name, value in spent.items()}
@@ -59,7 +72,13 @@ class Events:
 
 
 def all_events(chain: Chain) -> list[Events]:
-    return [Events.take(guest, list(sides.values())) for guest, sides in zip(chain.guests, chain.interfaces)]
+    return chain.on_all(lambda guest, sides: Events.take(guest, list(sides.values())))
+
+
+def passed_on(chain: Chain) -> dict[str, int]:
+    """Packets that each VM in the middle sent towards the last one."""
+    counts = chain.on_all(lambda guest, sides: counter(guest, sides[RIGHT], "tx_packets") if len(sides) == 2 else 0)
+    return {guest.name: count for guest, count in zip(chain.guests, counts) if guest not in (chain.guests[0], chain.guests[-1])}
 
 
 def event_figures(chain: Chain, before: list[Events], after: list[Events], packets: int) -> dict[str, float]:
@@ -88,43 +107,48 @@ class Generator:
 
     def stop(self) -> tuple[int, float]:
         """Packets sent, and the seconds that pktgen took for them."""
-        self.guest.command("echo stop >/proc/net/pktgen/pgctrl; wait", 30)
-        text = self.guest.command(f"cat /proc/net/pktgen/{self.interface}")
+        text = self.guest.command(f"echo stop >/proc/net/pktgen/pgctrl; wait; cat /proc/net/pktgen/{self.interface}", 30)
         found = re.search(r"pkts-sofar: (\d+)[\s\S]*Result: OK: (\d+)\(", text)
         if not found:
             raise RuntimeError(f"{self.guest.name}: pktgen: {text[-300:]}")
         return int(found.group(1)), int(found.group(2)) / 1e6
 
 
-def measure_packets(chain: Chain, size: int, seconds: float, forth: bool = True, back: bool = False) -> dict[str, float]:
-    """Packets as fast as they go, one way or both ways at once."""
+def measure_packets(chain: Chain, size: int, seconds: float, forth: bool = True, back: bool = False, rate: float | None = None,
+                    keep: list[Trial] | None = None) -> dict[str, float]:
+    """Packets as fast as they go or at a rate, one way or both ways at once. keep gets what came through, for a rate search."""
     flows = []
     if forth:
         flows.append((Generator(chain.first), chain.last))
     if back:
         flows.append((Generator(chain.last), chain.first))
     for generator, _ in flows:
-        generator.prepare(size)
+        generator.prepare(size, rate)
     events = all_events(chain)
+    sinks = [sink for _, sink in flows]
 
     def received() -> list[int]:
-        return [counter(*sink, "rx_packets") for _, sink in flows]
+        return [counter(*sink, "rx_packets") for sink in sinks]
 
     start = received()
     for generator, _ in flows:
         generator.start()
     time.sleep(SETTLE)
-    count, before = received(), Sample.take(chain)
+    middle, count, before = passed_on(chain), received(), Sample.take(chain)
     time.sleep(seconds)
-    count_after, after = received(), Sample.take(chain)
-    sent = sum(generator.stop()[0] for generator, _ in flows)
-    time.sleep(DRAIN)
-    total = sum(received()) - sum(start)
+    middle_after, count_after, after = passed_on(chain), received(), Sample.take(chain)
+    results = [generator.stop() for generator, _ in flows]
+    sent = sum(packets for packets, _ in results)
+    total = sum(drained(sinks)) - sum(start)
     packets = sum(count_after) - sum(count)
     if not packets:
         raise RuntimeError(f"{chain.path}: no packet arrived")
-    figures = costs(chain, before, after, packets, "packet", "CPU s/Mpkt", packets / 1e6)
+    own = {} if back else {name: middle_after[name] - middle[name] for name in middle if middle_after[name] > middle[name]}
+    figures = costs(chain, before, after, packets, "packet", "CPU s/Mpkt", packets / 1e6, own)
+    figures["all but vm0 CPU s/Mpkt"] = figures["all CPU s/Mpkt"] - figures["vm0 CPU s/Mpkt"]
     figures |= event_figures(chain, events, all_events(chain), total)
+    if keep is not None:
+        keep.append(Trial(rate, sent, min(sent, total), max(seconds for _, seconds in results)))
     return figures | {"kpps": packets / (after.time - before.time) / 1e3, "lost %": max(0.0, 100 * (1 - total / sent))}
 
 
@@ -135,8 +159,7 @@ def trial(chain: Chain, size: int, rate: float | None, seconds: float) -> Trial:
     generator.start()
     time.sleep(seconds)
     sent, elapsed = generator.stop()
-    time.sleep(DRAIN)
-    return Trial(rate, sent, min(sent, counter(*sink, "rx_packets") - start), elapsed)
+    return Trial(rate, sent, min(sent, drained([sink])[0] - start), elapsed)
 
 
 def measure_ping(chain: Chain, count: int = 100) -> dict[str, float]:
@@ -150,11 +173,10 @@ def measure_tcp(chain: Chain, seconds: float, forth: bool) -> dict[str, float]:
     """One iperf3 stream. Costs are of a window in its middle: starting iperf3 costs as much as megabytes do."""
     (sender, _), (receiver, interface), target = ((chain.first, chain.last, LAST_IP) if forth
                                                   else (chain.last, chain.first, FIRST_IP))
-    receiver.command("/usr/bin/iperf3 -s -1 -D")
     # -D returns before the server listens.
-    receiver.wait_until("netstat -ltn | grep -q ':5201 '", 10)
+    receiver.command("/usr/bin/iperf3 -s -1 -D; n=0; until netstat -ltn | grep -q ':5201 ' || [ $((n += 1)) -gt 500 ]; do usleep 20000; done")
     bytes_before = counter(receiver, interface, "rx_bytes")
-    sender.command(f"/usr/bin/iperf3 -c {target} -t {math.ceil(seconds + 1)} -J >/tmp/iperf3.json & true")
+    sender.command(f"/usr/bin/iperf3 -c {target} -t {math.ceil(seconds + 0.6)} -J >/tmp/iperf3.json & true")
     # On a busy machine iperf3 takes its time to start; its clock runs from the first byte, and so does ours.
     end = time.monotonic() + 20
     while counter(receiver, interface, "rx_bytes") < bytes_before + 100_000 and time.monotonic() < end:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a run of the benchmark leaves: raw figures, a page, charts."""
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -40,13 +41,14 @@ class Run:
         return cls(bench.records, {
             "date": time.strftime("%Y-%m-%d %H:%M"), "minutes": round(seconds / 60, 1), "complete": complete, "machine": machine(bench.load_at_start),
             "versions": versions(bench.records.paths()), "command": command(args), "rounds": args.rounds, "seconds": args.seconds,
-            "skipped": bench.skipped, "troubles": bench.troubles, "masks": bench.masks})
+            "cores": os.cpu_count(), "skipped": bench.skipped, "troubles": bench.troubles, "masks": bench.masks})
 
 
 def command(args) -> str:
     words = ["./vhost-pci bench"] + (["--quick"] if args.quick else [])
     return " ".join([*words, "--paths", ",".join(args.paths), "--vms", ",".join(map(str, args.vms)), "--sizes",
-                     ",".join(map(str, args.sizes)), f"--rounds {args.rounds} --seconds {args.seconds:g} --searches {args.searches}"])
+                     ",".join(map(str, args.sizes)), f"--rounds {args.rounds} --seconds {args.seconds:g} --searches {args.searches}"]
+                    + ([f"--budget {args.budget:g}"] if args.budget else []))
 
 
 def machine(load_at_start: tuple[float, ...]) -> dict[str, str]:
@@ -56,6 +58,7 @@ def machine(load_at_start: tuple[float, ...]) -> dict[str, str]:
             "load average when it began": " ".join(f"{value:.1f}" for value in load_at_start)}
 
 
+@functools.cache
 def _output(*words: str) -> str:
     try:
         return subprocess.run(words, capture_output=True, text=True, check=False, cwd=paths.ROOT).stdout.strip()
@@ -74,7 +77,10 @@ def versions(measured: list[str]) -> dict[str, str]:
 def save(run: Run, file: pathlib.Path) -> None:
     rows = [json.dumps(dataclasses.asdict(record) | {"figures": {name: float(f"{value:.5g}") for name, value in record.figures.items()}})
             for record in run.records.all]
-    file.write_text('{"meta": ' + json.dumps(run.meta, indent=1) + ',\n"records": [\n' + ",\n".join(rows) + "\n]}\n")
+    # Never half a file, though this is written again and again.
+    whole = file.with_suffix(".new")
+    whole.write_text('{"meta": ' + json.dumps(run.meta, indent=1) + ',\n"records": [\n' + ",\n".join(rows) + "\n]}\n")
+    whole.rename(file)
 
 
 def load(file: pathlib.Path) -> Run:
@@ -82,13 +88,17 @@ def load(file: pathlib.Path) -> Run:
     return Run(Records(Record(**record) for record in data["records"]), data["meta"])
 
 
-def write(run: Run, folder: pathlib.Path, name: str) -> pathlib.Path:
+def write(run: Run, folder: pathlib.Path, name: str, page: bool = True, pictures: bool = True) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     save(run, folder / f"{name}.json")
-    pictures = draw(run.records, folder, name)
-    page = folder / f"{name}.md"
-    page.write_text(markdown(run, name, pictures))
-    return page
+    file = folder / f"{name}.md"
+    if page:
+        file.write_text(markdown(run, name, draw(run.records, folder, name) if pictures else {}))
+    return file
+
+
+def cores(run: Run) -> int:
+    return run.meta.get("cores") or os.cpu_count() or 1
 
 
 def verdict(hit: bool | None) -> str:
@@ -98,7 +108,7 @@ def verdict(hit: bool | None) -> str:
 def show(run: Run) -> None:
     """The essence, for the terminal."""
     print()
-    for row in targets.judge(run.records):
+    for row in targets.judge(run.records, cores(run)):
         print(f"  {verdict(row.hit).strip('*'):<7} {row.figure}\n          target: {row.target}; measured: {row.measured}")
 
 
@@ -111,19 +121,19 @@ def cell(value: Spread | None) -> str:
     return str(value) if value else "–"
 
 
-def by_path(records: Records, vms: int, features: str, wanted: str, skip: str = "") -> str:
+def by_path(records: Records, vms: int, features: str, wanted: str, tests: tuple[str, ...] = ()) -> str:
     """Rows: test and figure. Columns: paths, and the ratio of vhost-pci to stream and OVS."""
-    names = [path for path in records.paths() if path != XDP]
+    names = [path for path in records.paths() if any((r.vms, r.features, r.path) == (vms, features, path) for r in records.all)]
     others = [path for path in (STREAM, OVS) if path in names and VHOST_PCI in names]
     rows = []
-    for test in records.tests(vms, features):
+    for test in tests or records.tests(vms, features):
         for figure in records.figures(vms, features, test):
-            if not re.search(wanted, figure) or skip and re.search(skip, figure):
+            if not re.search(wanted, figure):
                 continue
             cells = [cell(records.spread(vms, features, path, test, figure)) for path in names]
             ratios = [records.ratio(vms, features, VHOST_PCI, other, test, figure) for other in others]
             rows.append([f"{test}: {figure}", *cells, *(number(value.median) if value else "–" for value in ratios)])
-    return table(["", *names, *(f"vhost-pci : {other}" for other in others)], rows) if rows else "Not measured.\n"
+    return table([f"N = {vms}", *names, *(f"vhost-pci : {other}" for other in others)], rows) if rows else "Not measured.\n"
 
 
 def masks(run: Run) -> str:
@@ -140,34 +150,63 @@ def masks(run: Run) -> str:
     return "\n".join(parts)
 
 
-def chain_table(records: Records) -> str:
+def chain_lengths(records: Records) -> list[int]:
+    return [vms for vms, features in records.phases() if features == "equal"]
+
+
+def chain_table(records: Records, number_of_cores: int) -> str:
     rows = []
-    for vms, features in records.phases():
-        if features != "equal":
-            continue
+    for vms in chain_lengths(records):
         for path in records.paths():
             if not records.median(vms, "equal", path, targets.SMALL, "kpps"):
                 continue
+
             def get(test: str, figure: str) -> str:
                 return cell(records.spread(vms, "equal", path, test, figure))
             middle = [records.median(vms, "equal", path, targets.SMALL, f"vm{n} insn/packet") for n in range(1, vms - 1)]
-            core = targets.per_core_rate(records, path, vms)
+            corrected, slowest = targets.corrected_rate(records, path, vms, number_of_cores), targets.slowest_rate(records, path, vms)
             rows.append([str(vms), path, ", ".join(number(value) for value in middle if value) or "–",
                          get(targets.SMALL, f"vm{vms - 1} insn/packet"), get(targets.SMALL, targets.CPU), get(targets.SMALL, "kpps"),
-                         get(targets.SMALL, "lost %"), get("rate 64, loss 0.1 %", "kpps"), get("rate 64, loss 0", "kpps"),
-                         number(core) if core else "–", get("ping", "average ms")])
+                         get(targets.SMALL, "lost %"), number(corrected) if corrected else "–", number(slowest) if slowest else "–",
+                         get("rate 64, loss 0.1 %", "kpps"), get("rate 64, loss 0", "kpps"), get("ping", "average ms")])
     return table(["N", "path", "insn/packet, each forwarder", "insn/packet, sink", "CPU s/Mpkt, all", "kpps, flood", "lost %, flood",
-                  "kpps, loss ≤ 0.1 %", "kpps, loss 0", "kpps per core", "ping ms"], rows)
+                  "kpps corrected", "kpps of the slowest VM", "kpps, loss ≤ 0.1 %", "kpps, loss 0", "ping ms"], rows)
+
+
+def big_frames(records: Records) -> str:
+    rows = []
+    for vms in chain_lengths(records):
+        for test in records.tests(vms, "equal"):
+            size = re.fullmatch(r"packets (\d+)", test)
+            if vms == 2 or not size or test == targets.SMALL:
+                continue
+            for path in records.paths():
+                values = [records.spread(vms, "equal", path, test, figure)
+                          for figure in ("vm1 insn/packet", f"vm{vms - 1} insn/packet", targets.CPU, "kpps", "lost %")]
+                if any(values):
+                    rows.append([str(vms), size.group(1), path, *map(cell, values)])
+    return "Floods of larger frames, fewer rounds:\n\n" + table(
+        ["N", "bytes", "path", "insn/packet, first forwarder", "insn/packet, sink", "CPU s/Mpkt, all", "kpps", "lost %"], rows) if rows else ""
 
 
 def slopes(records: Records) -> str:
+    paced = next((test for vms in chain_lengths(records) for test in records.tests(vms, "equal") if test.endswith("kpps")), "")
     rows = []
     for path in records.paths():
-        cost = targets.slope(targets.chain_points(records, path, targets.CPU))
-        ping = targets.slope([(vms, value) for vms, features in records.phases() if features == "equal"
-                              and (value := records.median(vms, "equal", path, "ping", "average ms")) is not None])
-        rows.append([path, number(cost) if cost is not None else "–", number(ping) if ping is not None else "–"])
-    return table(["one more VM costs", "CPU s/Mpkt", "ping ms"], rows)
+        ping = targets.slope([(vms, value) for vms in chain_lengths(records)
+                              if (value := records.median(vms, "equal", path, "ping", "average ms")) is not None])
+        slow = targets.slope([(vms, value) for vms in chain_lengths(records)
+                              if (value := records.median(vms, "equal", path, paced, "all but vm0 CPU s/Mpkt")) is not None])
+        rows.append([path, cell(targets.slopes(records, path)), number(slow) if slow is not None else "–", number(ping) if ping is not None else "–"])
+    return table(["one more VM costs", "CPU s/Mpkt, flood", f"CPU s/Mpkt, {paced or 'paced'}, without vm0", "ping ms"], rows)
+
+
+def events(records: Records) -> str:
+    parts = []
+    for vms in chain_lengths(records):
+        if vms > 2:
+            parts.append(by_path(records, vms, "equal", "notifications|interrupts", tests=(targets.SMALL,)))
+    return "\n".join(parts)
 
 
 def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
@@ -181,13 +220,15 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
              f"Made by `{meta['command']}` in {meta['minutes']} minutes: {records.rounds()} rounds, in each all paths in turn, measurements of "
              f"{meta['seconds']:g} s. A cell is the median and, in brackets, the lowest and highest of the rounds; a ratio is the median of "
              "the rounds' ratios. Every VM is booted once for each N and set of features; the rounds go over the running VMs, "
-             "and a switch whose turn it is not is stopped. Raw figures: [" + f"{name}.json]({name}.json).\n"]
+             "and VMs and switches whose turn it is not are stopped. Raw figures: [" + f"{name}.json]({name}.json).\n"]
     if not meta["complete"]:
         parts.append("**The run was interrupted: this is what it had.**\n")
     parts += [CAVEAT + "\n", "## Targets\n", table(["figure", "target", "measured", ""],
               [[row.figure, row.target, row.measured, verdict(row.hit)] for row in targets.judge(records)]),
-              "The slope of CPU per packet, and the rate per core, use the flood of 64-byte packets. *Per core*: the rate of the slowest VM after "
-              "the generator if each had a core of its own.\n"]
+              "Ratios are medians of the rounds' ratios, with the lowest and highest. Slopes are of the medians over N, flood of 64-byte packets. "
+              f"*Corrected* for the number of cores: kpps × P / min(P, {cores(run)}), with P the processes that want a core, N VMs and a "
+              "polling switch: with two cores, five VMs have two fifths of a core each. The other way to see it is the *slowest VM*: what "
+              "the slowest after the generator would do with a core of its own, by its CPU seconds. [More about both](README.md#what-is-measured).\n"]
     left_out = [f"* {path}: left out, {reason}" for path, reason in meta["skipped"].items()] + [f"* {text}" for text in meta["troubles"]]
     if left_out:
         parts += ["## Left out, and trouble\n", "\n".join(left_out) + "\n"]
@@ -204,8 +245,8 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
                   "With the best features of each path (Open vSwitch: userspace TSO; stream has no offloads):\n",
                   by_path(records, 2, "best", "insn/"),
                   "## Two VMs: notifications, interrupts, copies\n",
-                  "Notifications are what a guest writes to tell the other side (kicks, doorbells): exits under KVM where no ioeventfd takes them. With a "
-                  "poller the guest need not tell.\n",
+                  "Notifications are what a guest writes to tell the other side (kicks, doorbells): the exits of the data path. Under KVM an ioeventfd takes "
+                  "them in the kernel; TCG has no exits to count. With a poller the guest need not tell.\n",
                   by_path(records, 2, "equal", "notifications|interrupts"),
                   "Copies of a packet's data from guest memory to guest memory, by the code of each path: what a guest's own stack copies "
                   "inside the guest is not counted.\n",
@@ -214,9 +255,10 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
                   "## Two VMs: rates\n", picture("ping"), picture("rate"), by_path(records, 2, "equal", "kpps|Mbit|lost|ms$"),
                   picture("tcp"), by_path(records, 2, "best", "Mbit")]
     if len([1 for _, features in records.phases() if features == "equal"]) > 1:
-        parts += ["## Chains\n", picture("chain-cpu"), picture("chain-insn"), picture("chain-rate"), chain_table(records), slopes(records)]
-    parts += ["The rate search is RFC 2544-*like*: trials last 1.5 s, not 60, and the generator is a guest. 0 means that no rate tried was "
-              "without loss.\n"]
+        parts += ["## Chains\n", picture("chain-cpu"), picture("chain-insn"), picture("chain-rate"), chain_table(records, cores(run)), slopes(records),
+                  big_frames(records), "Notifications and interrupts, flood of 64-byte packets:\n", events(records)]
+    parts += [f"The rate search is RFC 2544-*like*: trials last {meta['seconds']:g} s, not 60, and the generator is a guest. 0 means that no "
+              "rate tried was without loss.\n"]
     return "\n".join(parts)
 
 

@@ -24,28 +24,42 @@ class Trial:
 class RateSearch:
     """Trials are kept: a second search, with another loss allowed, starts from what the first has learned."""
 
-    def __init__(self, run: collections.abc.Callable[[float | None], Trial], attempts: int = 6, precision: float = 0.05):
+    def __init__(self, run: collections.abc.Callable[[float | None], Trial], attempts: int = 6, precision: float = 0.05,
+                 trials: collections.abc.Iterable[Trial] = ()):
+        """trials: what is known already; the first of them at full speed."""
         self._run = run
         self.attempts, self.precision = attempts, precision
-        self.trials: list[Trial] = []
+        self.trials = list(trials)
 
     def _try(self, offered: float | None) -> Trial:
         trial = self._run(offered)
         self.trials.append(trial)
         return trial
 
-    def find(self, allowed: float) -> Trial | None:
-        """The best trial that lost no more than the allowed fraction; None when none did."""
+    def find(self, allowed: float, expected: float | None = None) -> Trial | None:
+        """The best trial that lost no more than the allowed fraction; None when none did.
+
+        expected: what an earlier search found; this one begins there, and needs fewer trials."""
         if not self.trials:
             self._try(None)
         fastest = self.trials[0]
         if fastest.loss <= allowed:
             return fastest
-        for _ in range(self.attempts):
+        step = 0.1
+        for number in range(self.attempts):
             low, high = self._bounds(allowed)
             if low and (high - low) / high <= self.precision:
                 break
-            self._try((low + high) / 2 if low else self._first_guess(high))
+            if expected and number == 0 and low < expected < high:
+                self._try(expected)
+            elif expected and low and low * (1 + step) < high * 0.95:
+                self._try(low * (1 + step))
+                step *= 2
+            elif expected and not low:
+                self._try(min(high, expected) * (1 - step))
+                step = min(0.5, step * 2)
+            else:
+                self._try((low + high) / 2 if low else self._first_guess(high))
         passed = [trial for trial in self.trials if trial.loss <= allowed and trial.received]
         return max(passed, key=lambda trial: trial.rate) if passed else None
 

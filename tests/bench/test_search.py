@@ -68,3 +68,24 @@ def test_attempts_are_bounded():
 def test_noise_does_not_send_it_far_off():
     found = RateSearch(Link(90_000, jitter=0.03), attempts=12).find(0)
     assert 0.85 * 90_000 <= found.rate <= 1.03 * 90_000
+
+
+@pytest.mark.parametrize("capacity", [60_000, 85_000, 90_000, 97_000, 150_000])
+def test_begins_where_an_earlier_one_ended(capacity):
+    link = Link(capacity)
+    search = RateSearch(link, attempts=6, trials=[link(None)])
+    found = search.find(0, expected=90_000)
+    assert 0.85 * capacity <= found.rate <= capacity
+    assert link.offers[1] == 90_000
+
+
+def test_a_right_expectation_needs_few_trials():
+    link = Link(91_000)
+    assert RateSearch(link, attempts=12, trials=[link(None)]).find(0, expected=90_000).rate >= 90_000
+    assert len(link.offers) <= 5
+
+
+def test_what_is_known_is_not_tried_again():
+    link = Link(capacity=1e6)
+    assert RateSearch(link, trials=[Trial(None, 1000, 1000, 1)]).find(0).rate == 1000
+    assert link.offers == []
