@@ -19,13 +19,14 @@ class Footprint:
     def __init__(self, qemu: Qemu):
         self.descriptors = collections.Counter(_kind(target) for target in qemu.open_fds())
         self.threads = collections.Counter(name for name in qemu.threads() if name not in POOL)
-        self.shared: collections.Counter[str] = collections.Counter()
+        # Which part of which file is where does not matter, nor that a peer's memory is another file after its return
+        sizes: collections.Counter[str] = collections.Counter()
         for line in pathlib.Path(f"/proc/{qemu.pid}/maps").read_text().splitlines():
             fields = line.split(None, 5)
             if "s" in fields[1] and "memfd:" in fields[-1]:
                 begin, end = (int(word, 16) for word in fields[0].split("-"))
-                # The file is its inode: all memfds of all QEMUs have one name
-                self.shared[f"inode {fields[4]}"] += end - begin
+                sizes[fields[4]] += end - begin
+        self.shared = collections.Counter(f"{size >> 10} KiB" for size in sizes.values())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Footprint) and vars(self) == vars(other)

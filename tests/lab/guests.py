@@ -159,15 +159,16 @@ class Ping:
 
 
 def start_mirror(run: RunDir, machine: str = "q35", name: str = "mirror", server_options: str = "", human: bool = False,
-                 **base: object) -> Guest:
+                 extra: list[str] | None = None, **base: object) -> Guest:
     argv = base_arguments(run, name, "mirror", MIRROR_IP, machine, human=human, **base)
-    return Guest(name, argv + server_arguments(run / "vhost-pci.sock", server_options), run, human)
+    return Guest(name, argv + server_arguments(run / "vhost-pci.sock", server_options) + (extra or []), run, human)
 
 
 def start_origin(run: RunDir, machine: str = "q35", name: str = "origin", mac: str = ORIGIN_MAC, address: str = ORIGIN_IP,
-                 chardev_options: str = "", device_options: str = "", human: bool = False, **base: object) -> Guest:
+                 chardev_options: str = "", device_options: str = "", human: bool = False,
+                 extra: list[str] | None = None, **base: object) -> Guest:
     argv = base_arguments(run, name, "origin", address, machine, human=human, **base)
-    return Guest(name, argv + client_arguments(run / "vhost-pci.sock", mac, chardev_options, device_options), run, human)
+    return Guest(name, argv + client_arguments(run / "vhost-pci.sock", mac, chardev_options, device_options) + (extra or []), run, human)
 
 
 class Pair:
