@@ -93,39 +93,6 @@ public sealed class ClientTests
     }
 
     [Fact]
-    public void Junk_never_throws()
-    {
-        int seed = Environment.TickCount;
-        TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
-        var random = new Random(seed);
-        using var rig = new Rig();
-        for (int i = 0; i < 2000; i++)
-        {
-            (VhostPciClient client, FakeNic nic) = Create(rig);
-            (Channel left, Channel right) = SocketPair.Create();
-            client.Connected(left);
-            byte[] junk = new byte[random.Next(1, 64)];
-            random.NextBytes(junk);
-            if (random.Next(2) == 0 && junk.Length >= MessageHeader.Size)
-            {
-                new MessageHeader((RequestCode)random.Next(0, 20), (MessageFlags)random.Next(16), (uint)(junk.Length - MessageHeader.Size)).Write(junk);
-            }
-
-            Reply(right, junk);
-            rig.Host.Pump(3);
-            rig.Host.Advance(6000);
-            Assert.False(nic.Link);
-            client.Disconnected();
-            rig.Library.Destroy(client);
-            right.Dispose();
-        }
-
-        Assert.Equal(rig.Baseline, Descriptors.Count());
-        Assert.Equal(0, rig.Host.Timers);
-        Assert.Equal(1, rig.Host.Reactors);
-    }
-
-    [Fact]
     public void A_client_without_a_connection_says_so_quietly()
     {
         using var rig = new Rig();

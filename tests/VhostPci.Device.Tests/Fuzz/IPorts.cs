@@ -35,6 +35,16 @@ internal interface IPorts : IDisposable
     /// <summary>A front-end that the server will find at its listener.</summary>
     IPeer Connect();
 
+    /// <summary>A server for a client, and the client's channel to it.</summary>
+    /// <param name="waiting">What becomes of the time that the client waits in vain.</param>
+    (IPeer Server, IChannel Client) ConnectClient(Action<int> waiting);
+
+    /// <summary>Whether the client can be let wait in vain without waiting really.</summary>
+    bool TimeIsOurs { get; }
+
+    /// <summary>An open eventfd of the host's, or memory.</summary>
+    int Own(FileKind kind);
+
     /// <summary>Whether the number is an open eventfd now.</summary>
     bool IsOpenEvent(int descriptor);
 
@@ -57,6 +67,6 @@ internal interface IPeer : IDisposable
     /// <returns>False when the other end is closed and all has been read.</returns>
     bool Receive(List<byte> bytes);
 
-    /// <summary>Bytes of replies that find room while the peer does not read; no limit that a test could reach when negative.</summary>
+    /// <summary>Bytes that the other end could still send while this one does not read; no limit that a test could reach when negative.</summary>
     int Room { get; }
 }

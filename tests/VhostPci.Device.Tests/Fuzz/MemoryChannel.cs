@@ -26,7 +26,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
 
     public PeerCredentials Peer => new(7, 0, 0);
 
-    public int Room => Capacity;
+    public int Room => Capacity - _unread;
 
     /// <summary>What happens to time when somebody waits.</summary>
     internal Action<int>? Waiting { get; set; }

@@ -27,6 +27,17 @@ internal sealed class MemoryPorts : IPorts, IListener, IWindowFactory
         return peer;
     }
 
+    public bool TimeIsOurs => true;
+
+    public (IPeer Server, IChannel Client) ConnectClient(Action<int> waiting)
+    {
+        (MemoryChannel client, MemoryChannel peer) = MemoryChannel.Pair(this);
+        client.Waiting = waiting;
+        return (peer, client);
+    }
+
+    public int Own(FileKind kind) => 3 + (int)kind;
+
     public bool IsOpenEvent(int descriptor) => _events.Contains(descriptor);
 
     public void AssertNothingLeft()

@@ -67,7 +67,8 @@ internal static class Steps
         throw new InvalidOperationException();
     }
 
-    private static IEnumerable<Step[]> Shrink(Step[] steps)
+    /// <summary>The sequence without some of its steps.</summary>
+    internal static IEnumerable<T[]> Shorter<T>(T[] steps)
     {
         for (int size = steps.Length / 2; size > 0; size /= 2)
         {
@@ -75,6 +76,14 @@ internal static class Steps
             {
                 yield return [.. steps[..at], .. steps[(at + size)..]];
             }
+        }
+    }
+
+    private static IEnumerable<Step[]> Shrink(Step[] steps)
+    {
+        foreach (Step[] shorter in Shorter(steps))
+        {
+            yield return shorter;
         }
 
         for (int i = 0; i < steps.Length; i++)
