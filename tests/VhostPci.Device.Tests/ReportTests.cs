@@ -88,7 +88,7 @@ public sealed class ReportTests
             $"      desc {desc} avail ",
             " (index 9) used ",
             " (index 8)\n",
-            "      kicks 0, interrupts 0, doorbells 0\n",
+            "      kicks 1, interrupts 2, doorbells 3\n",
         })
         {
             Assert.Contains(part, text, StringComparison.Ordinal);
