@@ -87,7 +87,8 @@ class Chain:
     def _end(self, side: int, link: tuple[pathlib.Path, pathlib.Path], number: int) -> list[str]:
         mac, options = mac_address(number, side), "" if self.offloads else NO_OFFLOADS
         if self.path in OURS:
-            return guests.client_arguments(self._server_socket(neighbour(number, side)), mac, device_options=options)
+            return guests.client_arguments(self._server_socket(neighbour(number, side)), mac, device_options=options,
+                                           chardev=f"vp-client{side + 1}")
         if self.path == STREAM:
             backend = f"stream,id=n{side},server={'on' if side == LEFT else 'off'},addr.type=unix,addr.path={link[0]}"
             extra = []

@@ -237,7 +237,7 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
               "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect; on the path vhost-pci-XDP an XDP redirect), the last "
               "the sink. On vhost-pci each VM "
               "is the **origin** of the link to its right (stock virtio_net) and the **mirror** of the link to its left (vhost_pci_net). On vhost-pci-XDP "
-              "the forwarder mirrors both neighbours. *Forth* is from vm0, *back* the other way. Switches are wired port to port. Packets: "
+              "every second VM mirrors both neighbours, and the others are origins to both. *Forth* is from vm0, *back* the other way. Switches are wired port to port. Packets: "
               "the kernel's pktgen, to a MAC address that is nobody's.\n",
               "## Negotiated features\n", masks(run)]
     if two:

@@ -60,6 +60,10 @@ class RateSearch:
                 step = min(0.5, step * 2)
             else:
                 self._try((low + high) / 2 if low else self._first_guess(high))
+        return self.best(allowed)
+
+    def best(self, allowed: float) -> Trial | None:
+        """Of all trials so far, those of searches with another loss allowed included."""
         passed = [trial for trial in self.trials if trial.loss <= allowed and trial.received]
         return max(passed, key=lambda trial: trial.rate) if passed else None
 

@@ -89,3 +89,10 @@ def test_what_is_known_is_not_tried_again():
     link = Link(capacity=1e6)
     assert RateSearch(link, trials=[Trial(None, 1000, 1000, 1)]).find(0).rate == 1000
     assert link.offers == []
+
+
+def test_what_the_stricter_search_found_counts_for_the_other_too():
+    search = RateSearch(Link(90_000, jitter=0.2), attempts=4)
+    search.find(0.001)
+    search.find(0)
+    assert search.best(0.001).rate >= search.best(0).rate

@@ -45,9 +45,10 @@ def server_arguments(socket: pathlib.Path, server_options: str = "") -> list[str
             "-vhost-pci-server", f"socket,chardev=vhost-pci-server-xyz{server_options}"]
 
 
-def client_arguments(socket: pathlib.Path, mac: str = ORIGIN_MAC, chardev_options: str = "", device_options: str = "") -> list[str]:
-    return ["-chardev", f"socket,id=vp-client1,path={socket}{chardev_options}",
-            "-device", f"virtio-net-pci,romfile=,mac={mac},vhost-pci-client=vp-client1{device_options}"]
+def client_arguments(socket: pathlib.Path, mac: str = ORIGIN_MAC, chardev_options: str = "", device_options: str = "",
+                     chardev: str = "vp-client1") -> list[str]:
+    return ["-chardev", f"socket,id={chardev},path={socket}{chardev_options}",
+            "-device", f"virtio-net-pci,romfile=,mac={mac},vhost-pci-client={chardev}{device_options}"]
 
 
 class Guest:
