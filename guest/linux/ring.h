@@ -124,19 +124,17 @@ const char *vpring_strerror(enum vpring_error error);
 #define vpring_put32(val)	__cpu_to_virtio32(true, (val))
 
 /**
- * vpring_pop - take the next chain and check all of it
+ * vpring_peek - is the next chain the most frequent one?
  * @ring: the ring
- * @segs: receives the buffer's pieces, each inside the window
- * @max: room in @segs
- * @chain: receives the summary
+ * @seg: receives its only piece, inside the window
+ * @head: for vpring_fill()
  *
- * Here only the most frequent case, an entry that has been seen before and
- * names one descriptor without a flaw.  What is not exactly that is left to
- * vpring_pop_chain(), which reads it again and trusts nothing found here.
+ * That is an entry that has been seen before and names one descriptor without
+ * a flaw.  What is not exactly that is left to vpring_pop(), which reads it
+ * again and trusts nothing found here.  Nothing is taken before vpring_take().
  */
-static inline enum vpring_result vpring_pop(struct vpring *ring,
-					    struct vpring_seg *segs, u32 max,
-					    struct vpring_chain *chain)
+static __always_inline bool vpring_peek(const struct vpring *ring,
+					struct vpring_seg *seg, u16 *head)
 {
 	const u16 plain = ring->flags & VPRING_F_WRITABLE ?
 			  VRING_DESC_F_WRITE : 0;
@@ -145,31 +143,50 @@ static inline enum vpring_result vpring_pop(struct vpring *ring,
 	u32 i, len;
 	u64 addr;
 
-	if (unlikely(pos == ring->avail_seen || ring->error || !max))
-		goto chain;
+	if (unlikely(pos == ring->avail_seen || ring->error))
+		return false;
 
 	i = vpring_get16(ring->avail->ring[pos & (ring->size - 1)]);
 	if (unlikely(i >= ring->size))
-		goto chain;
+		return false;
 	desc = &ring->desc[i];
 	addr = vpring_get64(desc->addr);
 	len = vpring_get32(desc->len);
 	if (vpring_get16(desc->flags) != plain)
-		goto chain;
+		return false;
 	if (unlikely(!len || addr > ring->win.size ||
 		     len > ring->win.size - addr))
-		goto chain;
+		return false;
 
-	segs->addr = ring->win.base + addr;
-	segs->len = len;
-	chain->len = len;
+	seg->addr = ring->win.base + addr;
+	seg->len = len;
+	*head = i;
+	return true;
+}
+
+/* Take what vpring_peek() has found */
+static __always_inline void vpring_take(struct vpring *ring)
+{
+	ring->avail_pos++;
+}
+
+/**
+ * vpring_pop - take the next chain and check all of it
+ * @ring: the ring
+ * @segs: receives the buffer's pieces, each inside the window
+ * @max: room in @segs
+ * @chain: receives the summary
+ */
+static inline enum vpring_result vpring_pop(struct vpring *ring,
+					    struct vpring_seg *segs, u32 max,
+					    struct vpring_chain *chain)
+{
+	if (unlikely(!max) || !vpring_peek(ring, segs, &chain->head))
+		return vpring_pop_chain(ring, segs, max, chain);
+	vpring_take(ring);
+	chain->len = segs->len;
 	chain->nsegs = 1;
-	chain->head = i;
-	ring->avail_pos = pos + 1;
 	return VPRING_OK;
-
-chain:
-	return vpring_pop_chain(ring, segs, max, chain);
 }
 
 /**

@@ -12,6 +12,7 @@
 #include <net/busy_poll.h>
 #include <net/ip.h>
 
+#include "rx.h"
 #include "rxbuf.h"
 #include "segs.h"
 #include "vhost_pci_net.h"
@@ -25,22 +26,6 @@
 
 /* Bytes of a round that is taken for a question and not for bulk data */
 #define VPNET_RX_ANSWER		1024
-
-/* What one round of receive work brought */
-struct vpnet_round {
-	struct list_head list;		/* for the stack, GRO left out */
-	unsigned long packets;
-	unsigned long bytes;
-	unsigned int merged;
-	bool gro;
-	struct bpf_prog *prog;		/* XDP */
-	unsigned int xdp_did;
-};
-
-static void vpnet_rx_error(struct vpnet_queue *q)
-{
-	vpnet_stats_add(&q->stats, &q->stats.errors, 1);
-}
 
 /*
  * Forwarders, above all fair queueing, and the choice of a queue or a CPU need
@@ -88,15 +73,23 @@ static __always_inline int vpnet_rx_finish(struct vpnet *vp,
 	return 0;
 }
 
+/* Frames become packets one after the other, and then go to the stack */
+struct vpnet_rx_list {
+	struct sk_buff *first;
+	struct sk_buff **end;
+};
+
 static __always_inline void vpnet_rx_deliver(struct vpnet_pair *pair,
 					     struct vpnet_round *round,
+					     struct vpnet_rx_list *list,
 					     struct sk_buff *skb)
 {
 	gro_result_t res;
 
 	if (!round->gro) {
 		skb_mark_napi_id(skb, &pair->napi);
-		list_add_tail(&skb->list, &round->list);
+		*list->end = skb;
+		list->end = &skb->next;
 		return;
 	}
 	res = napi_gro_receive(&pair->napi, skb);
@@ -104,89 +97,60 @@ static __always_inline void vpnet_rx_deliver(struct vpnet_pair *pair,
 		round->merged++;
 }
 
-/* The same as below, for an interface with an XDP program */
-static noinline void vpnet_rx_xdp(struct vpnet_pair *pair,
-				  const struct virtio_net_hdr *hdr,
-				  struct vpsegs *it, u32 len,
-				  struct vpnet_round *round)
+/*
+ * Not netif_receive_skb_list(), which moves each packet from list to list: it
+ * saves less than that costs when packets are dropped, forwarded by tc or
+ * bridged, which happens soon after.
+ */
+static void vpnet_rx_list_deliver(struct vpnet_rx_list *list)
+{
+	struct sk_buff *skb, *next;
+
+	*list->end = NULL;
+	for (skb = list->first; skb; skb = next) {
+		next = skb->next;
+		skb_mark_not_on_list(skb);
+		netif_receive_skb(skb);
+	}
+}
+
+/* A packet that an XDP program lets pass */
+void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
+		   struct sk_buff *skb)
+{
+	struct vpnet_rx_list list;
+
+	list.end = &list.first;
+	vpnet_rx_deliver(pair, round, &list, skb);
+	vpnet_rx_list_deliver(&list);
+}
+
+/* A packet with all that belongs to it; what is in the way is counted */
+static __always_inline struct sk_buff *
+__vpnet_rx_skb(struct vpnet_pair *pair, const struct virtio_net_hdr *hdr,
+	       struct vpsegs *it, u32 len)
 {
 	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
-	struct net_device *dev = pair->vp->dev;
-	struct sk_buff *skb;
+	struct sk_buff *skb = vpnet_rxbuf_skb(&pair->rxbuf, it, len);
 
-	if (likely(len <= VPNET_XDP_MAX && !vpnet_hdr_requests(hdr))) {
-		round->packets++;
-		round->bytes += len;
-		skb = vpnet_xdp_run(pair, round->prog, it, len,
-				    &round->xdp_did);
-		if (!skb)
-			return;
-		skb->protocol = eth_type_trans(skb, dev);
-		vpnet_rx_deliver(pair, round, skb);
-		return;
-	}
-
-	skb = vpnet_rxbuf_skb(&pair->rxbuf, it, len);
 	if (unlikely(!skb)) {
-		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
-		return;
+		vpnet_rx_dropped(q);
+		return NULL;
 	}
 	if (unlikely(vpnet_rx_finish(pair->vp, skb, hdr))) {
 		kfree_skb(skb);
 		vpnet_rx_error(q);
-		return;
+		return NULL;
 	}
-	round->packets++;
-	round->bytes += len;
-	/* takes the packet, unless the program lets it pass */
-	if (do_xdp_generic(round->prog, skb) == XDP_PASS)
-		vpnet_rx_deliver(pair, round, skb);
+	return skb;
 }
 
-/* One frame of the origin, from a buffer that is checked but for its content */
-static __always_inline void vpnet_rx_frame(struct vpnet_pair *pair,
-					   struct vpnet_queue *q,
-					   const struct vpring_chain *chain,
-					   struct vpnet_round *round)
+/* The same for XDP, which needs it rarely */
+struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
+			     const struct virtio_net_hdr *hdr,
+			     struct vpsegs *it, u32 len)
 {
-	struct virtio_net_hdr hdr;
-	struct vpsegs it;
-	struct sk_buff *skb;
-	u32 len;
-
-	if (unlikely(chain->len < q->hdr_len + ETH_HLEN ||
-		     chain->len > q->hdr_len + VPNET_MAX_FRAME)) {
-		vpnet_rx_error(q);
-		return;
-	}
-	len = chain->len - q->hdr_len;
-
-	vpsegs_start(&it, q->segs);
-	vpsegs_read_hdr(&it, &hdr, q->hdr_len);
-	/* from here on only this copy counts; it must not be read again */
-	barrier();
-	if (unlikely(!vpnet_hdr_valid(&hdr, len, q->features))) {
-		vpnet_rx_error(q);
-		return;
-	}
-
-	if (unlikely(round->prog)) {
-		vpnet_rx_xdp(pair, &hdr, &it, len, round);
-		return;
-	}
-	skb = vpnet_rxbuf_skb(&pair->rxbuf, &it, len);
-	if (unlikely(!skb)) {
-		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
-		return;
-	}
-	if (unlikely(vpnet_rx_finish(pair->vp, skb, &hdr))) {
-		kfree_skb(skb);
-		vpnet_rx_error(q);
-		return;
-	}
-	round->packets++;
-	round->bytes += len;
-	vpnet_rx_deliver(pair, round, skb);
+	return __vpnet_rx_skb(pair, hdr, it, len);
 }
 
 /*
@@ -221,16 +185,18 @@ static void vpnet_rx_tell(struct vpnet_queue *q)
 		vpnet_doorbell(q);
 }
 
-static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
-			 int budget)
+static __always_inline int vpnet_rx_packets(struct vpnet_pair *pair,
+					    struct vpnet_queue *q,
+					    struct vpnet_round *round,
+					    struct vpnet_rx_list *list,
+					    int budget)
 {
-	struct vpnet_round round = {
-		.list = LIST_HEAD_INIT(round.list),
-		.gro = vpnet_gro_wanted(pair),
-		.prog = rcu_dereference_bh(pair->vp->xdp_prog),
-	};
+	struct virtio_net_hdr hdr;
 	struct vpring_chain chain;
+	struct sk_buff *skb;
+	struct vpsegs it;
 	int done;
+	u32 len;
 
 	for (done = 0; done < budget; done++) {
 		enum vpring_result res;
@@ -242,9 +208,35 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 			vpnet_ring_broken(pair->vp, q);
 			break;
 		}
-		vpnet_rx_frame(pair, q, &chain, &round);
+		len = vpnet_rx_open(q, &chain, &hdr, &it);
+		if (likely(len)) {
+			skb = __vpnet_rx_skb(pair, &hdr, &it, len);
+			if (likely(skb)) {
+				round->packets++;
+				round->bytes += len;
+				vpnet_rx_deliver(pair, round, list, skb);
+			}
+		}
 		vpring_fill(&q->ring, chain.head, 0);
 	}
+	return done;
+}
+
+static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
+			 int budget)
+{
+	struct bpf_prog *prog = rcu_dereference_bh(pair->vp->xdp_prog);
+	struct vpnet_round round = {
+		.gro = vpnet_gro_wanted(pair),
+	};
+	struct vpnet_rx_list list;
+	int done;
+
+	list.end = &list.first;
+	if (unlikely(prog))
+		done = vpnet_xdp_work(pair, prog, &round, budget);
+	else
+		done = vpnet_rx_packets(pair, q, &round, &list, budget);
 
 	/* also what came before the ring broke: it was fine */
 	vpring_show(&q->ring);
@@ -257,12 +249,9 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	u64_stats_add(&q->stats.bytes, round.bytes);
 	u64_stats_update_end(&q->stats.sync);
 	vpnet_gro_learn(pair, &round);
-	if (round.xdp_did)
-		vpnet_xdp_flush(pair, round.xdp_did);
-	/* late: the origin fills its ring again while the stack works */
-	if (!round.gro)
-		netif_receive_skb_list(&round.list);
 	vpnet_coalesce_found(&pair->coalesce, done);
+	/* last: the origin fills its ring again while the stack works */
+	vpnet_rx_list_deliver(&list);
 	return done;
 }
 

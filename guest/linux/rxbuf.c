@@ -56,24 +56,11 @@ void vpnet_rxbuf_free(struct vpnet_rxbuf *rb)
 	rb->pool = NULL;
 }
 
-static __always_inline void *
-vpnet_rxbuf_cut(struct vpnet_rxbuf *rb, u32 headroom, u32 len, u32 *res)
+/* The block is used up: it may rest until all the others are, too */
+void *vpnet_rxbuf_turn(struct vpnet_rxbuf *rb, u32 size)
 {
-	const u32 size = SKB_DATA_ALIGN(headroom + len) +
-			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-
-	*res = size;
-	/* used up: it may rest until all the others are, too */
-	if (unlikely(rb->block[rb->at].offset < size))
-		rb->at = (rb->at + 1) % VPNET_RX_BLOCKS;
+	rb->at = (rb->at + 1) % VPNET_RX_BLOCKS;
 	return page_frag_alloc(&rb->block[rb->at], size, VPNET_RX_GFP);
-}
-
-/* Room for a packet of @len bytes; to be freed with page_frag_free() */
-void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb, u32 headroom, u32 len,
-			u32 *size)
-{
-	return vpnet_rxbuf_cut(rb, headroom, len, size);
 }
 
 static __always_inline struct sk_buff *
@@ -83,7 +70,7 @@ vpnet_rxbuf_linear(struct vpnet_rxbuf *rb, u32 len)
 	void *piece;
 	u32 size;
 
-	piece = vpnet_rxbuf_cut(rb, VPNET_RX_HEADROOM, len, &size);
+	piece = vpnet_rxbuf_piece(rb, VPNET_RX_HEADROOM, len, &size);
 	if (unlikely(!piece))
 		return NULL;
 	skb = napi_build_skb(piece, size);

@@ -27,9 +27,30 @@ struct vpnet_rxbuf {
 
 void vpnet_rxbuf_init(struct vpnet_rxbuf *rb);
 void vpnet_rxbuf_free(struct vpnet_rxbuf *rb);
-void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb, u32 headroom, u32 len,
-			u32 *size);
+void *vpnet_rxbuf_turn(struct vpnet_rxbuf *rb, u32 size);
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 				u32 len);
+
+/*
+ * Room for a packet of @len bytes in @size bytes; to be freed with
+ * page_frag_free().  This is page_frag_alloc() as long as there is no need to
+ * look at the block's page.
+ */
+static __always_inline void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb,
+					       u32 headroom, u32 len,
+					       u32 *size)
+{
+	struct page_frag_cache *block = &rb->block[rb->at];
+	const u32 need = SKB_DATA_ALIGN(headroom + len) +
+			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+
+	*size = need;
+	/* also before it has any memory */
+	if (unlikely(block->offset < need))
+		return vpnet_rxbuf_turn(rb, need);
+	block->offset -= need;
+	block->pagecnt_bias--;
+	return block->va + block->offset;
+}
 
 #endif /* VHOST_PCI_RXBUF_H */

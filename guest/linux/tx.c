@@ -4,6 +4,7 @@
  */
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
+#include <net/xdp.h>
 
 #include "segs.h"
 #include "vhost_pci_net.h"
@@ -143,6 +144,63 @@ static void vpnet_tx_consume(struct sk_buff *skb)
 		napi_consume_skb(skb, 1);
 }
 
+/* The header of a frame that asks for nothing, in one buffer */
+static __always_inline void vpnet_hdr_put(void *at)
+{
+	static const struct virtio_net_hdr_mrg_rxbuf hdr = {
+		.num_buffers = (__force __virtio16)cpu_to_le16(1),
+	};
+
+	memcpy(at, &hdr, sizeof(hdr));
+}
+
+/* A frame that asks for nothing, into the ring */
+static __always_inline bool vpnet_tx_put(struct vpnet *vp,
+					 struct vpnet_queue *q,
+					 const void *data, u32 len)
+{
+	const u32 hdr_len = q->hdr_len;
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	enum vpnet_tx_room room;
+	struct vpring_seg seg;
+	struct vpsegs it;
+	u16 nbufs, head;
+
+	/* most frames fit into the first buffer */
+	if (likely(hdr_len == sizeof(hdr) &&
+		   vpring_peek(&q->ring, &seg, &head) &&
+		   seg.len >= sizeof(hdr) + len)) {
+		vpring_take(&q->ring);
+		vpring_fill(&q->ring, head, sizeof(hdr) + len);
+		vpnet_hdr_put(seg.addr);
+		memcpy(seg.addr + sizeof(hdr), data, len);
+		return true;
+	}
+
+	memset(&hdr, 0, sizeof(hdr));
+	room = vpnet_tx_reserve(q, q->hdr_len + len, &nbufs);
+	if (unlikely(room != VPNET_TX_ROOM)) {
+		if (room == VPNET_TX_BROKEN)
+			vpnet_ring_broken(vp, q);
+		return false;
+	}
+	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
+	vpsegs_start(&it, q->segs);
+	vpsegs_write_hdr(&it, &hdr, q->hdr_len);
+	vpsegs_write(&it, data, len);
+	return true;
+}
+
+static void vpnet_tx_count(struct vpnet_queue *q, unsigned int packets,
+			   unsigned int bytes, unsigned int dropped)
+{
+	u64_stats_update_begin(&q->stats.sync);
+	u64_stats_add(&q->stats.packets, packets);
+	u64_stats_add(&q->stats.bytes, bytes);
+	u64_stats_add(&q->stats.dropped, dropped);
+	u64_stats_update_end(&q->stats.sync);
+}
+
 /**
  * vpnet_tx_raw - put a frame that asks for nothing into the ring
  * @vp: the device
@@ -157,33 +215,41 @@ static void vpnet_tx_consume(struct sk_buff *skb)
 bool vpnet_tx_raw(struct vpnet *vp, struct vpnet_queue *q, const void *data,
 		  u32 len)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr = {};
-	enum vpnet_tx_room room;
-	struct vpsegs it;
-	u16 nbufs;
-
-	if (unlikely(!vpnet_usable(q)))
-		goto drop;
-	room = vpnet_tx_reserve(q, q->hdr_len + len, &nbufs);
-	if (unlikely(room != VPNET_TX_ROOM)) {
-		if (room == VPNET_TX_BROKEN)
-			vpnet_ring_broken(vp, q);
-		goto drop;
+	if (unlikely(!vpnet_usable(q) || !vpnet_tx_put(vp, q, data, len))) {
+		vpnet_tx_count(q, 0, 0, 1);
+		return false;
 	}
-	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
-	vpsegs_start(&it, q->segs);
-	vpsegs_write_hdr(&it, &hdr, q->hdr_len);
-	vpsegs_write(&it, data, len);
-
-	u64_stats_update_begin(&q->stats.sync);
-	u64_stats_inc(&q->stats.packets);
-	u64_stats_add(&q->stats.bytes, len);
-	u64_stats_update_end(&q->stats.sync);
+	vpnet_tx_count(q, 1, len, 0);
 	return true;
+}
 
-drop:
-	vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
-	return false;
+/**
+ * vpnet_tx_frames - the same for many, of an XDP redirection
+ * @vp: the device
+ * @q: a receive ring of the origin, whose lock is held
+ * @frames: the frames
+ * @n: how many
+ *
+ * Return: how many were put into the ring; the others count as dropped.
+ */
+int vpnet_tx_frames(struct vpnet *vp, struct vpnet_queue *q,
+		    struct xdp_frame **frames, int n)
+{
+	unsigned int bytes = 0;
+	int i = 0;
+
+	if (likely(vpnet_usable(q))) {
+		for (; i < n; i++) {
+			struct xdp_frame *frame = frames[i];
+
+			if (unlikely(xdp_frame_has_frags(frame)) ||
+			    !vpnet_tx_put(vp, q, frame->data, frame->len))
+				break;
+			bytes += frame->len;
+		}
+	}
+	vpnet_tx_count(q, i, bytes, n - i);
+	return i;
 }
 
 /* Show the origin what has been sent */

@@ -217,20 +217,11 @@ void vpnet_rx_schedule(struct vpnet_pair *pair);
 netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
 bool vpnet_tx_raw(struct vpnet *vp, struct vpnet_queue *q, const void *data,
 		  u32 len);
+int vpnet_tx_frames(struct vpnet *vp, struct vpnet_queue *q,
+		    struct xdp_frame **frames, int n);
 void vpnet_tx_flush(struct vpnet_queue *q);
 
 /* xdp.c */
-#define VPNET_XDP_DID_TX	0x1
-#define VPNET_XDP_DID_REDIRECT	0x2
-
-/* Longest frame in one piece for a program: jumbo frames included */
-#define VPNET_XDP_MAX		16384
-
-struct vpsegs;
-
-struct sk_buff *vpnet_xdp_run(struct vpnet_pair *pair, struct bpf_prog *prog,
-			      struct vpsegs *it, u32 len, unsigned int *did);
-void vpnet_xdp_flush(struct vpnet_pair *pair, unsigned int did);
 int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 		   u32 flags);
 int vpnet_bpf(struct net_device *dev, struct netdev_bpf *bpf);

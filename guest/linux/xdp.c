@@ -15,8 +15,24 @@
 #include <linux/rtnetlink.h>
 #include <net/xdp.h>
 
+#include "rx.h"
+#include "rxbuf.h"
 #include "segs.h"
 #include "vhost_pci_net.h"
+
+/* Longest frame in one piece for a program: jumbo frames included */
+#define VPNET_XDP_MAX		16384
+
+/* One round's frames */
+struct vpnet_xdp {
+	struct bpf_prog *prog;
+	struct xdp_buff xdp;
+	void *spare;		/* memory that a frame did not need any more */
+	u32 spare_len;		/* of the frame that it was for */
+	unsigned int drops;
+	unsigned int tx;
+	unsigned int redirects;
+};
 
 /* Back to the origin that it came from */
 static bool vpnet_xdp_return(struct vpnet_pair *pair, const struct xdp_buff *xdp)
@@ -46,87 +62,222 @@ static struct sk_buff *vpnet_xdp_skb(const struct xdp_buff *xdp)
 	return skb;
 }
 
-/**
- * vpnet_xdp_run - copy a frame and run the program on it
- * @pair: where it comes from
- * @prog: the program
- * @it: the frame in the origin's memory
- * @len: its length
- * @did: what remains to be done at the end of the round
- *
- * Return: the packet for the stack, or NULL if there is none.
- */
-struct sk_buff *vpnet_xdp_run(struct vpnet_pair *pair,
-			      struct bpf_prog *prog, struct vpsegs *it,
-			      u32 len, unsigned int *did)
+/* What is not redirected; false: the memory is in use now */
+static noinline bool vpnet_xdp_verdict(struct vpnet_pair *pair,
+				       struct vpnet_xdp *x, u32 act,
+				       struct vpnet_round *round)
 {
-	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
 	struct net_device *dev = pair->vp->dev;
-	struct xdp_buff xdp;
 	struct sk_buff *skb;
-	void *piece;
-	u32 size, act;
 
-	piece = vpnet_rxbuf_piece(&pair->rxbuf, XDP_PACKET_HEADROOM, len,
-				  &size);
-	if (unlikely(!piece)) {
-		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
-		return NULL;
-	}
-	xdp_init_buff(&xdp, size, &pair->xdp_rxq);
-	xdp_prepare_buff(&xdp, piece, XDP_PACKET_HEADROOM, len, true);
-	vpsegs_read(it, xdp.data, len);
-
-	act = bpf_prog_run_xdp(prog, &xdp);
 	switch (act) {
 	case XDP_PASS:
-		skb = vpnet_xdp_skb(&xdp);
-		if (likely(skb))
-			return skb;
-		vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
-		break;
+		skb = vpnet_xdp_skb(&x->xdp);
+		if (unlikely(!skb)) {
+			vpnet_rx_dropped(&pair->queue[VPNET_ORIGIN_TX]);
+			return true;
+		}
+		skb->protocol = eth_type_trans(skb, dev);
+		vpnet_rx_pass(pair, round, skb);
+		return false;
 	case XDP_TX:
-		/* copied at once, so the piece is free in any case */
-		if (unlikely(!vpnet_xdp_return(pair, &xdp)))
-			goto exception;
-		vpnet_inc(&q->count.xdp_tx);
-		*did |= VPNET_XDP_DID_TX;
-		break;
-	case XDP_REDIRECT:
-		if (unlikely(xdp_do_redirect(dev, &xdp, prog)))
-			goto exception;
-		vpnet_inc(&q->count.xdp_redirects);
-		*did |= VPNET_XDP_DID_REDIRECT;
-		return NULL;
-	default:
-		bpf_warn_invalid_xdp_action(dev, prog, act);
-		fallthrough;
-	case XDP_ABORTED:
-exception:
-		trace_xdp_exception(dev, prog, act);
-		fallthrough;
+		/* copied at once, so the memory is free in any case */
+		if (unlikely(!vpnet_xdp_return(pair, &x->xdp)))
+			break;
+		x->tx++;
+		return true;
 	case XDP_DROP:
-		vpnet_inc(&q->count.xdp_drops);
+		x->drops++;
+		return true;
+	case XDP_ABORTED:
+	case XDP_REDIRECT:
 		break;
+	default:
+		bpf_warn_invalid_xdp_action(dev, x->prog, act);
 	}
-	page_frag_free(piece);
-	return NULL;
+	trace_xdp_exception(dev, x->prog, act);
+	x->drops++;
+	return true;
+}
+
+/* Memory for a frame, where the program will find it */
+static __always_inline bool vpnet_xdp_prepare(struct vpnet_pair *pair,
+					      struct vpnet_xdp *x, u32 len)
+{
+	void *piece = x->spare;
+
+	if (!piece || x->spare_len < len) {
+		if (unlikely(piece))
+			page_frag_free(piece);
+		piece = vpnet_rxbuf_piece(&pair->rxbuf, XDP_PACKET_HEADROOM,
+					  len, &x->xdp.frame_sz);
+		x->spare = piece;
+		x->spare_len = len;
+		if (unlikely(!piece)) {
+			vpnet_rx_dropped(&pair->queue[VPNET_ORIGIN_TX]);
+			return false;
+		}
+	}
+	x->xdp.flags = 0;
+	xdp_prepare_buff(&x->xdp, piece, XDP_PACKET_HEADROOM, len, true);
+	return true;
+}
+
+/* The frame has been copied: run the program on it */
+static __always_inline void vpnet_xdp_run(struct vpnet_pair *pair,
+					  struct vpnet_xdp *x, u32 len,
+					  struct vpnet_round *round)
+{
+	u32 act;
+
+	round->packets++;
+	round->bytes += len;
+	act = bpf_prog_run_xdp(x->prog, &x->xdp);
+	if (likely(act == XDP_REDIRECT) &&
+	    likely(!xdp_do_redirect(pair->vp->dev, &x->xdp, x->prog))) {
+		x->redirects++;
+		x->spare = NULL;
+		return;
+	}
+	if (!vpnet_xdp_verdict(pair, x, act, round))
+		x->spare = NULL;
+}
+
+/*
+ * A frame in pieces, or one that is not complete as it is or very large, which
+ * becomes a packet first.
+ */
+static noinline enum vpring_result vpnet_xdp_other(struct vpnet_pair *pair,
+						   struct vpnet_xdp *x,
+						   struct vpnet_round *round)
+{
+	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
+	struct virtio_net_hdr hdr;
+	struct vpring_chain chain;
+	enum vpring_result res;
+	struct sk_buff *skb;
+	struct vpsegs it;
+	u32 len;
+
+	res = vpring_pop(&q->ring, q->segs, VPRING_MAX_SEGS, &chain);
+	if (res != VPRING_OK)
+		return res;
+	len = vpnet_rx_open(q, &chain, &hdr, &it);
+	if (unlikely(!len))
+		goto fill;
+	if (len <= VPNET_XDP_MAX && !vpnet_hdr_requests(&hdr)) {
+		if (likely(vpnet_xdp_prepare(pair, x, len))) {
+			vpsegs_read(&it, x->xdp.data, len);
+			vpnet_xdp_run(pair, x, len, round);
+		}
+		goto fill;
+	}
+	skb = vpnet_rx_skb(pair, &hdr, &it, len);
+	if (likely(skb)) {
+		round->packets++;
+		round->bytes += len;
+		/* takes the packet, unless the program lets it pass */
+		if (do_xdp_generic(x->prog, skb) == XDP_PASS)
+			vpnet_rx_pass(pair, round, skb);
+	}
+fill:
+	vpring_fill(&q->ring, chain.head, 0);
+	return res;
 }
 
 /* At the end of a round */
-void vpnet_xdp_flush(struct vpnet_pair *pair, unsigned int did)
+static void vpnet_xdp_flush(struct vpnet_pair *pair, const struct vpnet_xdp *x)
 {
-	if (did & VPNET_XDP_DID_REDIRECT)
-		xdp_do_flush();
-	if (did & VPNET_XDP_DID_TX) {
-		const unsigned int n = pair - pair->vp->pair;
-		struct netdev_queue *txq;
+	struct vpnet_counters *count = &pair->queue[VPNET_ORIGIN_TX].count;
+	const unsigned int n = pair - pair->vp->pair;
+	struct netdev_queue *txq;
 
+	WRITE_ONCE(count->xdp_drops, count->xdp_drops + x->drops);
+	if (x->spare)
+		page_frag_free(x->spare);
+	if (x->redirects) {
+		WRITE_ONCE(count->xdp_redirects,
+			   count->xdp_redirects + x->redirects);
+		xdp_do_flush();
+	}
+	if (x->tx) {
+		WRITE_ONCE(count->xdp_tx, count->xdp_tx + x->tx);
 		txq = netdev_get_tx_queue(pair->vp->dev, n);
 		__netif_tx_lock(txq, smp_processor_id());
 		vpnet_tx_flush(&pair->queue[VPNET_ORIGIN_RX]);
 		__netif_tx_unlock(txq);
 	}
+}
+
+/**
+ * vpnet_xdp_work - receive with an XDP program
+ * @pair: where it comes from
+ * @prog: the program
+ * @round: what it brings
+ * @budget: number of frames at most
+ *
+ * Return: how many there were.
+ */
+int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
+		   struct vpnet_round *round, int budget)
+{
+	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
+	struct vpnet_xdp x = { .prog = prog };
+	enum vpring_result res;
+	const void *data;
+	int done;
+	u16 head;
+	u32 len;
+
+	xdp_init_buff(&x.xdp, 0, &pair->xdp_rxq);
+	for (done = 0; done < budget; done++) {
+		len = vpnet_rx_simple(q, VPNET_XDP_MAX, &data, &head);
+		if (likely(len)) {
+			if (likely(vpnet_xdp_prepare(pair, &x, len))) {
+				memcpy(x.xdp.data, data, len);
+				vpnet_xdp_run(pair, &x, len, round);
+			}
+			vpring_fill(&q->ring, head, 0);
+			continue;
+		}
+		res = vpnet_xdp_other(pair, &x, round);
+		if (res == VPRING_EMPTY)
+			break;
+		if (unlikely(res != VPRING_OK)) {
+			vpnet_ring_broken(pair->vp, q);
+			break;
+		}
+	}
+	vpnet_xdp_flush(pair, &x);
+	return done;
+}
+
+/* Frames that share pages, given back page by page */
+static void vpnet_xdp_frames_free(struct xdp_frame **frames, int n)
+{
+	struct page *page = NULL, *next;
+	unsigned int refs = 0;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		struct xdp_frame *frame = frames[i];
+
+		if (unlikely(frame->mem.type != MEM_TYPE_PAGE_SHARED)) {
+			xdp_return_frame(frame);
+			continue;
+		}
+		/* the frame is in the page, so it is not looked at again */
+		next = virt_to_head_page(frame->data);
+		if (next != page) {
+			if (page)
+				__page_frag_cache_drain(page, refs);
+			page = next;
+			refs = 0;
+		}
+		refs++;
+	}
+	if (page)
+		__page_frag_cache_drain(page, refs);
 }
 
 /* Frames that a program of another interface has redirected to this one */
@@ -146,19 +297,13 @@ int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 		return -ENETDOWN;
 
 	__netif_tx_lock(txq, cpu);
-	for (sent = 0; sent < n; sent++) {
-		struct xdp_frame *frame = frames[sent];
-
-		/* the caller frees what is left */
-		if (unlikely(xdp_frame_has_frags(frame)) ||
-		    !vpnet_tx_raw(vp, q, frame->data, frame->len))
-			break;
-		xdp_return_frame(frame);
-	}
+	sent = vpnet_tx_frames(vp, q, frames, n);
 	if (flags & XDP_XMIT_FLUSH)
 		vpnet_tx_flush(q);
 	txq_trans_cond_update(txq);
 	__netif_tx_unlock(txq);
+	/* the caller frees what is left */
+	vpnet_xdp_frames_free(frames, sent);
 	return sent;
 }
 

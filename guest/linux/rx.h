@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A round of receive work, with and without XDP */
+#ifndef VHOST_PCI_RX_H
+#define VHOST_PCI_RX_H
+
+#include <linux/if_ether.h>
+#include <linux/list.h>
+
+#include "segs.h"
+#include "vhost_pci_net.h"
+
+/* What one round of receive work brought */
+struct vpnet_round {
+	unsigned long packets;
+	unsigned long bytes;
+	unsigned int merged;
+	bool gro;
+};
+
+static inline void vpnet_rx_error(struct vpnet_queue *q)
+{
+	vpnet_stats_add(&q->stats, &q->stats.errors, 1);
+}
+
+static inline void vpnet_rx_dropped(struct vpnet_queue *q)
+{
+	vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
+}
+
+/*
+ * A buffer of the origin, whose pieces are checked: is what it holds a frame?
+ * @it is where it begins, @hdr a private copy of its header.  Return: its
+ * length; 0 for one that was counted as an error.
+ */
+static __always_inline u32 vpnet_rx_open(struct vpnet_queue *q,
+					 const struct vpring_chain *chain,
+					 struct virtio_net_hdr *hdr,
+					 struct vpsegs *it)
+{
+	const u32 hdr_len = q->hdr_len;
+	u32 len;
+
+	if (unlikely(chain->len < hdr_len + ETH_HLEN ||
+		     chain->len > hdr_len + VPNET_MAX_FRAME))
+		goto error;
+	len = chain->len - hdr_len;
+
+	vpsegs_start(it, q->segs);
+	vpsegs_read_hdr(it, hdr, hdr_len);
+	/* from here on only this copy counts; it must not be read again */
+	barrier();
+	if (unlikely(!vpnet_hdr_valid(hdr, len, q->features)))
+		goto error;
+	return len;
+
+error:
+	vpnet_rx_error(q);
+	return 0;
+}
+
+/*
+ * The most frequent frame: in one piece, not larger than @max, and its header
+ * asks for nothing.  Return: its length, its place in @data; 0 for another
+ * one, which is still in the ring and is then to be looked at from scratch.
+ */
+static __always_inline u32 vpnet_rx_simple(struct vpnet_queue *q, u32 max,
+					   const void **data, u16 *head)
+{
+	const u32 hdr_len = q->hdr_len;
+	struct vpring_seg seg;
+	u8 flags, gso_type;
+
+	if (!vpring_peek(&q->ring, &seg, head) ||
+	    unlikely(seg.len - hdr_len - ETH_HLEN > max - ETH_HLEN))
+		return 0;
+	/* read once, and not used for anything else */
+	flags = READ_ONCE(((const struct virtio_net_hdr *)seg.addr)->flags);
+	gso_type = READ_ONCE(((const struct virtio_net_hdr *)seg.addr)->gso_type);
+	if ((flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || gso_type)
+		return 0;
+	vpring_take(&q->ring);
+	*data = seg.addr + hdr_len;
+	return seg.len - hdr_len;
+}
+
+/* rx.c */
+void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
+		   struct sk_buff *skb);
+struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
+			     const struct virtio_net_hdr *hdr,
+			     struct vpsegs *it, u32 len);
+
+/* xdp.c */
+int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
+		   struct vpnet_round *round, int budget);
+
+#endif /* VHOST_PCI_RX_H */
