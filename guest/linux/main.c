@@ -237,7 +237,7 @@ static int vpnet_alloc(struct vpnet *vp)
 	unsigned int i;
 
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
-	vp->hash_key = get_random_u32();
+	get_random_bytes(vp->hash_key, sizeof(vp->hash_key));
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
 	vp->tokens = kzalloc(vpnet_rings(vp), GFP_KERNEL);
 	vp->pair = kvcalloc(vp->pairs, sizeof(*vp->pair), GFP_KERNEL);

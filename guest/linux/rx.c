@@ -6,7 +6,6 @@
 #include <linux/filter.h>
 #include <linux/in.h>
 #include <linux/ip.h>
-#include <linux/jhash.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
 #include <net/busy_poll.h>
@@ -30,29 +29,30 @@
 /*
  * Forwarders, above all fair queueing, and the choice of a queue or a CPU need
  * a hash of the flow.  Here, where the headers are known and were just copied,
- * it costs a quarter of what the flow dissector costs.  With a secret in it,
- * lest the origin choose its collisions.
+ * it costs an eighth of what the flow dissector costs.  Multiplied by secrets,
+ * so that the origin cannot choose its collisions.
  */
-static void vpnet_rx_hash(const struct vpnet *vp, struct sk_buff *skb)
+static __always_inline void vpnet_rx_hash(const struct vpnet *vp,
+					  struct sk_buff *skb)
 {
 	const struct iphdr *ip = (const struct iphdr *)skb->data;
 	enum pkt_hash_types type = PKT_HASH_TYPE_L3;
-	u32 ports = 0;
+	u64 hash = ip->protocol;
 
 	/* the rest is left to the dissector */
 	if (skb->protocol != htons(ETH_P_IP) ||
-	    skb_headlen(skb) < sizeof(*ip) + sizeof(ports) ||
-	    ip->version != 4 || ip->ihl != sizeof(*ip) / 4)
+	    skb_headlen(skb) < sizeof(*ip) + sizeof(u32) ||
+	    *(const u8 *)ip != (4 << 4 | sizeof(*ip) / 4))
 		return;
 	if ((ip->protocol == IPPROTO_TCP || ip->protocol == IPPROTO_UDP) &&
 	    !ip_is_fragment(ip)) {
-		ports = get_unaligned((const u32 *)(ip + 1));
+		hash ^= (u64)get_unaligned((const u32 *)(ip + 1)) << 8;
 		type = PKT_HASH_TYPE_L4;
 	}
-	skb_set_hash(skb, jhash_3words((__force u32)ip->saddr,
-				       (__force u32)ip->daddr,
-				       ports ^ ip->protocol, vp->hash_key),
-		     type);
+	hash *= vp->hash_key[0];
+	hash += (__force u32)ip->saddr * vp->hash_key[1];
+	hash += (__force u32)ip->daddr * vp->hash_key[2];
+	skb_set_hash(skb, hash >> 32, type);
 }
 
 /* Offloads and protocol of a packet; @hdr has been checked */
@@ -126,9 +126,9 @@ void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
 }
 
 /* A packet with all that belongs to it; what is in the way is counted */
-static __always_inline struct sk_buff *
-__vpnet_rx_skb(struct vpnet_pair *pair, const struct virtio_net_hdr *hdr,
-	       struct vpsegs *it, u32 len)
+struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
+			     const struct virtio_net_hdr *hdr,
+			     struct vpsegs *it, u32 len)
 {
 	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
 	struct sk_buff *skb = vpnet_rxbuf_skb(&pair->rxbuf, it, len);
@@ -143,14 +143,6 @@ __vpnet_rx_skb(struct vpnet_pair *pair, const struct virtio_net_hdr *hdr,
 		return NULL;
 	}
 	return skb;
-}
-
-/* The same for XDP, which needs it rarely */
-struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
-			     const struct virtio_net_hdr *hdr,
-			     struct vpsegs *it, u32 len)
-{
-	return __vpnet_rx_skb(pair, hdr, it, len);
 }
 
 /*
@@ -185,39 +177,73 @@ static void vpnet_rx_tell(struct vpnet_queue *q)
 		vpnet_doorbell(q);
 }
 
+/* A large frame, or one with offloads or in pieces */
+static noinline enum vpring_result vpnet_rx_other(struct vpnet_pair *pair,
+						  struct vpnet_queue *q,
+						  struct vpnet_round *round,
+						  struct vpnet_rx_list *list)
+{
+	struct virtio_net_hdr hdr;
+	struct vpring_chain chain;
+	enum vpring_result res;
+	struct sk_buff *skb;
+	struct vpsegs it;
+	u32 len;
+
+	res = vpring_pop(&q->ring, q->segs, VPRING_MAX_SEGS, &chain);
+	if (res != VPRING_OK)
+		return res;
+	len = vpnet_rx_open(q, &chain, &hdr, &it);
+	if (likely(len)) {
+		skb = vpnet_rx_skb(pair, &hdr, &it, len);
+		if (likely(skb)) {
+			round->packets++;
+			round->bytes += len;
+			vpnet_rx_deliver(pair, round, list, skb);
+		}
+	}
+	vpring_fill(&q->ring, chain.head, 0);
+	return res;
+}
+
 static __always_inline int vpnet_rx_packets(struct vpnet_pair *pair,
 					    struct vpnet_queue *q,
 					    struct vpnet_round *round,
 					    struct vpnet_rx_list *list,
 					    int budget)
 {
-	struct virtio_net_hdr hdr;
-	struct vpring_chain chain;
+	struct vpnet *vp = pair->vp;
+	enum vpring_result res;
 	struct sk_buff *skb;
-	struct vpsegs it;
+	const void *data;
 	int done;
+	u16 head;
 	u32 len;
 
 	for (done = 0; done < budget; done++) {
-		enum vpring_result res;
-
-		res = vpring_pop(&q->ring, q->segs, VPRING_MAX_SEGS, &chain);
+		len = vpnet_rx_simple(q, VPNET_RX_LINEAR, &data, &head);
+		if (likely(len)) {
+			skb = vpnet_rxbuf_copy(&pair->rxbuf, data, len);
+			vpring_fill(&q->ring, head, 0);
+			if (unlikely(!skb)) {
+				vpnet_rx_dropped(q);
+				continue;
+			}
+			skb->protocol = eth_type_trans(skb, vp->dev);
+			if (vp->dev->features & NETIF_F_RXHASH)
+				vpnet_rx_hash(vp, skb);
+			round->packets++;
+			round->bytes += len;
+			vpnet_rx_deliver(pair, round, list, skb);
+			continue;
+		}
+		res = vpnet_rx_other(pair, q, round, list);
 		if (res == VPRING_EMPTY)
 			break;
 		if (unlikely(res != VPRING_OK)) {
-			vpnet_ring_broken(pair->vp, q);
+			vpnet_ring_broken(vp, q);
 			break;
 		}
-		len = vpnet_rx_open(q, &chain, &hdr, &it);
-		if (likely(len)) {
-			skb = __vpnet_rx_skb(pair, &hdr, &it, len);
-			if (likely(skb)) {
-				round->packets++;
-				round->bytes += len;
-				vpnet_rx_deliver(pair, round, list, skb);
-			}
-		}
-		vpring_fill(&q->ring, chain.head, 0);
 	}
 	return done;
 }

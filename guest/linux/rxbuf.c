@@ -7,9 +7,6 @@
 
 #include "rxbuf.h"
 
-/* Up to here one linear buffer is cheaper than page fragments */
-#define VPNET_RX_LINEAR		2048
-
 /* Of a larger frame: all headers of any sensible packet */
 #define VPNET_RX_HEAD		256
 
@@ -141,6 +138,17 @@ static void vpnet_rxbuf_fill(struct sk_buff *skb, struct vpsegs *it)
 
 		vpsegs_read(it, skb_frag_address(frag), skb_frag_size(frag));
 	}
+}
+
+/* A packet with a copy of these bytes, at most VPNET_RX_LINEAR; or NULL */
+struct sk_buff *vpnet_rxbuf_copy(struct vpnet_rxbuf *rb, const void *data,
+				 u32 len)
+{
+	struct sk_buff *skb = vpnet_rxbuf_linear(rb, len);
+
+	if (likely(skb))
+		memcpy(skb->data, data, len);
+	return skb;
 }
 
 /* A packet with a copy of the next @len bytes; NULL when there is no memory */

@@ -18,6 +18,9 @@ struct page_pool;
  */
 #define VPNET_RX_BLOCKS		8
 
+/* Up to here one linear buffer is cheaper than page fragments */
+#define VPNET_RX_LINEAR		2048
+
 /* Used under the lock of its receive ring */
 struct vpnet_rxbuf {
 	struct page_frag_cache block[VPNET_RX_BLOCKS];
@@ -28,6 +31,8 @@ struct vpnet_rxbuf {
 void vpnet_rxbuf_init(struct vpnet_rxbuf *rb);
 void vpnet_rxbuf_free(struct vpnet_rxbuf *rb);
 void *vpnet_rxbuf_turn(struct vpnet_rxbuf *rb, u32 size);
+struct sk_buff *vpnet_rxbuf_copy(struct vpnet_rxbuf *rb, const void *data,
+				 u32 len);
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 				u32 len);
 

@@ -128,7 +128,7 @@ struct vpnet {
 
 	u64 features;			/* for fix_features: acked, 0 if down */
 	struct bpf_prog __rcu *xdp_prog;
-	u32 hash_key;
+	u64 hash_key[3];		/* random */
 };
 
 static inline void vpnet_inc(unsigned long *counter)
