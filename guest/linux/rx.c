@@ -206,6 +206,23 @@ static noinline enum vpring_result vpnet_rx_other(struct vpnet_pair *pair,
 	return res;
 }
 
+/* eth_type_trans() in line for what is neither rare nor special */
+static __always_inline __be16 vpnet_rx_type(struct sk_buff *skb,
+					    struct net_device *dev)
+{
+	const struct ethhdr *eth = (const struct ethhdr *)skb->data;
+
+	if (unlikely(!eth_proto_is_802_3(eth->h_proto) ||
+		     is_multicast_ether_addr_64bits(eth->h_dest)))
+		return eth_type_trans(skb, dev);
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	__skb_pull(skb, ETH_HLEN);
+	if (!ether_addr_equal_64bits(eth->h_dest, dev->dev_addr))
+		skb->pkt_type = PACKET_OTHERHOST;
+	return eth->h_proto;
+}
+
 static __always_inline int vpnet_rx_packets(struct vpnet_pair *pair,
 					    struct vpnet_queue *q,
 					    struct vpnet_round *round,
@@ -229,7 +246,7 @@ static __always_inline int vpnet_rx_packets(struct vpnet_pair *pair,
 				vpnet_rx_dropped(q);
 				continue;
 			}
-			skb->protocol = eth_type_trans(skb, vp->dev);
+			skb->protocol = vpnet_rx_type(skb, vp->dev);
 			if (vp->dev->features & NETIF_F_RXHASH)
 				vpnet_rx_hash(vp, skb);
 			round->packets++;

@@ -17,8 +17,12 @@ enum vpnet_tx_room {
 	VPNET_TX_BROKEN,
 };
 
-static noinline enum vpnet_tx_room
-vpnet_tx_reserve_many(struct vpnet_queue *q, u32 left, u16 *nbufs)
+/*
+ * Take buffers for @left bytes.  On anything but VPNET_TX_ROOM the ring is
+ * back where it was.
+ */
+static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
+					   u16 *nbufs)
 {
 	const bool mergeable = q->features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
 	enum vpnet_tx_room ret;
@@ -63,29 +67,6 @@ vpnet_tx_reserve_many(struct vpnet_queue *q, u32 left, u16 *nbufs)
 rollback:
 	vpring_rollback(&q->ring, &mark);
 	return ret;
-}
-
-/*
- * Take buffers for @len bytes.  On anything but VPNET_TX_ROOM the ring is
- * back where it was.
- */
-static __always_inline enum vpnet_tx_room
-vpnet_tx_reserve(struct vpnet_queue *q, u32 len, u16 *nbufs)
-{
-	struct vpring_chain chain;
-	struct vpring_mark mark;
-
-	/* most frames fit into the first buffer */
-	vpring_save(&q->ring, &mark);
-	if (likely(vpring_pending(&q->ring)) &&
-	    vpring_pop(&q->ring, q->segs, VPRING_MAX_SEGS, &chain) ==
-	    VPRING_OK && likely(chain.len >= len)) {
-		vpring_fill(&q->ring, chain.head, len);
-		*nbufs = 1;
-		return VPNET_TX_ROOM;
-	}
-	vpring_rollback(&q->ring, &mark);
-	return vpnet_tx_reserve_many(q, len, nbufs);
 }
 
 /* The frame's pieces are copied in order, whatever the buffers' borders are */
@@ -154,30 +135,37 @@ static __always_inline void vpnet_hdr_put(void *at)
 	memcpy(at, &hdr, sizeof(hdr));
 }
 
-/* A frame that asks for nothing, into the ring */
+/* A frame that asks for nothing, if the next buffer is large enough */
+static __always_inline bool vpnet_tx_simple(struct vpnet_queue *q,
+					    const void *data, u32 len)
+{
+	const u32 hdr_len = sizeof(struct virtio_net_hdr_mrg_rxbuf);
+	struct vpring_seg seg;
+	u16 head;
+
+	if (unlikely(q->hdr_len != hdr_len) ||
+	    !vpring_peek(&q->ring, &seg, &head) ||
+	    unlikely(seg.len < hdr_len || seg.len - hdr_len < len))
+		return false;
+	vpring_take(&q->ring);
+	vpring_fill(&q->ring, head, hdr_len + len);
+	vpnet_hdr_put(seg.addr);
+	memcpy(seg.addr + hdr_len, data, len);
+	return true;
+}
+
+/* The same, if all buffers together are */
 static __always_inline bool vpnet_tx_put(struct vpnet *vp,
 					 struct vpnet_queue *q,
 					 const void *data, u32 len)
 {
-	const u32 hdr_len = q->hdr_len;
-	struct virtio_net_hdr_mrg_rxbuf hdr;
+	struct virtio_net_hdr_mrg_rxbuf hdr = {};
 	enum vpnet_tx_room room;
-	struct vpring_seg seg;
 	struct vpsegs it;
-	u16 nbufs, head;
+	u16 nbufs;
 
-	/* most frames fit into the first buffer */
-	if (likely(hdr_len == sizeof(hdr) &&
-		   vpring_peek(&q->ring, &seg, &head) &&
-		   seg.len >= sizeof(hdr) + len)) {
-		vpring_take(&q->ring);
-		vpring_fill(&q->ring, head, sizeof(hdr) + len);
-		vpnet_hdr_put(seg.addr);
-		memcpy(seg.addr + sizeof(hdr), data, len);
+	if (likely(vpnet_tx_simple(q, data, len)))
 		return true;
-	}
-
-	memset(&hdr, 0, sizeof(hdr));
 	room = vpnet_tx_reserve(q, q->hdr_len + len, &nbufs);
 	if (unlikely(room != VPNET_TX_ROOM)) {
 		if (room == VPNET_TX_BROKEN)
@@ -274,48 +262,62 @@ static void vpnet_tx_stop(struct netdev_queue *txq, struct vpnet_queue *q)
 	netif_tx_start_queue(txq);
 }
 
-netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
+/* A packet with offloads, in pieces, or for which one buffer is not enough */
+static noinline enum vpnet_tx_room vpnet_tx_other(struct vpnet_queue *q,
+						  struct sk_buff *skb)
 {
-	struct vpnet *vp = netdev_priv(dev);
-	const u16 n = skb_get_queue_mapping(skb);
-	struct netdev_queue *txq = netdev_get_tx_queue(dev, n);
-	struct vpnet_queue *q = &vp->pair[n].queue[VPNET_ORIGIN_RX];
 	struct virtio_net_hdr_mrg_rxbuf hdr;
+	enum vpnet_tx_room room;
 	struct vpring_mark mark;
 	u16 nbufs;
 
-	vpnet_inc(&q->count.polls);
-	if (unlikely(!vpnet_usable(q)))
-		goto drop;
-	vpring_disarm(&q->ring);
-
 	if (unlikely(skb->len > VPNET_MAX_FRAME ||
 		     !vpnet_tx_hdr(q, skb, &hdr.hdr)))
-		goto drop_flush;
-
+		return VPNET_TX_NEVER;
 	vpring_save(&q->ring, &mark);
-	switch (vpnet_tx_reserve(q, q->hdr_len + skb->len, &nbufs)) {
-	case VPNET_TX_ROOM:
-		break;
-	case VPNET_TX_WAIT:
-		/* what came before must not wait with us */
-		vpnet_tx_flush(q);
-		vpnet_tx_stop(txq, q);
-		return NETDEV_TX_BUSY;
-	case VPNET_TX_BROKEN:
-		vpnet_tx_flush(q);
-		vpnet_ring_broken(vp, q);
-		goto drop;
-	default:
-		goto drop_flush;
-	}
+	room = vpnet_tx_reserve(q, q->hdr_len + skb->len, &nbufs);
+	if (unlikely(room != VPNET_TX_ROOM))
+		return room;
 
 	/* 1 when it cannot be more; not sent with the short header */
 	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
 	if (unlikely(vpnet_tx_copy(q, skb, &hdr))) {
 		vpring_rollback(&q->ring, &mark);
 		vpnet_stats_add(&q->stats, &q->stats.errors, 1);
-		goto drop_flush;
+		return VPNET_TX_NEVER;
+	}
+	return VPNET_TX_ROOM;
+}
+
+netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct vpnet *vp = netdev_priv(dev);
+	const u16 n = skb_get_queue_mapping(skb);
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, n);
+	struct vpnet_queue *q = &vp->pair[n].queue[VPNET_ORIGIN_RX];
+
+	vpnet_inc(&q->count.polls);
+	if (unlikely(!vpnet_usable(q)))
+		goto drop;
+	vpring_disarm(&q->ring);
+
+	if (skb_is_nonlinear(skb) || skb->ip_summed == CHECKSUM_PARTIAL ||
+	    skb_is_gso(skb) || !vpnet_tx_simple(q, skb->data, skb->len)) {
+		switch (vpnet_tx_other(q, skb)) {
+		case VPNET_TX_ROOM:
+			break;
+		case VPNET_TX_WAIT:
+			/* what came before must not wait with us */
+			vpnet_tx_flush(q);
+			vpnet_tx_stop(txq, q);
+			return NETDEV_TX_BUSY;
+		case VPNET_TX_BROKEN:
+			vpnet_tx_flush(q);
+			vpnet_ring_broken(vp, q);
+			goto drop;
+		default:
+			goto drop_flush;
+		}
 	}
 
 	u64_stats_update_begin(&q->stats.sync);
