@@ -70,9 +70,11 @@ static void vpnet_coalesce_learn(struct vpnet_coalesce *c)
 	if (!c->waited)
 		return;
 	c->waited = false;
+	/* where nothing came nobody waited */
+	if (!c->found)
+		return;
 	if (!c->expired) {
-		c->pause = max_t(unsigned int, c->pause / 2,
-				 VPNET_COALESCE_PAUSE);
+		c->pause = VPNET_COALESCE_PAUSE;
 		return;
 	}
 	c->skip = c->pause;
@@ -113,6 +115,7 @@ void vpnet_coalesce_wait(struct vpnet_pair *pair)
 	struct vpnet_coalesce *c = &pair->coalesce;
 
 	c->waited = true;
+	c->found = 0;
 	WRITE_ONCE(c->expired, false);
 	WRITE_ONCE(c->waiting, true);
 	hrtimer_start(&c->timer,

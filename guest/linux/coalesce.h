@@ -19,6 +19,7 @@ struct vpnet_coalesce {
 	u32 wanted;
 	unsigned int skip;	/* rounds to go without a wait */
 	unsigned int pause;	/* the same after the next wait in vain */
+	u32 found;		/* since the last wait began */
 	bool waited;		/* before this round */
 	bool waiting;		/* read by the timer */
 	bool expired;		/* written by the timer */
@@ -42,6 +43,7 @@ static inline void vpnet_coalesce_found(struct vpnet_coalesce *c,
 					unsigned int frames)
 {
 	c->frames += frames;
+	c->found += frames;
 }
 
 #endif /* VHOST_PCI_COALESCE_H */

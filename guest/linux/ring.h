@@ -82,7 +82,8 @@ enum vpring_error {
  *
  *   used_told <= used_shown <= used_pos <= avail_pos <= avail_seen
  *
- * at most @size apart, but for used_told.  Callers serialise all calls for one ring.
+ * at most @size apart, but for used_told.  Callers serialise all calls for one
+ * ring.
  */
 struct vpring {
 	const struct vring_desc *desc;

@@ -35,7 +35,8 @@ struct vpnet_xdp {
 };
 
 /* Back to the origin that it came from */
-static bool vpnet_xdp_return(struct vpnet_pair *pair, const struct xdp_buff *xdp)
+static bool vpnet_xdp_return(struct vpnet_pair *pair,
+			     const struct xdp_buff *xdp)
 {
 	const unsigned int n = pair - pair->vp->pair;
 	struct netdev_queue *txq = netdev_get_tx_queue(pair->vp->dev, n);
