@@ -6,8 +6,8 @@ import dataclasses
 import chain as chains
 
 # Seconds on two idle cores.
-BOOT, BOOT_EACH_VM, SWITCH_START = 1.5, 2.6, 4
-LINK_RESUMES, PING, PACKETS_OVERHEAD, TRIAL_OVERHEAD, TCP = 0.5, 1.3, 1.0, 0.6, 2.0
+BOOT, BOOT_EACH_VM, SWITCH_START = 1.5, 2.0, 4
+LINK_RESUMES, PING, PACKETS_OVERHEAD, TRIAL_OVERHEAD, TCP = 0.4, 1.3, 1.0, 0.5, 1.5
 REPORT = 20
 FIRST_TRIALS, LATER_TRIALS = 8, 5
 # Rounds that have what is not in every round.
