@@ -13,7 +13,7 @@ import time
 import charts
 import targets
 from chain import DATA_PATH_BITS, OVS, STREAM, SWITCHES, TESTPMD, VHOST_PCI, XDP, feature_names
-from figures import Record, Records, Spread, number
+from figures import Record, Records, Spread, number, spread
 from lab import paths
 from switches import meminfo
 
@@ -93,7 +93,7 @@ def write(run: Run, folder: pathlib.Path, name: str, page: bool = True, pictures
     save(run, folder / f"{name}.json")
     file = folder / f"{name}.md"
     if page:
-        file.write_text(markdown(run, name, draw(run.records, folder, name) if pictures else {}))
+        file.write_text(markdown(run, name, draw(run.records, folder, name, cores(run)) if pictures else {}))
     return file
 
 
@@ -243,11 +243,11 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
     if two:
         parts += ["## Two VMs: guest instructions\n", picture("insn-packet"), by_path(records, 2, "equal", "insn/"), picture("insn-kb"),
                   "With the best features of each path (Open vSwitch: userspace TSO; stream has no offloads):\n",
-                  by_path(records, 2, "best", "insn/"),
+                  picture("insn-kb-best"), by_path(records, 2, "best", "insn/"),
                   "## Two VMs: notifications, interrupts, copies\n",
                   "Notifications are what a guest writes to tell the other side (kicks, doorbells): the exits of the data path. Under KVM an ioeventfd takes "
                   "them in the kernel; TCG has no exits to count. With a poller the guest need not tell.\n",
-                  by_path(records, 2, "equal", "notifications|interrupts"),
+                  picture("events"), by_path(records, 2, "equal", "notifications|interrupts"),
                   "Copies of a packet's data from guest memory to guest memory, by the code of each path: what a guest's own stack copies "
                   "inside the guest is not counted.\n",
                   table(["path", "copies per packet and hop"], [[path, COPIES[path]] for path in records.paths() if path in COPIES]),
@@ -255,7 +255,8 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
                   "## Two VMs: rates\n", picture("ping"), picture("rate"), by_path(records, 2, "equal", "kpps|Mbit|lost|ms$"),
                   picture("tcp"), by_path(records, 2, "best", "Mbit")]
     if len([1 for _, features in records.phases() if features == "equal"]) > 1:
-        parts += ["## Chains\n", picture("chain-cpu"), picture("chain-insn"), picture("chain-rate"), chain_table(records, cores(run)), slopes(records),
+        parts += ["## Chains\n", picture("chain-cpu"), picture("chain-insn"), picture("chain-rate"),
+                  picture("chain-corrected"), picture("chain-lossless"), picture("chain-ping"), chain_table(records, cores(run)), slopes(records),
                   big_frames(records), "Notifications and interrupts, flood of 64-byte packets:\n", events(records)]
     parts += [f"The rate search is RFC 2544-*like*: trials last {meta['seconds']:g} s, not 60, and the generator is a guest. 0 means that no "
               "rate tried was without loss.\n"]
@@ -263,7 +264,7 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
 
 
 # -- charts ---------------------------------------------------------------------------------------------------------------------
-def draw(records: Records, folder: pathlib.Path, name: str) -> dict[str, str]:
+def draw(records: Records, folder: pathlib.Path, name: str, number_of_cores: int) -> dict[str, str]:
     """The charts that the figures allow; title by key."""
     if not charts.available():
         return {}
@@ -283,9 +284,12 @@ def draw(records: Records, folder: pathlib.Path, name: str) -> dict[str, str]:
     bars("insn-packet", "Guest instructions per received packet, receiver", "instructions", "equal",
          {f"{size} bytes": (f"packets {size}", "vm1 insn/packet") for size in (64, 512, 1518)}
          | {"64 bytes, back": ("packets 64 back", "vm0 insn/packet")})
-    for features, key in (("equal", "insn-kb"),):
-        bars(key, "Guest instructions per KB of TCP, both guests, equal features", "instructions", features,
+    for features, key in (("equal", "insn-kb"), ("best", "insn-kb-best")):
+        label = "equal features" if features == "equal" else "best features of each path"
+        bars(key, f"Guest instructions per KB of TCP, both guests, {label}", "instructions", features,
              {way: (f"TCP {way}", "all insn/KB") for way in ("forth", "back")})
+    bars("events", "Notifications and interrupts per 64-byte packet, two VMs", "per packet", "equal",
+         {f"{vm} {what}": (targets.SMALL, f"{vm} {what}/packet") for vm in ("vm0", "vm1") for what in ("notifications", "interrupts")})
     bars("ping", "Ping, round trip", "ms", "equal", {"two VMs": ("ping", "average ms")})
     bars("rate", "64-byte packets per second, two VMs", "thousand packets per second", "equal",
          {"flood": ("packets 64", "kpps"), "loss at most 0.1 %": ("rate 64, loss 0.1 %", "kpps"), "loss 0": ("rate 64, loss 0", "kpps")})
@@ -296,12 +300,22 @@ def draw(records: Records, folder: pathlib.Path, name: str) -> dict[str, str]:
     if any(sum(values) for values in series.values()):
         title = "CPU seconds per million 64-byte packets, two VMs, by process"
         charts.stacked(file("cpu-packet", title), title, "s", names, {key: values for key, values in series.items() if sum(values)})
-    lengths = sorted(vms for vms, features in records.phases() if features == "equal")
+    lengths = sorted(chain_lengths(records))
     if len(lengths) > 1:
-        for key, title, unit, figure in (("chain-cpu", "CPU seconds per million 64-byte packets, all processes", "s", targets.CPU),
-                                         ("chain-rate", "64-byte flood: packets that reached the sink", "thousand packets per second", "kpps")):
-            charts.lines(file(key, title), title, "VMs in the chain", unit, lengths,
-                         {path: [records.spread(vms, "equal", path, targets.SMALL, figure) for vms in lengths] for path in everything})
+        rate = "thousand packets per second"
+        for key, title, unit, test, figure in (
+                ("chain-cpu", "CPU seconds per million 64-byte packets, all processes", "s", targets.SMALL, targets.CPU),
+                ("chain-rate", "64-byte flood: packets that reached the sink", rate, targets.SMALL, "kpps"),
+                ("chain-lossless", "64-byte packets with a loss of at most 0.1 %", rate, "rate 64, loss 0.1 %", "kpps"),
+                ("chain-ping", "Ping through the chain, round trip", "ms", "ping", "average ms")):
+            lines = {path: [records.spread(vms, "equal", path, test, figure) for vms in lengths] for path in everything}
+            if any(value for values in lines.values() for value in values):
+                charts.lines(file(key, title), title, "VMs in the chain", unit, lengths, lines)
+        title = f"64-byte flood, corrected for {number_of_cores} cores"
+        corrected = {path: [spread([value] if (value := targets.corrected_rate(records, path, vms, number_of_cores)) else []) for vms in lengths]
+                     for path in everything}
+        if any(value for values in corrected.values() for value in values):
+            charts.lines(file("chain-corrected", title), title, "VMs in the chain", rate, lengths, corrected)
         title = "Guest instructions per packet in the first forwarder"
         longer = [vms for vms in lengths if vms > 2]
         if longer:
