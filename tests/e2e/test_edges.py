@@ -153,6 +153,15 @@ def the_origins_link_is_taken_and_given(pair: Pair) -> None:
     pair.origin.qmp.execute("set_link", {"name": "n0", "up": True})
 
 
+def the_window_is_replaced_again_and_again(pair: Pair) -> None:
+    """Without a wait for the driver, which finds one step or another, in the midst of its polls."""
+    for number in range(60):
+        pair.origin.qmp.execute("set_link", {"name": "n0", "up": bool(number % 2)})
+        time.sleep((0, 0.005, 0.02, 0.05)[number // 2 % 4])
+    folder, device = driver_folder(pair.origin, "virtio_net")
+    pair.origin.command(f"for i in $(seq 8); do echo {device} > {folder}/unbind; echo {device} > {folder}/bind; done", 60)
+
+
 def the_origin_loses_its_nic_and_gets_another(pair: Pair) -> None:
     """device_del, chardev-remove, and both again. The guest's address goes with the interface, so vp-net gives it again."""
     origin = pair.origin.qmp
@@ -168,7 +177,8 @@ def the_origin_loses_its_nic_and_gets_another(pair: Pair) -> None:
 
 
 EDGES = [the_mirror_is_stopped_and_continued, the_origin_is_stopped_and_continued, both_are_stopped_and_continued,
-         the_origins_link_is_taken_and_given, the_mirrors_driver_is_unbound_and_bound, the_mirrors_module_is_reloaded,
+         the_origins_link_is_taken_and_given, the_window_is_replaced_again_and_again,
+         the_mirrors_driver_is_unbound_and_bound, the_mirrors_module_is_reloaded,
          the_mirrors_interface_goes_down_and_up, the_mirror_lets_the_device_go, the_origin_loses_its_nic_and_gets_another,
          the_mirror_reboots, the_origin_reboots, the_mirror_is_reset, the_origin_is_reset]
 

@@ -81,6 +81,10 @@ class Console:
         match = self.expect(rf"\r?\nEND{number}:(\d+)\r?\n", timeout)
         return Result(int(match.group(1)), self._before.replace("\r", "").strip("\n"))
 
+    def press(self) -> None:
+        """One key, which a guest that sleeps may take as a reason to wake."""
+        self._socket.sendall(b"\n")
+
     def command(self, command: str, timeout: float = 60) -> str:
         result = self.run(command, timeout)
         if result.status:

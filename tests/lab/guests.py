@@ -20,7 +20,9 @@ COMPLAINTS = r"BUG:|Oops|WARNING:|Call Trace|nobody cared|general protection|rcu
 
 
 def base_arguments(run: RunDir, name: str, role: str, address: str, machine: str, *, count: bool = False,
-                   human: bool = False, smp: str = "1", memory_mb: int = MEMORY_MB, qemu: pathlib.Path = paths.QEMU) -> list[str]:
+                   human: bool = False, smp: str = "1", memory_mb: int = MEMORY_MB, qemu: pathlib.Path = paths.QEMU,
+                   unpacked: bool = True) -> list[str]:
+    """unpacked: boots sooner; but a kernel that was started so does not wake from suspend to RAM."""
     append = f"console=ttyS0 quiet panic=-1 {kernel.arguments()} vp.role={role}"
     if address:
         append += f" vp.ip={address}/24"
@@ -31,7 +33,7 @@ def base_arguments(run: RunDir, name: str, role: str, address: str, machine: str
         # TCG copies one byte at a time where the kernel trusts fast string moves.
         "-cpu", "max,-erms,-fsrm", "-m", f"{memory_mb}M", "-smp", smp, "-nodefaults", "-display", "none", "-no-reboot",
         "-object", f"memory-backend-memfd,id=mem,size={memory_mb}M,share=on", "-machine", "memory-backend=mem",
-        "-kernel", str(kernel.unpacked()), "-initrd", str(paths.INITRAMFS), "-append", append,
+        "-kernel", str(kernel.unpacked() if unpacked else paths.KERNEL), "-initrd", str(paths.INITRAMFS), "-append", append,
         "-serial", f"unix:{run / f'{name}.serial'},server=on,wait=off",
         "-qmp", f"unix:{run / f'{name}.qmp'},server=on,wait=off",
     ]
