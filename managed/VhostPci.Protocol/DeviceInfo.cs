@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text;
 
 namespace VhostPci.Protocol;
@@ -98,19 +99,16 @@ public readonly record struct DeviceInfo(ushort QueuePairs, Guid Uuid, MacAddres
         int end = field.IndexOf((byte)0);
         string name = Encoding.UTF8.GetString(end < 0 ? field : field[..end]);
         // It goes into logs and a monitor: no line breaks, no escape sequences, no direction overrides.
-        return string.Create(name.Length, name, static (clean, source) =>
-        {
-            for (int i = 0; i < source.Length; i++)
-                clean[i] = IsShown(source, i) ? source[i] : '?';
-        });
+        var clean = new StringBuilder(name.Length);
+        foreach (Rune rune in name.EnumerateRunes())
+            clean.Append(IsShown(rune) ? rune.ToString() : "?");
+        return clean.ToString();
     }
 
-    private static bool IsShown(string text, int index)
-        => char.IsSurrogate(text[index])
-            ? !char.IsControl(text, index)
-            : char.GetUnicodeCategory(text[index]) is not (System.Globalization.UnicodeCategory.Control
-                or System.Globalization.UnicodeCategory.Format
-                or System.Globalization.UnicodeCategory.LineSeparator
-                or System.Globalization.UnicodeCategory.ParagraphSeparator
-                or System.Globalization.UnicodeCategory.PrivateUse);
+    private static bool IsShown(Rune rune)
+        => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control
+            or UnicodeCategory.Format
+            or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator
+            or UnicodeCategory.PrivateUse);
 }

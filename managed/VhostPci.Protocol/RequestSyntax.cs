@@ -9,9 +9,6 @@ namespace VhostPci.Protocol;
 /// <param name="ReplyPayload">Bytes of the request's own reply; 0 when it has none.</param>
 public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int MinDescriptors, int MaxDescriptors, int ReplyPayload)
 {
-    /// <summary>Whether the request has a reply of its own, whatever need_reply says.</summary>
-    public bool HasReply => ReplyPayload != 0;
-
     /// <summary>Finds the row of a request.</summary>
     /// <returns>False for a number that the back-end does not take.</returns>
     public static bool TryGet(RequestCode request, out RequestSyntax syntax)

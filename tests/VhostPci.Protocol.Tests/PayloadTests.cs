@@ -128,6 +128,8 @@ public sealed class PayloadTests
     [InlineData("a\nb\u001b[31m", "a?b?[31m")]
     [InlineData("r\u202eev\u2028x\ue000", "r?ev?x?")]
     [InlineData("nötig 网卡 🖧", "nötig 网卡 🖧")]
+    [InlineData("tag\U000e0041 private\U000f0000", "tag? private?")]
+    [InlineData("\0hidden", "")]
     public void NameIsMadeFitToBeShown(string sent, string shown)
     {
         byte[] buffer = new byte[DeviceInfo.Size];

@@ -28,9 +28,6 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     /// <summary>Bytes; 0 when not known.</summary>
     internal ushort Mtu => _mtu;
 
-    /// <summary>Whether all is there for the rings to run.</summary>
-    internal bool IsRunning => _started;
-
     internal int RingCount => _rings.Count;
 
     internal Ring GetRing(int index) => _rings[index];

@@ -31,8 +31,6 @@ internal sealed class NetConfigSpace
         set => Put32(GuestAbi.Config.Ack, value);
     }
 
-    internal bool IsLinkUp => (_bytes[GuestAbi.Config.Link] & GuestAbi.LinkUp) != 0;
-
     internal MacAddress Mac
     {
         get => MacAddress.TryParse(_bytes.AsSpan(GuestAbi.Config.Mac), out MacAddress mac) ? mac : default;

@@ -78,8 +78,6 @@ public sealed class NetDevice : IReactor
 
     internal ulong MappedBytes => _window?.MappedBytes ?? 0;
 
-    internal DeviceStage Stage => _stage;
-
     internal bool IsUp { get; private set; }
 
     internal bool IsDriverReady { get; private set; }

@@ -13,6 +13,9 @@ internal sealed class FakeBridge : IServerHost
 
     internal string? Failure { get; set; }
 
+    /// <summary>No eventfd can be bound to the devices to come.</summary>
+    internal bool BindFails { get; set; }
+
     internal BridgeWindow Window { get; set; }
 
     /// <summary>Windows of the user's own ports.</summary>
@@ -39,7 +42,7 @@ internal sealed class FakeBridge : IServerHost
 
     internal bool TryAttach(NetDevice device, int slot, string id, out string error)
     {
-        var fake = new FakeDevice(device, slot, id);
+        var fake = new FakeDevice(device, slot, id) { BindFails = BindFails };
         if (!device.TryAttach(fake, out DevicePlan plan, out error))
         {
             return false;

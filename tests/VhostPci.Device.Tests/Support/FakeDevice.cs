@@ -32,6 +32,11 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
 
     internal bool BindFails { get; set; }
 
+    internal bool UnplugFails { get; set; }
+
+    /// <summary>What the host does when it is told of a change.</summary>
+    internal Action? Told { get; set; }
+
     internal uint Epoch => Read32(GuestAbi.Config.Epoch);
 
     internal bool Link => Read32(GuestAbi.Config.Link) == GuestAbi.LinkUp;
@@ -50,12 +55,13 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
     {
         UnplugRequests++;
         Events.Add("unplug");
-        error = string.Empty;
-        return true;
+        error = UnplugFails ? "the guest has no driver for its bridge" : string.Empty;
+        return !UnplugFails;
     }
 
     public void NotifyConfigChanged()
     {
+        Told?.Invoke();
         ConfigChanges++;
         Events.Add($"config link={(Link ? 1 : 0)} mapped={Device.MappedBytes}");
     }

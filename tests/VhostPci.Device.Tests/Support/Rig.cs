@@ -13,9 +13,9 @@ internal sealed class Rig : IDisposable
 {
     internal const ulong SlotSize = 4UL << 30;
 
-    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null, IDumpFile? dump = null)
+    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null, IDumpFile? dump = null, IWindowFactory? windows = null)
     {
-        Library = new VhostPciLibrary(Host, new WindowFactory(), Log, Host.Time);
+        Library = new VhostPciLibrary(Host, windows ?? new WindowFactory(), Log, Host.Time);
         var config = new ServerConfig
         {
             Id = "srv",

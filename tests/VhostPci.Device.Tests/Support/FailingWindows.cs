@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+using VhostPci.Interop.Memory;
+
+namespace VhostPci.Device.Tests.Support;
+
+/// <summary>Real windows of a host that is out of addresses, or whose kernel does not map.</summary>
+internal sealed class FailingWindows : IWindowFactory
+{
+    private readonly WindowFactory _real = new();
+
+    internal bool ReserveFails { get; set; }
+
+    internal bool MapFails { get; set; }
+
+    public bool TryReserve(ulong size, out IWindow? window, out string error)
+    {
+        window = null;
+        error = "no addresses are left";
+        if (ReserveFails || !_real.TryReserve(size, out IWindow? real, out error))
+        {
+            return false;
+        }
+
+        window = new Window(this, real!);
+        return true;
+    }
+
+    private sealed class Window(FailingWindows windows, IWindow real) : IWindow
+    {
+        public nint Address => real.Address;
+
+        public ulong Size => real.Size;
+
+        public ulong MappedBytes => real.MappedBytes;
+
+        public bool TryMap(ulong at, IPeerFile file, ulong offset, ulong length, out string error)
+        {
+            error = "the kernel does not map it";
+            return !windows.MapFails && real.TryMap(at, file, offset, length, out error);
+        }
+
+        public void Clear() => real.Clear();
+
+        public void Dispose() => real.Dispose();
+    }
+}
