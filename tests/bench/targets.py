@@ -20,8 +20,12 @@ class Row:
 
 
 def _join(parts: list[tuple[str, bool | None]], figure: str, target: str) -> Row:
+    """A part that was missed misses the whole; a part that was not measured, which has no text, leaves it open."""
     judged = [hit for _, hit in parts if hit is not None]
-    return Row(figure, target, "; ".join(text for text, _ in parts if text) or "not measured", all(judged) if judged else None)
+    hit = all(judged) if judged else None
+    if hit and not all(text for text, _ in parts):
+        hit = None
+    return Row(figure, target, "; ".join(text for text, _ in parts if text) or "not measured", hit)
 
 
 def _limit(value: Spread | float | None, limit: float, label: str, at_least: bool = False, unit: str = "") -> tuple[str, bool | None]:

@@ -89,6 +89,16 @@ def test_xdp_is_judged_where_both_devices_are_ours():
     assert verdicts(found)["the same with XDP"] is True
 
 
+def test_half_of_a_target_measured_is_not_a_hit():
+    def without_ovs(factor: float) -> dict[str, bool | None]:
+        return verdicts(Records(r for r in invented(factor).all if r.path != "OVS-DPDK"))
+
+    two_parts = [name for name in without_ovs(0.1) if name.startswith(("CPU seconds", "TCP throughput", "cost of one more"))]
+    assert len(two_parts) == 3
+    assert {without_ovs(0.1)[name] for name in two_parts} == {None}
+    assert {without_ovs(1.0)[name] for name in two_parts} == {False}
+
+
 def test_nothing_measured_is_neither_hit_nor_missed():
     assert {hit for name, hit in verdicts(Records()).items() if not name.startswith("copies")} == {None}
 
