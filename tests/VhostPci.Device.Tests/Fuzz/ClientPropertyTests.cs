@@ -8,7 +8,7 @@ public sealed class ClientPropertyTests
     public void A_client_in_memory_does_what_the_model_says()
     {
         var reached = new Reached();
-        bool whole = Fuzzing.Run(Fuzzing.IsLong ? 2_000_000 : 20_000, ClientStep.Arbitrary, steps =>
+        bool whole = Fuzzing.Run(Fuzzing.IsLong ? 1_000_000 : 20_000, ClientStep.Arbitrary, steps =>
         {
             using var ports = new MemoryPorts();
             return ClientRun.Play(ports, steps, reached);
@@ -21,7 +21,7 @@ public sealed class ClientPropertyTests
     {
         using var files = new KernelPorts.Files();
         var reached = new Reached();
-        bool whole = Fuzzing.Run(Fuzzing.IsLong ? 300_000 : 3_000, ClientStep.Arbitrary, steps =>
+        bool whole = Fuzzing.Run(Fuzzing.IsLong ? 50_000 : 3_000, ClientStep.Arbitrary, steps =>
         {
             using var ports = new KernelPorts(files);
             return ClientRun.Play(ports, steps, reached);

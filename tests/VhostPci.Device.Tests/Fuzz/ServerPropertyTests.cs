@@ -21,7 +21,7 @@ public sealed class ServerPropertyTests
     {
         using var files = new KernelPorts.Files();
         var reached = new Reached();
-        bool whole = Fuzzing.Run(Fuzzing.IsLong ? 1_000_000 : 15_000, Steps.Arbitrary, steps =>
+        bool whole = Fuzzing.Run(Fuzzing.IsLong ? 300_000 : 15_000, Steps.Arbitrary, steps =>
         {
             using var ports = new KernelPorts(files);
             return ServerRun.Play(ports, steps, reached);
