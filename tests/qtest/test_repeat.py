@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each edge of the life cycle many times over; afterwards descriptors, mappings, threads and memory are as before."""
 import os
-import re
 
 import pytest
+
+from tests.lab import footprint
 
 from . import front_end as fe
 from .front_end import FrontEnd
@@ -23,7 +24,8 @@ class Footprint:
         # The managed heap grows to its working size before the first collections; that is no leak and happens once
         while vm.qmp.execute("query-vhost-pci")["runtime"]["collections"] < 3:
             pass
-        self.fds, self.threads, self.maps, self.rss = self._measure()
+        self.held = footprint.Footprint(vm.qemu)
+        self.maps, self.rss = self._measure()
 
     def _measure(self):
         qemu = self.vm.qemu
@@ -32,16 +34,11 @@ class Footprint:
             lines = [line.split(maxsplit=5) for line in maps]
         named = sorted(words[5].strip() for words in lines if len(words) == 6 and "[heap]" not in words[5])
         large = sum(1 for words in lines if len(words) == 5 and _size(words[0]) >= 1 << 30)
-        return self._descriptors(), _workers_apart(qemu.threads()), (named, large), qemu.rss_bytes()
-
-    def _descriptors(self) -> list[str]:
-        # A new socket has another number
-        return sorted(re.sub(r"\[\d+\]", "", target) for target in self.vm.qemu.open_fds())
+        return (named, large), qemu.rss_bytes()
 
     def assert_unchanged(self, slack: int) -> None:
-        wait_for(f"{self.vm.name}: the descriptors", lambda: self._descriptors() == self.fds)
-        _fds, threads, maps, rss = self._measure()
-        assert threads == self.threads
+        footprint.wait_back(self.vm.qemu, self.held)
+        maps, rss = self._measure()
         assert maps == self.maps
         assert rss - self.rss < slack, f"{self.vm.name}: {rss - self.rss >> 10} KiB more"
 
@@ -49,11 +46,6 @@ class Footprint:
 def _size(span: str) -> int:
     first, last = span.split("-")
     return int(last, 16) - int(first, 16)
-
-
-def _workers_apart(threads: list[str]) -> list[str]:
-    # QEMU's own pool threads come and go
-    return [name for name in threads if name != "worker"]
 
 
 def eject_all(mirror: Mirror) -> None:
@@ -169,8 +161,8 @@ def test_edge_in_one_connection(linked, edge):
             origin.take_interrupt()
             device.ring_doorbell(ring)
             wait_for("the origin's interrupt", origin.take_interrupt)
-    for footprint in before:
-        footprint.assert_unchanged(slack=2 << 20)
+    for held in before:
+        held.assert_unchanged(slack=2 << 20)
 
 
 def test_origin_killed_and_started(run, mirror):
@@ -242,8 +234,8 @@ def test_origins_nic_unplugged_and_plugged(run, mirror):
             origin.set_up_nic()
             origin.start_driver()
             mirror.wait_link()
-        for footprint in before:
-            footprint.assert_unchanged(slack=2 << 20)
+        for held in before:
+            held.assert_unchanged(slack=2 << 20)
 
 
 def test_server_bridge_deleted_is_refused_and_chardevs_in_use_stay(linked):
