@@ -106,7 +106,7 @@ struct vhost_pci_server_config {
     uint64_t max_memory;        /* guest RAM of this VM with hot-plug room */
     uint32_t phys_bits;         /* guest-physical address bits */
     uint32_t allow_unsealed;    /* allow-unsealed=on */
-    uint32_t slots;             /* usable device numbers of the bridge bus */
+    uint32_t slots;             /* usable device numbers of a bridge's bus */
     uint32_t log_level;         /* log-level=: enum vhost_pci_log_level */
     uint32_t uid;               /* this process's, which owns the socket */
     uint32_t unplug_delay;      /* unplug-delay=: seconds */
@@ -116,8 +116,9 @@ struct vhost_pci_server_config {
 struct vhost_pci_static_config {
     const char *id;             /* user's id, or NULL */
     const char *peer_name;      /* peer-name=, or NULL: any origin */
+    const char *bus;            /* name of the bus it is on */
     uint64_t window_size;       /* window-size=; 0: the server's slot-size */
-    int32_t slot;               /* on the server's own bridge; -1: elsewhere */
+    uint32_t slot;              /* its device number there */
     uint8_t mac[VHOST_PCI_MAC_SIZE]; /* mac=; zero: made by the library */
     uint16_t queue_pairs;       /* queues=: the most that an origin may have */
 };
@@ -131,11 +132,15 @@ struct vhost_pci_server_counters {
     uint64_t devices;           /* now, with those on their way out */
 };
 
-/* What the bridge must reserve; see docs/adr and design D10 */
+/* Bridges and what each must reserve; see docs/adr and design D10 */
 struct vhost_pci_bridge_plan {
     uint64_t pref64_reserve;    /* bytes of 64-bit prefetchable window */
     uint64_t mem_reserve;       /* bytes of 32-bit window */
-    uint64_t ovmf_mmio64_mib;   /* what opt/ovmf/X-PciMmio64Mb must hold */
+    uint64_t ovmf_mmio64_mib;   /* what opt/ovmf/X-PciMmio64Mb must hold; 0:
+                                   leave it as it is */
+    uint32_t bridges;           /* 1: the server itself; more: beside it, with
+                                   ids and buses ID.bridge1 and so on */
+    uint32_t reserved;
 };
 
 /* The bridge's prefetchable window as the firmware programmed it */
@@ -213,7 +218,7 @@ struct vhost_pci_host {
     int (*plug_device)(void *server, uint64_t object, const char *bus,
                        uint32_t slot, const char *id,
                        struct vhost_pci_error *err);
-    /* bus: of a port with this id; NULL: the server's own */
+    /* bus: of a port or bridge with this id; NULL: the server's own */
     void (*bridge_window)(void *server, const char *bus,
                           struct vhost_pci_bridge_window *out);
 

@@ -222,12 +222,13 @@ static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
     struct vhost_pci_static_config config = {
         .id = DEVICE(p)->id,
         .peer_name = p->peer_name,
+        .bus = qdev_get_parent_bus(DEVICE(p))->name,
+        .slot = PCI_SLOT(PCI_DEVICE(p)->devfn),
         .window_size = p->window_size,
         .queue_pairs = p->queues,
     };
     struct vhost_pci_error err = { 0 };
-    uint64_t server = vhost_pci_server_find(p->server, PCI_DEVICE(p),
-                                            &config.slot, errp);
+    uint64_t server = vhost_pci_server_find(p->server, errp);
 
     if (!server) {
         return false;

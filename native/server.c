@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vhost-pci-server: a PCI bridge whose slots are for the origins' devices.
- *
- * A conventional bridge with an SHPC is what both firmwares and both machine
- * types give hot-plug slots and a big 64-bit window to, without any option:
- * see docs/adr in the project.  All sizes come from the library.
+ * All numbers and sizes come from the library.
  */
 #include "qemu/osdep.h"
 #include "cpu.h"
@@ -17,15 +14,12 @@
 #include "chardev/char-socket.h"
 #include "hw/boards.h"
 #include "hw/nvram/fw_cfg.h"
-#include "hw/pci/msi.h"
-#include "hw/pci/pci_bridge.h"
-#include "hw/pci/pci_ids.h"
-#include "hw/pci/shpc.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
 #include "hw/sysbus.h"
 #include "migration/blocker.h"
 #include "monitor/qdev.h"
+#include "bridge.h"
 #include "vhost-pci.h"
 
 #define OVMF_MMIO64_FILE "opt/ovmf/X-PciMmio64Mb"
@@ -33,7 +27,7 @@
 OBJECT_DECLARE_SIMPLE_TYPE(VhostPciServer, VHOST_PCI_SERVER)
 
 struct VhostPciServer {
-    PCIBridge parent_obj;
+    VhostPciBridge parent_obj;
     /* properties */
     CharBackend chr;
     uint64_t slot_size;
@@ -46,13 +40,8 @@ struct VhostPciServer {
 
     const struct vhost_pci_api *api;
     uint64_t object;
-    char *bus_name;
-    MemoryRegion shpc_bar;
     Error *migration_blocker;
 };
-
-/* OVMF sizes its 64-bit aperture by this file; one for all servers */
-static uint64_t ovmf_mib;
 
 static bool fw_cfg_has_file(FWCfgState *fw_cfg, const char *name)
 {
@@ -66,22 +55,20 @@ static bool fw_cfg_has_file(FWCfgState *fw_cfg, const char *name)
     return false;
 }
 
+/* OVMF sizes its 64-bit aperture by this file; one for all servers */
 static void server_tell_ovmf(uint64_t mib)
 {
+    static bool ours;
     FWCfgState *fw_cfg = fw_cfg_find();
-    char *text;
+    char *text = g_strdup_printf("%" PRIu64, mib);
 
-    if (!fw_cfg || (!ovmf_mib && fw_cfg_has_file(fw_cfg, OVMF_MMIO64_FILE))) {
-        return;         /* the user has decided */
+    if (!fw_cfg || (!ours && fw_cfg_has_file(fw_cfg, OVMF_MMIO64_FILE))) {
+        g_free(text);   /* the user has decided */
+        return;
     }
-    text = g_strdup_printf("%" PRIu64, ovmf_mib + mib);
-    if (ovmf_mib) {
-        g_free(fw_cfg_modify_file(fw_cfg, OVMF_MMIO64_FILE, text,
-                                  strlen(text) + 1));
-    } else {
-        fw_cfg_add_file(fw_cfg, OVMF_MMIO64_FILE, text, strlen(text) + 1);
-    }
-    ovmf_mib += mib;
+    g_free(fw_cfg_modify_file(fw_cfg, OVMF_MMIO64_FILE, text,
+                              strlen(text) + 1));
+    ours = true;
 }
 
 /* A file that the chardev made, not one that the user handed in as a fd */
@@ -99,7 +86,7 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
                           struct vhost_pci_server_config *config)
 {
     *config = (struct vhost_pci_server_config) {
-        .id = s->bus_name,
+        .id = s->parent_obj.bus_name,
         .socket_path = server_socket_path(s),
         .allow_uid = s->allow_uid,
         .slot_buses = s->slot_buses,
@@ -122,17 +109,50 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
 #endif
 }
 
+/* As functions of the server's slot, so that the user's bus loses only one */
+static bool server_add_bridges(VhostPciServer *s, uint32_t bridges,
+                               Error **errp)
+{
+    PCIDevice *d = PCI_DEVICE(s);
+    VhostPciBridge *b = &s->parent_obj;
+
+    if (PCI_FUNC(d->devfn) + bridges > PCI_FUNC_MAX) {
+        error_setg(errp, "vhost-pci-server '%s' needs %" PRIu32 " functions of "
+                   "its slot: give it another addr=", b->bus_name, bridges);
+        return false;
+    }
+    if (bridges > 1) {
+        d->cap_present |= QEMU_PCI_CAP_MULTIFUNCTION;
+        d->config[PCI_HEADER_TYPE] |= PCI_HEADER_TYPE_MULTI_FUNCTION;
+    }
+    for (uint32_t i = 1; i < bridges; i++) {
+        PCIDevice *pci = pci_new_multifunction(d->devfn + i, true,
+                                               TYPE_VHOST_PCI_BRIDGE);
+        VhostPciBridge *more = VHOST_PCI_BRIDGE(pci);
+
+        more->bus_name = g_strdup_printf("%s.bridge%" PRIu32, b->bus_name, i);
+        more->mem_reserve = b->mem_reserve;
+        more->pref64_reserve = b->pref64_reserve;
+        if (!qdev_set_id(DEVICE(pci), g_strdup(more->bus_name), errp)) {
+            object_unref(OBJECT(pci));
+            return false;
+        }
+        if (!pci_realize_and_unref(pci, pci_get_bus(d), errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void server_realize(PCIDevice *d, Error **errp)
 {
     static unsigned count;
     ERRP_GUARD();
     VhostPciServer *s = VHOST_PCI_SERVER(d);
+    VhostPciBridge *b = &s->parent_obj;
     struct vhost_pci_server_config config;
     struct vhost_pci_bridge_plan plan;
     struct vhost_pci_error err = { 0 };
-    PCIResReserve reserve = {
-        .bus = -1, .io = 0, .mem_pref_32 = -1,
-    };
     uint32_t connections;
     int fd;
 
@@ -159,42 +179,35 @@ static void server_realize(PCIDevice *d, Error **errp)
         return;
     }
     qemu_socket_set_nonblock(fd);
-    s->bus_name = DEVICE(d)->id ? g_strdup(DEVICE(d)->id) :
+    b->bus_name = DEVICE(d)->id ? g_strdup(DEVICE(d)->id) :
                   g_strdup_printf("vhost-pci.%u", count);
     server_config(s, fd, connections, &config);
     if (s->api->server_plan(&config, &plan, &err) < 0) {
         vhost_pci_error_set(errp, &err);
         return;
     }
-    reserve.mem_non_pref = plan.mem_reserve;
-    reserve.mem_pref_64 = plan.pref64_reserve;
-
-    s->parent_obj.bus_name = s->bus_name;
-    pci_bridge_initfn(d, TYPE_PCI_BUS);
-    d->config[PCI_INTERRUPT_PIN] = 1;
-    memory_region_init(&s->shpc_bar, OBJECT(d), "vhost-pci-shpc",
-                       shpc_bar_size(d));
-    if (shpc_init(d, &s->parent_obj.sec_bus, &s->shpc_bar, 0, errp)) {
-        goto fail_bridge;
+    b->mem_reserve = plan.mem_reserve;
+    b->pref64_reserve = plan.pref64_reserve;
+    vhost_pci_bridge_realize(d, errp);
+    if (*errp) {
+        return;
     }
-    /* Without MSI the SHPC has its pin */
-    msi_init(d, 0, 1, true, true, NULL);
-    if (pci_bridge_qemu_reserve_cap_init(d, 0, reserve, errp) < 0) {
-        goto fail_shpc;
-    }
-    /* A 64-bit BAR would disturb the alignment of the window */
-    pci_register_bar(d, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &s->shpc_bar);
 
     /* Covers the devices on the bus, with a better text than .unmigratable */
     error_setg(&s->migration_blocker, "vhost-pci-server '%s' shares memory "
                "with other VMs on this host and cannot be migrated",
-               s->bus_name);
+               b->bus_name);
     if (migrate_add_blocker(s->migration_blocker, errp) < 0) {
-        goto fail_blocker;
+        goto fail;
     }
     if (s->api->server_create(s, &config, &s->object, &err) < 0) {
         vhost_pci_error_set(errp, &err);
-        migrate_del_blocker(s->migration_blocker);
+        goto fail_blocker;
+    }
+    /* Last: a server is never hot-plugged, so when this fails QEMU ends */
+    if (!server_add_bridges(s, plan.bridges, errp)) {
+        s->api->server_destroy(s->object);
+        s->object = 0;
         goto fail_blocker;
     }
     if (plan.ovmf_mmio64_mib) {
@@ -204,15 +217,11 @@ static void server_realize(PCIDevice *d, Error **errp)
     return;
 
 fail_blocker:
+    migrate_del_blocker(s->migration_blocker);
+fail:
     error_free(s->migration_blocker);
     s->migration_blocker = NULL;
-fail_shpc:
-    if (msi_present(d)) {
-        msi_uninit(d);
-    }
-    shpc_cleanup(d, &s->shpc_bar);
-fail_bridge:
-    pci_bridge_exitfn(d);
+    vhost_pci_bridge_exit(d);
 }
 
 static void server_exit(PCIDevice *d)
@@ -223,35 +232,7 @@ static void server_exit(PCIDevice *d)
     s->object = 0;
     migrate_del_blocker(s->migration_blocker);
     error_free(s->migration_blocker);
-    if (msi_present(d)) {
-        msi_uninit(d);
-    }
-    shpc_cleanup(d, &s->shpc_bar);
-    pci_bridge_exitfn(d);
-}
-
-static void server_finalize(Object *obj)
-{
-    VhostPciServer *s = VHOST_PCI_SERVER(obj);
-
-    shpc_free(PCI_DEVICE(obj));
-    g_free(s->bus_name);
-}
-
-static void server_write_config(PCIDevice *d, uint32_t address, uint32_t val,
-                                int len)
-{
-    pci_bridge_write_config(d, address, val, len);
-    if (msi_present(d)) {
-        msi_write_config(d, address, val, len);
-    }
-    shpc_cap_write_config(d, address, val, len);
-}
-
-static void server_reset(DeviceState *dev)
-{
-    pci_bridge_reset(dev);
-    shpc_reset(PCI_DEVICE(dev));
+    vhost_pci_bridge_exit(d);
 }
 
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
@@ -267,7 +248,7 @@ int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
 
     qdict_put_str(opts, "driver", "vhost-pci-net");
     qdict_put_str(opts, "id", id);
-    qdict_put_str(opts, "bus", bus ?: s->bus_name);
+    qdict_put_str(opts, "bus", bus ?: s->parent_obj.bus_name);
     qdict_put_str(opts, "addr", addr);
     qdict_put_str(opts, "x-object", number);
     dev = qdev_device_add_from_qdict(opts, false, &local_err);
@@ -284,7 +265,7 @@ void vhost_pci_server_window(void *server, const char *bus,
     PCIDevice *d = PCI_DEVICE(server);
 
     if (bus) {
-        /* A port's bus has the name of the port */
+        /* A bus has the name of its bridge */
         DeviceState *port = qdev_find_recursive(sysbus_get_default(), bus);
 
         if (!port || !object_dynamic_cast(OBJECT(port), TYPE_PCI_BRIDGE)) {
@@ -308,29 +289,24 @@ static int server_search(Object *obj, void *opaque)
     VhostPciServer *s = (VhostPciServer *)
         object_dynamic_cast(obj, TYPE_VHOST_PCI_SERVER);
 
-    if (s && s->object && !strcmp(s->bus_name, search->id)) {
+    if (s && s->object && !strcmp(s->parent_obj.bus_name, search->id)) {
         search->found = s;
     }
     return search->found != NULL;
 }
 
-uint64_t vhost_pci_server_find(const char *id, PCIDevice *device,
-                               int32_t *slot, Error **errp)
+uint64_t vhost_pci_server_find(const char *id, Error **errp)
 {
     ServerSearch search = { .id = id };
-    VhostPciServer *s;
 
     object_child_foreach_recursive(object_get_root(), server_search, &search);
-    s = search.found;
-    if (!s) {
+    if (!search.found) {
         error_setg(errp, "there is no vhost-pci-server '%s'", id);
         error_append_hint(errp, "It must come first on the command line, with "
                           "id=%s\n", id);
         return 0;
     }
-    *slot = pci_get_bus(device) == &s->parent_obj.sec_bus ?
-            PCI_SLOT(device->devfn) : -1;
-    return s->object;
+    return search.found->object;
 }
 
 static const QEnumLookup log_levels = {
@@ -418,19 +394,11 @@ static void server_class_init(ObjectClass *klass, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);
-    HotplugHandlerClass *hc = HOTPLUG_HANDLER_CLASS(klass);
 
-    k->is_bridge = true;
     k->realize = server_realize;
     k->exit = server_exit;
-    k->config_write = server_write_config;
-    /* The ids whose resource reservation SeaBIOS honours */
-    k->vendor_id = PCI_VENDOR_ID_REDHAT;
-    k->device_id = PCI_DEVICE_ID_REDHAT_BRIDGE;
-    k->class_id = PCI_CLASS_BRIDGE_PCI;
     dc->desc = "vhost-pci server: slots for the network devices of other VMs";
-    dc->reset = server_reset;
-    dc->hotpluggable = false;
+    dc->user_creatable = true;
     device_class_set_props(dc, server_properties);
     object_class_property_add_enum(klass, "log-level", "VhostPciLogLevel",
                                    &log_levels, server_get_log_level,
@@ -438,24 +406,14 @@ static void server_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "log-level",
         "debug, info, warning or error; can be changed at any time");
     server_add_counters(klass);
-    set_bit(DEVICE_CATEGORY_BRIDGE, dc->categories);
-    hc->plug = pci_bridge_dev_plug_cb;
-    hc->unplug = pci_bridge_dev_unplug_cb;
-    hc->unplug_request = pci_bridge_dev_unplug_request_cb;
 }
 
 static const TypeInfo server_info = {
     .name = TYPE_VHOST_PCI_SERVER,
-    .parent = TYPE_PCI_BRIDGE,
+    .parent = TYPE_VHOST_PCI_BRIDGE,
     .instance_size = sizeof(VhostPciServer),
     .instance_init = server_init,
-    .instance_finalize = server_finalize,
     .class_init = server_class_init,
-    .interfaces = (InterfaceInfo[]) {
-        { TYPE_HOTPLUG_HANDLER },
-        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
-        { }
-    },
 };
 
 static void server_register_types(void)

@@ -46,10 +46,8 @@ extern const struct vhost_pci_host vhost_pci_host;
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           uint32_t slot, const char *id,
                           struct vhost_pci_error *err);
-/* The library's number of the server with this id; @slot: where @device sits
-   on the server's own bus, or -1 */
-uint64_t vhost_pci_server_find(const char *id, PCIDevice *device,
-                               int32_t *slot, Error **errp);
+/* The library's number of the server with this id */
+uint64_t vhost_pci_server_find(const char *id, Error **errp);
 void vhost_pci_server_window(void *server, const char *bus,
                              struct vhost_pci_bridge_window *out);
 

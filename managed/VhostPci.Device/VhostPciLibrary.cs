@@ -28,13 +28,24 @@ public sealed class VhostPciLibrary
         _time = time;
     }
 
+    /// <summary>Sizes the bridges of a server that is not there yet, beside those that are.</summary>
+    public bool TryPlan(ServerConfig config, out BridgePlan plan, out string error)
+        => BridgePlanner.TryPlan(config, [.. _servers.Select(server => server.Plan)], out plan, out error);
+
+    /// <summary>Descriptors that this process must be able to have when all origins of all servers are there.</summary>
+    public ulong CountDescriptors(ServerConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return DescriptorPlan.CountFor((ulong)_servers.Sum(server => server.Config.Connections) + config.Connections);
+    }
+
     /// <summary>Creates a server on a listening socket, which stays the caller's; the dump file becomes the server's when there is one.</summary>
     public bool TryCreateServer(
         IServerHost bridge, IListener listener, ServerConfig config, out VhostPciServer? server, out string error, IDumpFile? dump = null)
     {
         ArgumentNullException.ThrowIfNull(listener);
         server = null;
-        if (!BridgePlanner.TryPlan(config, out BridgePlan plan, out error))
+        if (!TryPlan(config, out BridgePlan plan, out error))
         {
             return false;
         }

@@ -40,7 +40,8 @@ internal static unsafe class DeviceEntries
                 Id = Marshal.PtrToStringUTF8((nint)config->id),
                 PeerName = Marshal.PtrToStringUTF8((nint)config->peer_name),
                 WindowSize = config->window_size,
-                Slot = config->slot,
+                Bus = Marshal.PtrToStringUTF8((nint)config->bus),
+                Slot = (int)config->slot,
                 QueuePairs = config->queue_pairs,
                 Mac = mac,
             };

@@ -26,7 +26,12 @@ internal static unsafe class ServerEntries
     {
         try
         {
-            if (!BridgePlanner.TryPlan(Translate(config), out BridgePlan result, out string reason))
+            if (PluginState.Current is not { } state)
+            {
+                return Errno.NoEntry;
+            }
+
+            if (!state.Library.TryPlan(Translate(config), out BridgePlan result, out string reason))
             {
                 ErrorText.Write(error, reason);
                 return Errno.InvalidArgument;
@@ -35,6 +40,7 @@ internal static unsafe class ServerEntries
             plan->pref64_reserve = result.Prefetchable;
             plan->mem_reserve = result.NonPrefetchable;
             plan->ovmf_mmio64_mib = result.OvmfMmio64Mebibytes;
+            plan->bridges = (uint)result.Bridges;
             return 0;
         }
         catch (Exception exception)
@@ -54,6 +60,14 @@ internal static unsafe class ServerEntries
                 return Errno.NoEntry;
             }
 
+            ServerConfig translated = Translate(config);
+            ulong descriptors = state.Library.CountDescriptors(translated);
+            if (!OpenFileLimit.TryRaise(descriptors, out ulong limit))
+            {
+                ErrorText.Write(error, DescriptorPlan.Describe(translated.Connections, descriptors, limit));
+                return Errno.InvalidArgument;
+            }
+
             var bridge = new ServerHost(state.Objects, host);
             var listener = new Listener(config->listen_fd);
             DumpFile? dump = null;
@@ -63,7 +77,7 @@ internal static unsafe class ServerEntries
                 return Errno.InvalidArgument;
             }
 
-            if (!state.Library.TryCreateServer(bridge, listener, Translate(config), out VhostPciServer? server, out string reason, dump) || server is null)
+            if (!state.Library.TryCreateServer(bridge, listener, translated, out VhostPciServer? server, out string reason, dump) || server is null)
             {
                 dump?.Dispose();
                 ErrorText.Write(error, reason);
@@ -152,7 +166,7 @@ internal static unsafe class ServerEntries
             MaxMemory = config->max_memory,
             PhysBits = config->phys_bits,
             AllowUnsealed = config->allow_unsealed != 0,
-            Slots = buses is null ? config->slots : (uint)buses.Length,
+            Slots = config->slots,
             SlotBuses = buses,
             SocketPath = Marshal.PtrToStringUTF8((nint)config->socket_path),
             AllowUid = Marshal.PtrToStringUTF8((nint)config->allow_uid),

@@ -14,7 +14,7 @@ public sealed class PortTests
     public void Nothing_is_reserved()
     {
         using Rig rig = NewRig("rp0", "rp1");
-        Assert.Equal(default, rig.Server.Plan);
+        Assert.Equal(0UL, rig.Server.Plan.Prefetchable);
     }
 
     [Fact]
@@ -69,8 +69,8 @@ public sealed class PortTests
     public void The_names_must_be_different_buses(string first, string second)
     {
         using var rig = new Rig();
-        ServerConfig config = rig.Server.Config with { Connections = 2, Slots = 2, SlotBuses = [first, second] };
-        Assert.False(BridgePlanner.TryPlan(config, out _, out string error));
+        ServerConfig config = rig.Server.Config with { Connections = 2, SlotBuses = [first, second] };
+        Assert.False(BridgePlanner.TryPlan(config, [], out _, out string error));
         Assert.Contains("slots=rp0:rp1", error, StringComparison.Ordinal);
     }
 
@@ -78,11 +78,11 @@ public sealed class PortTests
     public void There_must_be_a_port_for_each_connection()
     {
         using var rig = new Rig();
-        ServerConfig config = rig.Server.Config with { Connections = 3, Slots = 2, SlotBuses = ["rp0", "rp1"] };
-        Assert.False(BridgePlanner.TryPlan(config, out _, out string error));
-        Assert.Contains("2 usable slots", error, StringComparison.Ordinal);
+        ServerConfig config = rig.Server.Config with { Connections = 3, SlotBuses = ["rp0", "rp1"] };
+        Assert.False(BridgePlanner.TryPlan(config, [], out _, out string error));
+        Assert.Contains("2 buses", error, StringComparison.Ordinal);
     }
 
     private static Rig NewRig(params string[] buses)
-        => new(connections: (uint)buses.Length, change: config => config with { Slots = (uint)buses.Length, SlotBuses = buses });
+        => new(connections: (uint)buses.Length, change: config => config with { SlotBuses = buses });
 }

@@ -164,8 +164,8 @@ public sealed class StaticDeviceTests
     public void On_the_servers_own_bridge_it_has_its_slot()
     {
         using var rig = new Rig();
-        rig.AddStatic(new StaticConfig { Slot = 1, PeerName = "nobody" });
-        Assert.False(rig.Server.TryCreateStatic(new StaticConfig { Slot = 1 }, out _, out string error));
+        rig.AddStatic(new StaticConfig { Bus = "srv", Slot = 1, PeerName = "nobody" });
+        Assert.False(rig.Server.TryCreateStatic(new StaticConfig { Bus = "srv", Slot = 1 }, out _, out string error));
         Assert.Contains("slot 1", error, StringComparison.Ordinal);
         using FrontEnd origin = rig.Connect();
         origin.Start();

@@ -20,6 +20,7 @@ public sealed class LibcLayoutTests
         #include <stdio.h>
         #include <sys/eventfd.h>
         #include <sys/mman.h>
+        #include <sys/resource.h>
         #include <sys/socket.h>
         #include <sys/stat.h>
         #include <sys/uio.h>
@@ -46,6 +47,8 @@ public sealed class LibcLayoutTests
     {
         (string C, int Managed)[] pairs =
         [
+            ("sizeof(struct rlimit)", Unsafe.SizeOf<ResourceLimit>()),
+            ("offsetof(struct rlimit, rlim_max)", Offset<ResourceLimit>(nameof(ResourceLimit.Hard))),
             ("sizeof(struct iovec)", Unsafe.SizeOf<IoVector>()),
             ("offsetof(struct iovec, iov_len)", Offset<IoVector>(nameof(IoVector.Length))),
             ("sizeof(struct msghdr)", Unsafe.SizeOf<MessageDescription>()),

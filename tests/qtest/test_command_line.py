@@ -89,7 +89,7 @@ def test_origins_memory_is_not_shared(run):
     (",slot-size=5G", ["slot-size", "power of two"]),
     (",slot-size=256G", ["slot-size", "connections"]),
     (",slots=rp0:rp0:rp1:rp2", ["slots=rp0:rp1", "different"]),
-    (",slots=rp0", ["connections=4", "1 usable slots"]),
+    (",slots=rp0", ["connections=4", "1 buses"]),
     (",allow-uid=root", ["allow-uid=0:1000", "'root'"]),
     (",log-level=loud", ["log-level", "loud"]),
 ])

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
+using VhostPci.Device.Server;
 
 namespace VhostPci.Device.Net;
 
 /// <summary>Whose memory a device shows; stays known while the device outlives the connection.</summary>
 /// <param name="Id">QEMU's id of the device.</param>
-/// <param name="Slot">On the server's bridge; -1 for a device elsewhere.</param>
+/// <param name="Place">Among the server's slots; null for a device elsewhere.</param>
 /// <param name="Connection">The connection that has or had it; 0 for none.</param>
 /// <param name="Peer">Who was at its other end.</param>
-/// <param name="Bus">The user's bus that it is on, alone; null for the bridge's own.</param>
-internal sealed record DeviceIdentity(string Id, int Slot, ulong Connection, PeerCredentials Peer, string? Bus = null)
+internal sealed record DeviceIdentity(string Id, SlotPlace? Place, ulong Connection, PeerCredentials Peer)
 {
-    /// <summary>PCI device number on its bus.</summary>
-    internal int DeviceNumber => Bus is null ? Slot : 0;
+    /// <summary>PCI device number on its bus; -1 for a device elsewhere.</summary>
+    internal int Slot => Place?.Device ?? -1;
+
+    /// <summary>Its bus; null for the server's own, or for one elsewhere.</summary>
+    internal string? Bus => Place?.Bus;
 }

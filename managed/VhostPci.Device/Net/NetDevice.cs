@@ -119,7 +119,7 @@ public sealed class NetDevice : IReactor
     internal bool TryPlug(IServerHost server, out string error)
     {
         _plugging = true;
-        bool plugged = server.TryPlug(Number, Identity.Bus, Identity.DeviceNumber, Identity.Id, out error);
+        bool plugged = server.TryPlug(Number, Identity.Bus, Identity.Slot, Identity.Id, out error);
         _plugging = false;
         if (plugged)
         {

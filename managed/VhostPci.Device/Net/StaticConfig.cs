@@ -21,6 +21,9 @@ public sealed record StaticConfig
     /// <summary>Address of the guest's interface; zero for one made from the id.</summary>
     public MacAddress Mac { get; init; }
 
-    /// <summary>Where it sits on the server's own bridge; -1 for a device on another bus.</summary>
-    public int Slot { get; init; } = -1;
+    /// <summary>Name of the bus that it is on.</summary>
+    public string? Bus { get; init; }
+
+    /// <summary>PCI device number there.</summary>
+    public int Slot { get; init; }
 }

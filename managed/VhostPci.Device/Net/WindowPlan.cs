@@ -28,25 +28,13 @@ internal static class WindowPlan
     /// <summary>Whether a window of this size could ever fit, with nothing else in the bridge.</summary>
     internal static bool CanEverFit(ulong size, BridgeWindow window) => !window.IsProgrammed || (window.Base >= 1UL << 32 && window.Size >= size);
 
-    /// <summary>Whether a window of this size fits beside those in use, in what the firmware gave.</summary>
-    internal static bool TryFit(ulong size, ulong inUse, ulong reserved, BridgeWindow window, out string error)
-    {
-        error = string.Empty;
-        if (!window.IsProgrammed)
-        {
-            // The firmware has not run yet; what it gives is seen at DRIVER_OK.
-            return true;
-        }
+    /// <summary>Whether a window of this size fits beside those in use, in what the firmware gave; before it has run everything does.</summary>
+    internal static bool Fits(ulong size, ulong inUse, BridgeWindow window)
+        => !window.IsProgrammed || (window.Base >= 1UL << 32 && window.Size >= size && window.Size - size >= inUse);
 
-        if (window.Base < 1UL << 32 || window.Size < size || window.Size - size < inUse)
-        {
-            error = string.Create(
-                CultureInfo.InvariantCulture,
-                $"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
-                + $"{Bytes.Format(inUse)} are in use and {Bytes.Format(size)} are needed above 4 GiB: lower connections= or raise slot-size= on the server";
-            return false;
-        }
-
-        return true;
-    }
+    /// <summary>Why it does not.</summary>
+    internal static string DescribeMisfit(ulong size, ulong inUse, ulong reserved, BridgeWindow window) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
+        + $"{Bytes.Format(inUse)} are in use and {Bytes.Format(size)} are needed above 4 GiB: lower connections= or raise slot-size= on the server";
 }

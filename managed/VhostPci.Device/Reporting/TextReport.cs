@@ -122,7 +122,7 @@ internal sealed class TextReport
         => uids is null ? "whoever may open the socket" : string.Join(' ', uids.Select(uid => uid.ToString(CultureInfo.InvariantCulture)));
 
     private static string Place(DeviceSnapshot device)
-        => device.Bus is { } bus ? $"on bus {bus}" : device.Slot >= 0 ? string.Create(CultureInfo.InvariantCulture, $"in slot {device.Slot}") : "(static)";
+        => device.Slot < 0 ? "(static)" : string.Create(CultureInfo.InvariantCulture, $"in slot {device.Slot}") + (device.Bus is { } bus ? $" on bus {bus}" : string.Empty);
 
     private static string UpDown(bool up) => up ? "up" : "down";
 

@@ -42,6 +42,6 @@ public sealed record ServerConfig
     /// <summary>Names of the user's own buses, one device on each; null for the bridge's.</summary>
     public IReadOnlyList<string>? SlotBuses { get; init; }
 
-    /// <summary>Usable device numbers of the bridge's bus.</summary>
+    /// <summary>Usable device numbers of a bridge's bus.</summary>
     public required uint Slots { get; init; }
 }

@@ -16,17 +16,16 @@ public sealed class SlotAllocator
     /// <summary>Slots in use.</summary>
     public int Used { get; private set; }
 
-    /// <summary>Takes the first free slot in order; number 0 comes last because a standard hot-plug controller has none for it.</summary>
-    public bool TryTake(out int slot) => TryTake(static _ => true, 1, out slot);
+    /// <summary>Whether all are.</summary>
+    public bool IsFull => Used == _used.Length;
 
-    /// <summary>Takes the first free slot from <paramref name="first"/> on, around the end, that suits.</summary>
-    public bool TryTake(Func<int, bool> suits, int first, out int slot)
+    /// <summary>Takes the first free slot in order; number 0 comes last because a standard hot-plug controller has none for it.</summary>
+    public bool TryTake(out int slot)
     {
-        ArgumentNullException.ThrowIfNull(suits);
-        for (int i = 0; i < _used.Length; i++)
+        for (int i = 1; i <= _used.Length; i++)
         {
-            slot = (first + i) % _used.Length;
-            if (!_used[slot] && suits(slot))
+            slot = i % _used.Length;
+            if (!_used[slot])
             {
                 _used[slot] = true;
                 Used++;

@@ -20,7 +20,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     private readonly IServerHost _bridge;
     private readonly IListener _listener;
     private readonly IWindowFactory _windows;
-    private readonly SlotAllocator _slots;
+    private readonly SlotMap _slots;
     private readonly RefusalLog _refusals;
     private readonly ServerLogger _logger;
     private readonly List<Connection> _connections = [];
@@ -47,7 +47,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         _bridge = bridge;
         _listener = listener;
         _windows = windows;
-        _slots = new SlotAllocator((int)config.Slots);
+        _slots = new SlotMap(bridge, config, plan);
         _refusals = new RefusalLog(time);
         Config = config;
         Plan = plan;
@@ -181,15 +181,15 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return false;
         }
 
-        if (config.Slot >= 0 && !_slots.TryTake(config.Slot))
+        if (!_slots.TryTakeAt(config.Bus, config.Slot, size, out SlotPlace? place))
         {
-            error = string.Create(CultureInfo.InvariantCulture, $"slot {config.Slot} of the server's bridge is in use");
+            error = string.Create(CultureInfo.InvariantCulture, $"slot {config.Slot} of bus {config.Bus} is in use");
             return false;
         }
 
         error = string.Empty;
         string id = config.Id ?? string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.static{_lastStatic++}");
-        device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, config.Slot, 0, default), size, config);
+        device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
         _devices.Add(device);
         return true;
     }
@@ -198,9 +198,9 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
     void INetDeviceOwner.OnDetached(NetDevice device)
     {
-        if (device.Identity.Slot >= 0)
+        if (device.Identity.Place is { } place)
         {
-            _slots.Free(device.Identity.Slot);
+            _slots.Free(place, device.WindowSize);
         }
     }
 
@@ -250,9 +250,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return PlugResult.Plugged;
         }
 
-        // A port of the user's may be as large as the address space has room for.
-        ulong most = Config.SlotBuses is null ? Plan.Prefetchable : 1UL << ((int)Config.PhysBits - 1);
-        return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, most, out windowSize, out error)
+        return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, _slots.LargestWindow, out windowSize, out error)
             ? TryCreateDevice(connection, windowSize, out device, out error)
             : PlugResult.Refused;
     }
@@ -318,21 +316,8 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
     {
         device = null;
-        bool someLeave = false;
-        ulong inUse = 0;
-        foreach (NetDevice other in _devices)
-        {
-            if (other.Identity.Slot >= 0)
-            {
-                someLeave |= other.IsLeaving || other.IsAway;
-                inUse += other.WindowSize;
-            }
-        }
-
-        bool fits = Config.SlotBuses is { } buses
-            ? TryTakePort(buses, windowSize, out int slot, out bool hopeless, out error)
-            : TryTakeSlot(windowSize, inUse, out slot, out hopeless, out error);
-        if (!fits)
+        bool someLeave = _devices.Any(other => other.Identity.Place is not null && (other.IsLeaving || other.IsAway));
+        if (!_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
         {
             if (!someLeave || hopeless)
             {
@@ -357,7 +342,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
         string id = connection.NextDeviceId(Config.Id);
         var candidate = new NetDevice(
-            _host, _windows, this, connection, Logger, new DeviceIdentity(id, slot, connection.Id, connection.Peer, Config.SlotBuses?[slot]), windowSize);
+            _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);
         candidate.Remember(connection.Key);
         _devices.Add(candidate);
         if (!candidate.TryPlug(_bridge, out error))
@@ -368,43 +353,6 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
         device = candidate;
         return PlugResult.Plugged;
-    }
-
-    private bool TryTakeSlot(ulong windowSize, ulong inUse, out int slot, out bool hopeless, out string error)
-    {
-        BridgeWindow window = _bridge.GetWindow(null);
-        hopeless = !WindowPlan.CanEverFit(windowSize, window);
-        slot = -1;
-        if (!WindowPlan.TryFit(windowSize, inUse, Plan.Prefetchable, window, out error))
-        {
-            return false;
-        }
-
-        if (_slots.TryTake(out slot))
-        {
-            return true;
-        }
-
-        error = string.Create(CultureInfo.InvariantCulture, $"all {Config.Slots} slots of the bridge are in use");
-        return false;
-    }
-
-    /// <summary>The first free of the user's ports, in the user's order, whose window is large enough.</summary>
-    private bool TryTakePort(IReadOnlyList<string> buses, ulong windowSize, out int slot, out bool hopeless, out string error)
-    {
-        bool Suits(int port) => WindowPlan.CanEverFit(windowSize, _bridge.GetWindow(buses[port]));
-
-        error = string.Empty;
-        hopeless = !Enumerable.Range(0, buses.Count).Any(Suits);
-        if (_slots.TryTake(Suits, 0, out slot))
-        {
-            return true;
-        }
-
-        error = hopeless
-            ? $"none of the ports in slots= has a window of {Bytes.Format(windowSize)} above 4 GiB: raise their pref64-reserve="
-            : $"no port in slots= with a window of {Bytes.Format(windowSize)} is free";
-        return false;
     }
 
     private void RetryAll()

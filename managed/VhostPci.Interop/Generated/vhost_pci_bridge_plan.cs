@@ -11,5 +11,11 @@ namespace VhostPci.Interop.Generated
 
         [NativeTypeName("uint64_t")]
         public ulong ovmf_mmio64_mib;
+
+        [NativeTypeName("uint32_t")]
+        public uint bridges;
+
+        [NativeTypeName("uint32_t")]
+        public uint reserved;
     }
 }

@@ -11,11 +11,14 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("const char *")]
         public sbyte* peer_name;
 
+        [NativeTypeName("const char *")]
+        public sbyte* bus;
+
         [NativeTypeName("uint64_t")]
         public ulong window_size;
 
-        [NativeTypeName("int32_t")]
-        public int slot;
+        [NativeTypeName("uint32_t")]
+        public uint slot;
 
         [NativeTypeName("uint8_t[6]")]
         public _mac_e__FixedBuffer mac;

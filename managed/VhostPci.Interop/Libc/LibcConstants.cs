@@ -35,6 +35,8 @@ internal static class LibcConstants
     internal const int O_CLOEXEC = 0x80000;
     internal const int O_NONBLOCK = 0x800;
 
+    internal const int RLIMIT_NOFILE = 7;
+
     internal const int AT_EMPTY_PATH = 0x1000;
     internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_SIZE = 0x200;

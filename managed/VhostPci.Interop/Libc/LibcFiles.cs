@@ -42,6 +42,12 @@ internal static unsafe partial class LibcFiles
     [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ChangeMode(string path, uint mode);
 
+    [LibraryImport("libc", EntryPoint = "getrlimit64", SetLastError = true)]
+    internal static partial int GetLimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit64", SetLastError = true)]
+    internal static partial int SetLimit(int resource, ResourceLimit* limit);
+
     // Variadic, as fcntl.
     [LibraryImport("libc", EntryPoint = "open64", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, uint mode);

@@ -71,3 +71,9 @@ internal struct FileSystemStat
     [FieldOffset(8)]
     internal long BlockSize;
 }
+
+internal struct ResourceLimit
+{
+    internal ulong Soft;
+    internal ulong Hard;
+}
