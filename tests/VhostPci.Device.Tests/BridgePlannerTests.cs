@@ -106,7 +106,7 @@ public sealed class BridgePlannerTests
         Assert.True(BridgePlanner.TryPlan(Config(160, 4 * GiB, 40), [first, second], out BridgePlan third, out _));
         Assert.False(BridgePlanner.TryPlan(config, [first, second, third], out _, out string error));
         Assert.Contains("beside the other vhost-pci-servers", error, StringComparison.Ordinal);
-        Assert.Contains("lower connections= to 18", error, StringComparison.Ordinal);
+        Assert.Contains("lower connections= to 15", error, StringComparison.Ordinal);
     }
 
     [Fact]

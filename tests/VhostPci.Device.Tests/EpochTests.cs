@@ -243,12 +243,17 @@ public sealed class EpochTests
     }
 
     [Theory]
-    [InlineData(ulong.MaxValue, "has no room")]
-    [InlineData(0x8000_0000UL, "below 4 GiB")]
-    public void A_window_that_the_guest_could_not_place_keeps_the_link_down(ulong address, string reason)
+    [InlineData(FakeDevice.DriverOk, ulong.MaxValue, "has no room")]
+    [InlineData(FakeDevice.DriverOk, 0x8000_0000UL, "below 4 GiB")]
+    [InlineData(0x83, ulong.MaxValue, "has no room for the memory window (BAR 2, 4 GiB), the link stays down: the firmware gave its bus nothing of 20 GiB")]
+    public void A_window_that_the_guest_could_not_place_keeps_the_link_down(uint status, ulong address, string reason)
     {
         using Running run = new(driver: false);
-        run.Device.Device.SetStatus(FakeDevice.DriverOk, address);
+        run.Device.Device.SetStatus(3, address);
+        Assert.Empty(run.Rig.Log.Warnings);
+        run.Device.Device.SetStatus(status, address);
+        run.Device.Device.SetStatus(status, address);
+        Assert.Equal("no-window", run.Rig.Peers()[0].GetProperty("state").GetString());
         Assert.False(run.Device.Link);
         Assert.Equal(0UL, run.Device.Device.MappedBytes);
         Assert.Contains(reason, Assert.Single(run.Rig.Log.Warnings), StringComparison.Ordinal);

@@ -15,9 +15,8 @@ internal static partial class DeviceLog
         + "the link stays down until it does or the device is reset")]
     internal static partial void NotAcknowledged(ILogger logger, string id, uint epoch, uint ack, uint seconds);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci-net '{id}': the guest has no room for the memory window (BAR 2, {size}), the link stays down: "
-        + "lower connections= or slot-size= on the vhost-pci-server, or raise pref64-reserve= of the port when one was given")]
-    internal static partial void WindowNotPlaced(ILogger logger, string id, string size);
+    [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci-net '{id}': the guest has no room for the memory window (BAR 2, {size}), the link stays down: {room}")]
+    internal static partial void WindowNotPlaced(ILogger logger, string id, string size, string room);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci-net '{id}': the guest put the memory window (BAR 2, {size}) at 0x{address:x}, below 4 GiB, where it is uncached; "
         + "the link stays down: use slot-size=4G or more and a 64-bit guest")]

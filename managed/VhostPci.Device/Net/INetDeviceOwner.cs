@@ -10,4 +10,7 @@ internal interface INetDeviceOwner
     void OnDetached(NetDevice device);
 
     void OnReleased(NetDevice device);
+
+    /// <summary>What address space the guest has on the device's bus, and what the user can do for more.</summary>
+    string DescribeRoom(NetDevice device);
 }

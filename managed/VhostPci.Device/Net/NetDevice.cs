@@ -18,6 +18,7 @@ public sealed class NetDevice : IReactor
     internal const ulong NoAddress = ulong.MaxValue;
     private const ulong FourGibibytes = 1UL << 32;
     private const uint DriverOkBit = 4;
+    private const uint FailedBit = 0x80;
 
     private readonly IHost _host;
     private readonly IWindowFactory _windows;
@@ -243,30 +244,36 @@ public sealed class NetDevice : IReactor
         _host.Trace(TraceEvent.Status, Number, status, 0);
         bool was = IsDriverReady;
         IsDriverReady = (status & DriverOkBit) != 0;
+        if (was && IsDriverReady)
+        {
+            return;
+        }
+
+        // A driver that finds no window gives up, or does not notice.
+        bool known = _windowMissing;
+        _windowMissing = (status & (DriverOkBit | FailedBit)) != 0 && windowAddress is < FourGibibytes or NoAddress;
         if (!IsDriverReady)
         {
             // A driver that was reset uses nothing any more.
-            _windowMissing = false;
             LetGo();
-            Evaluate();
-            return;
         }
 
-        if (was)
+        if (_windowMissing)
         {
-            return;
-        }
+            if (!known)
+            {
+                LogWindowMissing(windowAddress);
+            }
 
-        if (windowAddress < FourGibibytes || windowAddress == NoAddress)
-        {
-            _windowMissing = true;
-            LogWindowMissing(windowAddress);
             TakeDown(notify: true);
             return;
         }
 
         Evaluate();
-        RaiseRings(_shown);
+        if (IsDriverReady)
+        {
+            RaiseRings(_shown);
+        }
     }
 
     /// <summary>What the origin says about itself; may come before or after the start.</summary>
@@ -650,7 +657,7 @@ public sealed class NetDevice : IReactor
     {
         if (address == NoAddress)
         {
-            DeviceLog.WindowNotPlaced(_logger, Identity.Id, Bytes.Format(WindowSize));
+            DeviceLog.WindowNotPlaced(_logger, Identity.Id, Bytes.Format(WindowSize), _owner.DescribeRoom(this));
         }
         else
         {

@@ -28,6 +28,10 @@ public static class BridgePlanner
     // RAM and holes below 4 GiB, and what aligning and other devices take above.
     private const ulong OtherUses = 8UL << 30;
 
+    // AMD's CPUs have 12 GiB below 1 TiB for themselves.
+    private const int HyperTransportBits = 40;
+    private const ulong HyperTransport = 12UL << 30;
+
     /// <summary>Sizes the bridges, or says what the user has to change.</summary>
     /// <param name="config">What the user asked for.</param>
     /// <param name="others">Plans of the servers that are there already.</param>
@@ -99,7 +103,7 @@ public static class BridgePlanner
     private static bool TryReserve(ServerConfig config, IReadOnlyCollection<BridgePlan> others, out BridgePlan plan)
     {
         UInt128 space = UInt128.One << (int)config.PhysBits;
-        UInt128 exact = config.MaxMemory + (UInt128)OtherUses;
+        UInt128 exact = config.MaxMemory + (UInt128)OtherUses + (config.PhysBits >= HyperTransportBits ? HyperTransport : 0);
         UInt128 rounded = 0;
         foreach (BridgePlan other in others)
         {

@@ -80,6 +80,23 @@ internal sealed class SlotMap
         _buses[place.Index].InUse -= size;
     }
 
+    /// <summary>What address space the guest has where a device is, and what the user can do for more.</summary>
+    internal string DescribeRoom(SlotPlace? place, ulong size)
+    {
+        if (place is not { } at)
+        {
+            return "give its bus more 64-bit address space, or leave out bus= and addr=";
+        }
+
+        BridgeWindow window = _host.GetWindow(at.Bus);
+        string given = window.IsProgrammed
+            ? string.Create(CultureInfo.InvariantCulture, $"its bus has {Bytes.Format(window.Size)} at 0x{window.Base:x}, of which other windows have {Bytes.Format(_buses[at.Index].InUse - size)}; ")
+            : string.Create(CultureInfo.InvariantCulture, $"the firmware gave its bus nothing of {Bytes.Format(_reserved)}; ");
+        return given + (_ports ? "raise pref64-reserve= of the port"
+            : window.IsProgrammed ? "raise slot-size= or connections= on the vhost-pci-server"
+            : "lower connections= or slot-size= on the vhost-pci-server, or use SeaBIOS");
+    }
+
     private static Bus NewBridge(ServerConfig config, int index)
     {
         string? name = index == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{config.Id}.bridge{index}");

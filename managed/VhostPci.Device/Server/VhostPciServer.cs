@@ -194,6 +194,8 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         return true;
     }
 
+    string INetDeviceOwner.DescribeRoom(NetDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
+
     void INetDeviceOwner.OnVacated(NetDevice device) => RetryAll();
 
     void INetDeviceOwner.OnDetached(NetDevice device)

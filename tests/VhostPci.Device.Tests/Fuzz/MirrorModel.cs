@@ -31,5 +31,16 @@ internal sealed class MirrorModel
 
     internal long Replies { get; set; }
 
-    internal bool HasSlot => Devices.Count(static device => device is not null) < Slots;
+    /// <summary>One slot's size is for alignment: as long as a device is leaving, nobody gets that.</summary>
+    internal bool HasRoomFor(ulong size)
+    {
+        DeviceModel[] there = [.. Devices.OfType<DeviceModel>()];
+        UInt128 together = size;
+        foreach (DeviceModel device in there)
+        {
+            together += device.WindowSize;
+        }
+
+        return there.Length < Slots && (together <= Reserved - SlotSize || there.All(static device => device.Origin is not null));
+    }
 }

@@ -207,9 +207,9 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         }
 
         _windowSize = (ulong)size;
-        if (!mirror.HasSlot)
+        if (!mirror.HasRoomFor(_windowSize))
         {
-            // Somebody who is gone still has one: there are more slots than connections.
+            // Somebody who is gone still has some: there is more of it than connections need.
             IsWaitingForSlot = true;
             mirror.Waits++;
             return true;
