@@ -4,7 +4,6 @@ sizes, and no room at all. The origins are light: a socket, a file of memory, an
 import dataclasses
 import os
 import pathlib
-import re
 import time
 
 import pytest
@@ -197,19 +196,6 @@ def test_a_guest_without_room_is_reported_and_the_others_go_on(folder):
         mirror.assert_placed([8 * GIB])
 
 
-def test_what_the_user_told_ovmf_stays_and_is_reported(folder):
-    """A hole that is too small for the bridge: OVMF gives it no window, and Linux what is left."""
-    if not OVMF.exists():
-        pytest.skip("Debian's package ovmf is not installed")
-    with Mirror(folder, "q35", *server(folder, "vps", 32), "-fw_cfg", "name=opt/ovmf/X-PciMmio64Mb,string=32768", firmware="ovmf") as mirror:
-        mirror.connect(folder / "vps", 1)
-        mirror.wait_peers("a driver or its failure", lambda peers: peers and peers[0]["state"] == "no-window" or peers[0]["driver-ok"])
-        peer, = mirror.peers()
-        assert peer["state"] == "no-window", mirror.placed()
-        line, = mirror.qemu.output().strip().splitlines()
-        assert "the firmware gave its bus nothing of 132 GiB; lower connections= or slot-size=" in line
-
-
 PORTS = [word for n in (0, 1) for word in
          ("-device", f"pcie-root-port,id=rp{n},chassis={n + 1},slot={n + 5},pref64-reserve=8G,bus=pcie.0,addr={n + 8}")]
 NATIVE = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
@@ -223,9 +209,11 @@ def test_a_device_keeps_its_address_and_name(folder, where):
         mirror.connect(folder / "vps", 2)
         places = places_by_origin(mirror)
         print(f"{where}: {places}")
-        if where != "bridge":
-            assert {peer["bus"] for peer in mirror.peers()} == {"rp0", "rp1"}
-            assert re.search(r"^5 ", slots(mirror), re.M) and re.search(r"^6 ", slots(mirror), re.M)
+        # Of several slots with one number the kernel gives all but the first a suffix, and systemd leaves those out
+        assert [names[1:] for names in places.values()] == {
+            "bridge": [("enp1s1", "1"), ("enp1s2", "2")],
+            "ports": [("enp2s0", "0-2"), ("enp3s0", "0-3")],
+            "ports without ACPI": [("enp2s0", "5"), ("enp3s0", "6")]}[where]
 
         mirror.origins.pop(0).close()
         mirror.wait_peers("one to be gone", lambda peers: len(peers) == 1)

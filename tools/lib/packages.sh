@@ -16,6 +16,9 @@ VP_PACKAGES=(
 # Other people's front-ends for tests/interop, which leaves out what is not there.
 VP_INTEROP_PACKAGES=(qemu-system-x86 dpdk-dev librte-net-virtio23 librte-mempool-ring23)
 
+# UEFI firmware for tests/e2e, which leaves its cases out when it is not there.
+VP_E2E_PACKAGES=(ovmf)
+
 vp_missing_packages() { # NAME...
     # One query for all: this runs before every build and must cost nothing.
     local have
