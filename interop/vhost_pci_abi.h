@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 8u
+#define VHOST_PCI_ABI_VERSION 9u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -238,6 +238,12 @@ struct vhost_pci_host {
 
     /* Link of the origin's virtio-net: starts and stops its rings */
     void (*client_link)(void *client, uint32_t up);
+    /* virtio features that the driver has accepted; 0 without one */
+    uint64_t (*client_driver_features)(void *client);
+    /* What to offer of client_features() from the next reset on */
+    void (*client_offer)(void *client, uint64_t features);
+    /* Set DEVICE_NEEDS_RESET */
+    void (*client_ask_for_reset)(void *client);
     /* Drop the chardev's connection (later, from the main loop) */
     void (*client_disconnect)(void *client);
 };
@@ -284,6 +290,8 @@ struct vhost_pci_api {
     /* The guest wrote some of it; config is the whole, as virtio has it */
     void (*device_write_config)(uint64_t object, const void *config,
                                 uint32_t length);
+    /* link=: the user switches the link off and on; up without a call */
+    void (*device_set_link)(uint64_t object, uint32_t up);
     /* After each write of the virtio device status; bar is BAR 2's address in
        the guest, UINT64_MAX when it has none */
     void (*device_set_status)(uint64_t object, uint32_t status, uint64_t bar);
@@ -299,6 +307,10 @@ struct vhost_pci_api {
     /* virtio feature bits that the device may offer to its driver */
     uint64_t (*client_features)(uint64_t object);
     int (*client_set_features)(uint64_t object, uint64_t features);
+    /* The driver has chosen its features, maybe after a reset */
+    void (*client_negotiated)(uint64_t object);
+    /* QEMU itself sends a frame for the device: an announcement */
+    void (*client_frame)(uint64_t object, const void *frame, uint32_t length);
     int (*client_set_memory)(uint64_t object,
                              const struct vhost_pci_memory_region *regions,
                              uint32_t count);

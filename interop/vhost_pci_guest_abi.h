@@ -39,6 +39,9 @@
 /* vhost_pci_net_config.link */
 #define VHOST_PCI_NET_LINK_UP		0x1
 
+/* vhost_pci_net_config.driver */
+#define VHOST_PCI_NET_DRIVER_DOWN	0x1	/* nobody takes packets */
+
 /* vhost_pci_net_ring.flags */
 #define VHOST_PCI_NET_RING_ENABLED	0x1
 
@@ -56,7 +59,7 @@ struct vhost_pci_net_ring {
 };
 
 /*
- * Device configuration.  Only @ack can be written.
+ * Device configuration.  Only @ack, @accept and @driver can be written.
  *
  * The content changes in steps; each step has another @epoch.  A reader takes
  * @epoch, the fields, then @epoch again, and starts over when they differ.
@@ -78,8 +81,11 @@ struct vhost_pci_net_config {
 	__le16 ring_count;	/* 0x30: entries of @ring */
 	__le16 ring_entry;	/* 0x32: bytes of one entry, at least 32 */
 	__le32 ring_offset;	/* 0x34: of entry 0 from the start of this struct */
-	__le64 reserved;	/* 0x38 */
-	struct vhost_pci_net_ring ring[];	/* 0x40 */
+	__le64 window_base;	/* 0x38: origin's address of byte 0 of BAR 2 */
+	__le64 accept;		/* 0x40: driver: features that it accepts */
+	__le32 driver;		/* 0x48: driver: VHOST_PCI_NET_DRIVER_* */
+	__le32 announce;	/* 0x4c: counts the origin's announcements */
+	struct vhost_pci_net_ring ring[];	/* 0x50 */
 };
 
 #endif /* VHOST_PCI_GUEST_ABI_H */

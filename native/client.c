@@ -30,11 +30,14 @@
 
 /* One connection for all pairs of the device */
 typedef struct VhostPciClient {
+    VirtIODevice *vdev;
+    uint64_t host_features;     /* that the device was realized with */
     CharBackend *chr;
     const struct vhost_pci_api *api;
     uint64_t object;
     QEMUBH *disconnect_bh;
     QEMUBH *link_bh;
+    QEMUBH *negotiated_bh;
     NetClientState *first;      /* has the name of all */
     uint32_t pairs;             /* that exist */
 } VhostPciClient;
@@ -285,6 +288,40 @@ void vhost_pci_client_link(void *client, uint32_t up)
     qmp_set_link(c->first->name, up, &error_abort);
 }
 
+uint64_t vhost_pci_client_driver_features(void *client)
+{
+    VhostPciClient *c = client;
+
+    return c->vdev->guest_features;
+}
+
+/* virtio reads the field at each negotiation */
+void vhost_pci_client_offer(void *client, uint64_t features)
+{
+    VhostPciClient *c = client;
+
+    c->host_features = c->host_features ?: c->vdev->host_features;
+    c->vdev->host_features = c->host_features &
+        (features | ~c->api->client_features(c->object));
+}
+
+void vhost_pci_client_ask_for_reset(void *client)
+{
+    VhostPciClient *c = client;
+
+    if (virtio_vdev_has_feature(c->vdev, VIRTIO_F_VERSION_1)) {
+        c->vdev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+        virtio_notify_config(c->vdev);
+    }
+}
+
+static void client_negotiated_bh(void *opaque)
+{
+    VhostPciClient *c = opaque;
+
+    c->api->client_negotiated(c->object);
+}
+
 /* The NIC, which does not exist yet at attach, takes over our link state */
 static void client_link_bh(void *opaque)
 {
@@ -303,6 +340,23 @@ static ssize_t client_receive(NetClientState *nc, const uint8_t *buf,
                               size_t size)
 {
     return size;
+}
+
+/* QEMU's own: the announcement of an address */
+static ssize_t client_receive_raw(NetClientState *nc, const uint8_t *buf,
+                                  size_t size)
+{
+    VhostPciClient *c = DO_UPCAST(VhostPciClientPair, nc, nc)->c;
+
+    c->api->client_frame(c->object, buf, size);
+    return size;
+}
+
+/* Told in the middle of a negotiation */
+static void client_set_offload(NetClientState *nc, int csum, int tso4,
+                               int tso6, int ecn, int ufo)
+{
+    qemu_bh_schedule(DO_UPCAST(VhostPciClientPair, nc, nc)->c->negotiated_bh);
 }
 
 static bool client_yes(NetClientState *nc)
@@ -326,6 +380,7 @@ static void client_free(VhostPciClient *c)
     }
     qemu_bh_delete(c->disconnect_bh);
     qemu_bh_delete(c->link_bh);
+    qemu_bh_delete(c->negotiated_bh);
     g_free(c);
 }
 
@@ -348,6 +403,8 @@ static NetClientInfo client_info = {
     .type = NET_CLIENT_DRIVER_VHOST_PCI,
     .size = sizeof(VhostPciClientPair),
     .receive = client_receive,
+    .receive_raw = client_receive_raw,
+    .set_offload = client_set_offload,
     .cleanup = client_cleanup,
     .has_vnet_hdr = client_yes,
     .has_ufo = client_yes,
@@ -498,10 +555,12 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
     }
 
     c = g_new0(VhostPciClient, 1);
+    c->vdev = VIRTIO_DEVICE(n);
     c->chr = chr;
     c->api = api;
     c->disconnect_bh = qemu_bh_new(client_disconnect_bh, c);
     c->link_bh = qemu_bh_new(client_link_bh, c);
+    c->negotiated_bh = qemu_bh_new(client_negotiated_bh, c);
     if (api->client_create(c, &config, &c->object, &err) < 0) {
         vhost_pci_error_set(errp, &err);
         client_free(c);

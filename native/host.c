@@ -191,5 +191,8 @@ const struct vhost_pci_host vhost_pci_host = {
     .raise_ring = vhost_pci_net_raise,
     .ring_counters = vhost_pci_net_counters,
     .client_link = vhost_pci_client_link,
+    .client_driver_features = vhost_pci_client_driver_features,
+    .client_offer = vhost_pci_client_offer,
+    .client_ask_for_reset = vhost_pci_client_ask_for_reset,
     .client_disconnect = vhost_pci_client_disconnect,
 };

@@ -9,6 +9,7 @@
 #include "qemu/main-loop.h"
 #include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
 #include "standard-headers/linux/virtio_pci.h"
 #include "sysemu/kvm.h"
 #include "net-pci.h"
@@ -212,13 +213,13 @@ static void net_pci_detach(VhostPciNetPCI *p)
     if (p->attached) {
         p->attached = false;
         p->api->device_detach(p->object);
+        vhost_pci_own_server_close(p);
     }
 }
 
 /* There from the start, and not for one origin */
 static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
 {
-    ERRP_GUARD();
     struct vhost_pci_static_config config = {
         .id = DEVICE(p)->id,
         .peer_name = p->peer_name,
@@ -228,17 +229,25 @@ static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
         .queue_pairs = p->queues,
     };
     struct vhost_pci_error err = { 0 };
-    uint64_t server = vhost_pci_server_find(p->server, errp);
+    uint64_t server;
 
+    server = p->chr.chr ? vhost_pci_own_server_open(p, errp) :
+             vhost_pci_server_find(p->server, errp);
     if (!server) {
         return false;
     }
     memcpy(config.mac, p->mac.a, sizeof(config.mac));
     if (p->api->device_create(server, &config, &p->object, &err) < 0) {
         vhost_pci_error_set(errp, &err);
+        vhost_pci_own_server_close(p);
         return false;
     }
     return true;
+}
+
+static bool net_pci_is_static(VhostPciNetPCI *p)
+{
+    return p->server || p->chr.chr;
 }
 
 static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
@@ -248,10 +257,14 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     struct vhost_pci_error err = { 0 };
     ERRP_GUARD();
 
-    if (!p->object && !p->server) {
+    if (p->server && p->chr.chr) {
+        error_setg(errp, "server= and chardev= exclude each other");
+        return;
+    }
+    if (!p->object && !net_pci_is_static(p)) {
         error_setg(errp, "vhost-pci-net devices are plugged by a "
                    "vhost-pci-server when an origin connects; one that is "
-                   "there from the start needs server=");
+                   "there from the start needs server= or chardev=");
         error_append_hint(errp, "Use -chardev socket,id=ID,server=on,wait=off,"
                           "connections=32,path=PATH "
                           "-vhost-pci-server socket,chardev=ID\n");
@@ -261,15 +274,16 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     if (!p->api) {
         return;
     }
-    if (p->server && !net_pci_create(p, errp)) {
+    if (net_pci_is_static(p) && !net_pci_create(p, errp)) {
         return;
     }
     if (p->api->device_attach(p->object, p, &p->plan, &err) < 0) {
         vhost_pci_error_set(errp, &err);
-        if (p->server) {
+        if (net_pci_is_static(p)) {
             p->api->device_release(p->object);
         }
         p->object = 0;
+        vhost_pci_own_server_close(p);
         return;
     }
     p->attached = true;
@@ -310,6 +324,7 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     }
     vhost_pci_irqfd_realize(p);
     p->api->device_ready(p->object);
+    p->api->device_set_link(p->object, !p->link_off);
 }
 
 static void net_pci_unrealize(DeviceState *dev)
@@ -331,9 +346,28 @@ static void net_pci_finalize(Object *obj)
     }
 }
 
+static bool net_pci_get_link(Object *obj, Error **errp)
+{
+    return !VHOST_PCI_NET_PCI(obj)->link_off;
+}
+
+/* Not a qdev property: those cannot be changed once the device is realized */
+static void net_pci_set_link(Object *obj, bool up, Error **errp)
+{
+    VhostPciNetPCI *p = VHOST_PCI_NET_PCI(obj);
+
+    p->link_off = !up;
+    if (p->attached) {
+        p->api->device_set_link(p->object, up);
+    }
+}
+
 static Property net_pci_properties[] = {
     DEFINE_PROP_UINT64("x-object", VhostPciNetPCI, object, 0),
     DEFINE_PROP_STRING("server", VhostPciNetPCI, server),
+    DEFINE_PROP_CHR("chardev", VhostPciNetPCI, chr),
+    DEFINE_PROP_BOOL("allow-unsealed", VhostPciNetPCI, allow_unsealed, false),
+    DEFINE_PROP_STRING("allow-uid", VhostPciNetPCI, allow_uid),
     DEFINE_PROP_STRING("peer-name", VhostPciNetPCI, peer_name),
     DEFINE_PROP_SIZE("window-size", VhostPciNetPCI, window_size, 0),
     DEFINE_PROP_UINT16("queues", VhostPciNetPCI, queues, 1),
@@ -342,6 +376,27 @@ static Property net_pci_properties[] = {
                        DEV_NVECTORS_UNSPECIFIED),
     DEFINE_PROP_END_OF_LIST(),
 };
+
+static void net_pci_describe(ObjectClass *klass)
+{
+    static const char *const texts[][2] = {
+        { "server", "static device of the vhost-pci-server with this id" },
+        { "chardev", "static device with a UNIX server socket of its own" },
+        { "allow-unsealed", "with chardev: take memory that can be truncated" },
+        { "allow-uid", "with chardev: users who may connect, as 0:1000" },
+        { "peer-name", "take only origins that call their device this" },
+        { "window-size", "what the window can show, a power of two from 4G" },
+        { "queues", "the most queue pairs that an origin may have" },
+        { "mac", "of the guest's interface (default: made from id)" },
+        { "link", "off: no link, on both ends; can be changed at any time" },
+        { "x-object", "internal: set when an origin connects" },
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(texts); i++) {
+        object_class_property_set_description(klass, texts[i][0],
+                                              texts[i][1]);
+    }
+}
 
 static void net_pci_class_init(ObjectClass *klass, void *data)
 {
@@ -353,6 +408,9 @@ static void net_pci_class_init(ObjectClass *klass, void *data)
     device_class_set_parent_unrealize(dc, net_pci_unrealize,
                                       &parent_unrealize);
     device_class_set_props(dc, net_pci_properties);
+    object_class_property_add_bool(klass, "link", net_pci_get_link,
+                                   net_pci_set_link);
+    net_pci_describe(klass);
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
 }
 

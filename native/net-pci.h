@@ -6,6 +6,7 @@
 #define HW_VHOST_PCI_NET_PCI_H
 
 #include "qemu/event_notifier.h"
+#include "chardev/char-fe.h"
 #include "net/net.h"
 #include "vhost-pci.h"
 
@@ -29,6 +30,11 @@ struct VhostPciNetPCI {
     VhostPciNet vdev;
     uint64_t object;            /* x-object=: the library's number */
     char *server;               /* server=: this device is static */
+    CharBackend chr;            /* chardev=: static, and has its own server */
+    bool allow_unsealed;
+    char *allow_uid;
+    uint64_t own_server;        /* the library's number */
+    Error *migration_blocker;
     char *peer_name;
     uint64_t window_size;
     uint16_t queues;
@@ -37,6 +43,7 @@ struct VhostPciNetPCI {
     struct vhost_pci_device_plan plan;
     bool attached;
     bool driver_ok;
+    bool link_off;
     bool watching;              /* irqfd.c sees changes of vectors */
     PCIConfigWriteFunc *config_write;   /* virtio-pci's */
     MemoryRegion queue_vector;
@@ -44,6 +51,11 @@ struct VhostPciNetPCI {
     MemoryRegion window;
     VhostPciNetRing ring[VHOST_PCI_NET_MAX_RINGS];
 };
+
+/* own-server.c: the library's number of the server, or 0 */
+uint64_t vhost_pci_own_server_open(VhostPciNetPCI *p, Error **errp);
+/* Nothing happens when there is none */
+void vhost_pci_own_server_close(VhostPciNetPCI *p);
 
 /* net-pci.c: the main loop's way of delivering a kick */
 void vhost_pci_net_kick(EventNotifier *e);

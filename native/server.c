@@ -72,9 +72,9 @@ static void server_tell_ovmf(uint64_t mib)
 }
 
 /* A file that the chardev made, not one that the user handed in as a fd */
-static const char *server_socket_path(VhostPciServer *s)
+static const char *server_socket_path(Chardev *chr)
 {
-    SocketAddress *addr = SOCKET_CHARDEV(s->chr.chr)->addr;
+    SocketAddress *addr = SOCKET_CHARDEV(chr)->addr;
 
     if (addr->type != SOCKET_ADDRESS_TYPE_UNIX || addr->u.q_unix.abstract) {
         return NULL;
@@ -82,31 +82,40 @@ static const char *server_socket_path(VhostPciServer *s)
     return addr->u.q_unix.path;
 }
 
-static void server_config(VhostPciServer *s, int fd, uint32_t connections,
-                          struct vhost_pci_server_config *config)
+void vhost_pci_server_config(Chardev *chr, const char *id, int fd,
+                             struct vhost_pci_server_config *config)
 {
     *config = (struct vhost_pci_server_config) {
-        .id = s->parent_obj.bus_name,
-        .socket_path = server_socket_path(s),
-        .allow_uid = s->allow_uid,
-        .slot_buses = s->slot_buses,
-        .dump = s->dump,
+        .id = id,
+        .socket_path = server_socket_path(chr),
         .listen_fd = fd,
-        .connections = connections,
-        .slot_size = s->slot_size,
+        .connections = 1,
+        .slot_size = 4 * GiB,
         .max_memory = MACHINE(qdev_get_machine())->maxram_size,
         .phys_bits = TARGET_PHYS_ADDR_SPACE_BITS,
-        .allow_unsealed = s->allow_unsealed,
-        .slots = PCI_SLOT_MAX,
-        .log_level = s->log_level,
+        .log_level = VHOST_PCI_LOG_INFO,
         .uid = geteuid(),
-        .unplug_delay = s->unplug_delay,
     };
 #ifdef TARGET_I386
     if (first_cpu) {
         config->phys_bits = X86_CPU(first_cpu)->phys_bits;
     }
 #endif
+}
+
+static void server_config(VhostPciServer *s, int fd, uint32_t connections,
+                          struct vhost_pci_server_config *config)
+{
+    vhost_pci_server_config(s->chr.chr, s->parent_obj.bus_name, fd, config);
+    config->allow_uid = s->allow_uid;
+    config->slot_buses = s->slot_buses;
+    config->dump = s->dump;
+    config->connections = connections;
+    config->slot_size = s->slot_size;
+    config->allow_unsealed = s->allow_unsealed;
+    config->slots = PCI_SLOT_MAX;
+    config->log_level = s->log_level;
+    config->unplug_delay = s->unplug_delay;
 }
 
 /* As functions of the server's slot, so that the user's bus loses only one */

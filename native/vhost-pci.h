@@ -9,6 +9,7 @@
 #define HW_VHOST_PCI_H
 
 #include "qapi/error.h"
+#include "chardev/char.h"
 #include "hw/virtio/virtio-pci.h"
 #include "vhost_pci_abi.h"
 #include "vhost_pci_guest_abi.h"
@@ -48,6 +49,10 @@ int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           struct vhost_pci_error *err);
 /* The library's number of the server with this id */
 uint64_t vhost_pci_server_find(const char *id, Error **errp);
+/* What is the same for all servers: one of @chr's, for one origin at a time,
+   without a bridge */
+void vhost_pci_server_config(Chardev *chr, const char *id, int fd,
+                             struct vhost_pci_server_config *config);
 void vhost_pci_server_window(void *server, const char *bus,
                              struct vhost_pci_bridge_window *out);
 
@@ -64,6 +69,9 @@ void vhost_pci_net_counters(void *device, uint32_t ring,
 
 /* client.c */
 void vhost_pci_client_link(void *client, uint32_t up);
+uint64_t vhost_pci_client_driver_features(void *client);
+void vhost_pci_client_offer(void *client, uint64_t features);
+void vhost_pci_client_ask_for_reset(void *client);
 void vhost_pci_client_disconnect(void *client);
 
 #endif /* HW_VHOST_PCI_H */

@@ -157,6 +157,14 @@ static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
 		cfg->mtu = vpnet_config_read_mtu(vp);
 		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, features,
 				&cfg->features);
+		virtio_cread_le(vp->vdev, struct vhost_pci_net_config,
+				window_base, &cfg->window_base);
+		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, announce,
+				&cfg->announce);
+		virtio_cread_bytes(vp->vdev,
+				   offsetof(struct vhost_pci_net_config,
+					    origin_mac),
+				   cfg->origin_mac, ETH_ALEN);
 		vpnet_config_read_rings(vp, &layout, cfg);
 		if (vpnet_config_read_epoch(vp) == cfg->epoch)
 			return 0;
@@ -213,6 +221,11 @@ void vpnet_config_work(struct work_struct *work)
 			   cfg->ring[VPNET_ORIGIN_TX].area.size);
 
 	vpnet_netdev_update(vp, cfg->mtu);
+
+	if (cfg->announce != vp->announced) {
+		vp->announced = cfg->announce;
+		vpnet_driver_announce(vp, cfg->origin_mac);
+	}
 }
 
 /* From any context: compare what is in use with what the device says */

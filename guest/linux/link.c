@@ -12,14 +12,6 @@
 
 #include "vhost_pci_net.h"
 
-/*
- * Bits that change the meaning of the rings in a way not known here.  The
- * device does not offer them to the origin.
- */
-#define VPNET_REFUSED	(BIT_ULL(VIRTIO_F_RING_PACKED) | \
-			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
-			 BIT_ULL(VIRTIO_NET_F_HASH_REPORT))
-
 static const char *vpnet_ring_name(unsigned int ring)
 {
 	return ring % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX ? "receive" :
@@ -118,6 +110,11 @@ bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 {
 	unsigned int i, n;
 
+	if (cfg->window_base) {
+		netdev_err(vp->dev, "window begins at %#llx, not at 0\n",
+			   cfg->window_base);
+		return false;
+	}
 	if (cfg->features & VPNET_REFUSED) {
 		netdev_err(vp->dev, "origin uses unknown ring features %#llx\n",
 			   cfg->features & VPNET_REFUSED);

@@ -185,6 +185,7 @@ static int vpnet_start(struct vpnet *vp)
 	unsigned int i;
 	int err;
 
+	vpnet_driver_tell(vp);
 	virtio_device_ready(vp->vdev);
 	for (i = 0; i < vpnet_rings(vp); i++) {
 		struct virtqueue *vq = vpnet_ring(vp, i)->vq;

@@ -28,6 +28,7 @@ static int vpnet_open(struct net_device *dev)
 	/* kicks that came while it was disabled are gone */
 	for (i = 0; i < vp->pairs; i++)
 		vpnet_rx_schedule(&vp->pair[i]);
+	vpnet_driver_tell_up(vp, true);
 	return 0;
 }
 
@@ -36,6 +37,7 @@ static int vpnet_stop(struct net_device *dev)
 	struct vpnet *vp = netdev_priv(dev);
 	unsigned int i;
 
+	vpnet_driver_tell_up(vp, false);
 	netif_tx_stop_all_queues(dev);
 	for (i = 0; i < vp->pairs; i++) {
 		napi_disable(&vp->pair[i].napi);

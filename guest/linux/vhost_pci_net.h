@@ -11,6 +11,7 @@
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/virtio.h>
+#include <linux/virtio_net.h>
 #include <linux/workqueue.h>
 #include <net/xdp.h>
 
@@ -25,6 +26,14 @@
 
 #define VPNET_MAX_RINGS		VHOST_PCI_NET_MAX_RINGS
 
+/*
+ * Bits that change the meaning of the rings in a way not known here.  The
+ * device is told, and does not let an origin use them.
+ */
+#define VPNET_REFUSED	(BIT_ULL(VIRTIO_F_RING_PACKED) | \
+			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
+			 BIT_ULL(VIRTIO_NET_F_HASH_REPORT))
+
 /* The origin's numbers for the rings of pair 0, as in the ABI; then 2, 3... */
 enum {
 	VPNET_ORIGIN_RX,	/* we fill it: our transmit direction */
@@ -38,6 +47,9 @@ struct vpnet_config {
 	bool link_up;
 	u16 mtu;
 	u64 features;
+	u64 window_base;
+	u32 announce;
+	u8 origin_mac[ETH_ALEN];
 	struct {
 		struct vpring_area area;
 		bool enabled;
@@ -115,6 +127,7 @@ struct vpnet {
 	u32 epoch;
 	bool adopted;			/* @epoch is valid */
 	u16 config_mtu;
+	u32 announced;			/* announcements passed on */
 	struct vpnet_config config;	/* too large for the stack */
 
 	/* ethtool -C */
@@ -202,6 +215,11 @@ void vpnet_config_stop(struct vpnet *vp);
 int vpnet_config_check(struct virtio_device *vdev);
 void vpnet_config_read_mac(struct vpnet *vp, u8 *mac);
 u16 vpnet_config_read_mtu(struct vpnet *vp);
+
+/* driver.c */
+void vpnet_driver_tell(struct vpnet *vp);
+void vpnet_driver_tell_up(struct vpnet *vp, bool up);
+void vpnet_driver_announce(struct vpnet *vp, const u8 *mac);
 
 /* link.c */
 void vpnet_rings_off(struct vpnet *vp);

@@ -27,6 +27,7 @@ internal static class Features
     private static readonly (ulong Bit, string Name)[] ProtocolNames =
     [
         (ProtocolFeatures.MultiQueue, "mq"),
+        (ProtocolFeatures.Rarp, "rarp"),
         (ProtocolFeatures.ReplyAck, "reply_ack"),
         (ProtocolFeatures.NetMtu, "net_mtu"),
         (ProtocolFeatures.ResetDevice, "reset_device"),

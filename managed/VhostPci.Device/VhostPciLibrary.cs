@@ -30,7 +30,7 @@ public sealed class VhostPciLibrary
 
     /// <summary>Sizes the bridges of a server that is not there yet, beside those that are.</summary>
     public bool TryPlan(ServerConfig config, out BridgePlan plan, out string error)
-        => BridgePlanner.TryPlan(config, [.. _servers.Select(server => server.Plan)], out plan, out error);
+        => BridgePlanner.TryPlan(config, [.. _servers.Where(server => server.Config.HasBridge).Select(server => server.Plan)], out plan, out error);
 
     /// <summary>Descriptors that this process must be able to have when all origins of all servers are there.</summary>
     public ulong CountDescriptors(ServerConfig config)
@@ -45,7 +45,8 @@ public sealed class VhostPciLibrary
     {
         ArgumentNullException.ThrowIfNull(listener);
         server = null;
-        if (!TryPlan(config, out BridgePlan plan, out error))
+        BridgePlan plan = default;
+        if (config.HasBridge && !TryPlan(config, out plan, out error))
         {
             return false;
         }

@@ -23,6 +23,8 @@ internal static unsafe class ClientEntries
         api->client_disconnected = &Disconnected;
         api->client_features = &GetFeatures;
         api->client_set_features = &SetFeatures;
+        api->client_negotiated = &Negotiated;
+        api->client_frame = &SendFrame;
         api->client_set_memory = &SetMemory;
         api->client_set_vring_num = &SetVringNum;
         api->client_set_vring_base = &SetVringBase;
@@ -131,6 +133,32 @@ internal static unsafe class ClientEntries
         catch (Exception exception)
         {
             return PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Negotiated(ulong number)
+    {
+        try
+        {
+            Find(number)?.DriverNegotiated();
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void SendFrame(ulong number, void* frame, uint length)
+    {
+        try
+        {
+            Find(number)?.SendFrame(new ReadOnlySpan<byte>(frame, checked((int)length)));
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
         }
     }
 

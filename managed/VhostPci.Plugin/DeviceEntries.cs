@@ -20,6 +20,7 @@ internal static unsafe class DeviceEntries
         api->device_release = &Release;
         api->device_read_config = &ReadConfig;
         api->device_write_config = &WriteConfig;
+        api->device_set_link = &SetLink;
         api->device_set_status = &SetStatus;
     }
 
@@ -157,6 +158,19 @@ internal static unsafe class DeviceEntries
         try
         {
             Find(number)?.WriteConfig(new ReadOnlySpan<byte>(config, checked((int)length)));
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void SetLink(ulong number, uint up)
+    {
+        try
+        {
+            Find(number)?.SetLink(up != 0);
         }
         catch (Exception exception)
         {

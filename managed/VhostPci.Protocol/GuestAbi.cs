@@ -34,6 +34,9 @@ public static class GuestAbi
     /// <summary>In <see cref="Config.Link"/>: rings and memory may be used.</summary>
     public const uint LinkUp = 1;
 
+    /// <summary>In <see cref="Config.Driver"/>: the interface is down, nobody takes packets.</summary>
+    public const uint DriverDown = 1;
+
     /// <summary>In <see cref="Ring.Flags"/>: the ring may be used.</summary>
     public const uint RingEnabled = 1;
 
@@ -46,7 +49,7 @@ public static class GuestAbi
         /// <summary>u32: which step the content is of.</summary>
         public const int Epoch = 0x04;
 
-        /// <summary>u32, the only field that the driver writes: the epoch that it has adopted.</summary>
+        /// <summary>u32, written by the driver: the epoch that it has adopted.</summary>
         public const int Ack = 0x08;
 
         /// <summary>u32: <see cref="LinkUp"/> or 0.</summary>
@@ -79,11 +82,20 @@ public static class GuestAbi
         /// <summary>u32: where the ring table starts.</summary>
         public const int RingOffset = 0x34;
 
-        /// <summary>u64: zero.</summary>
-        public const int Reserved = 0x38;
+        /// <summary>u64: what byte 0 of the window is in the origin's address space.</summary>
+        public const int WindowBase = 0x38;
+
+        /// <summary>u64, written by the driver: features of the origin that it accepts; 0: all.</summary>
+        public const int Accept = 0x40;
+
+        /// <summary>u32, written by the driver: <see cref="DriverDown"/>.</summary>
+        public const int Driver = 0x48;
+
+        /// <summary>u32: how often the origin has announced its address.</summary>
+        public const int Announce = 0x4c;
 
         /// <summary>The ring table, where this version has it.</summary>
-        public const int Rings = 0x40;
+        public const int Rings = 0x50;
 
         /// <summary>Bytes of a configuration with that many rings.</summary>
         public static int Size(int rings) => Rings + rings * Ring.Size;

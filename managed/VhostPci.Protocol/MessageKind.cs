@@ -7,6 +7,6 @@ public enum MessageKind
     /// <summary>Requests of a front-end: the server's side.</summary>
     Requests,
 
-    /// <summary>Answers of a back-end: the client's side.</summary>
+    /// <summary>Answers of a back-end, and the extension's requests of a back-end: the client's side.</summary>
     Replies,
 }

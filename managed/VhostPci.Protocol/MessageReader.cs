@@ -123,8 +123,10 @@ public sealed class MessageReader(MessageKind kind)
                 : RequestSyntax.CheckHeader(header, Descriptors);
         }
 
-        if (!isReply)
+        if (!isReply && !RequestSyntax.IsBackEnds(header.Request))
             return Verdict.Refuse("a request where a reply belongs");
+        if (!isReply && header.PayloadSize != U64Payload.Size)
+            return Verdict.Refuse($"{header.Request} with {header.PayloadSize} bytes of payload");
         return Descriptors == 0 ? Verdict.Ok : Verdict.Refuse($"{Descriptors} descriptors with a reply");
     }
 }

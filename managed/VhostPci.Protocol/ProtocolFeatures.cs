@@ -7,6 +7,9 @@ public static class ProtocolFeatures
     /// <summary>Bit 0: GET_QUEUE_NUM exists.</summary>
     public const ulong MultiQueue = 1UL << 0;
 
+    /// <summary>Bit 2: SEND_RARP exists.</summary>
+    public const ulong Rarp = 1UL << 2;
+
     /// <summary>Bit 3: need_reply is honoured.</summary>
     public const ulong ReplyAck = 1UL << 3;
 
@@ -26,5 +29,5 @@ public static class ProtocolFeatures
     public const ulong VhostPci = 1UL << 56;
 
     /// <summary>All that the back-end offers.</summary>
-    public const ulong Offered = MultiQueue | ReplyAck | NetMtu | ResetDevice | ConfigureMemorySlots | Status | VhostPci;
+    public const ulong Offered = MultiQueue | Rarp | ReplyAck | NetMtu | ResetDevice | ConfigureMemorySlots | Status | VhostPci;
 }

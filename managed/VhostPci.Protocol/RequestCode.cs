@@ -56,6 +56,9 @@ public enum RequestCode : uint
     /// <summary>Enables or disables a ring.</summary>
     SetVringEnable = 18,
 
+    /// <summary>Announces an address of the origin, see <see cref="RarpPayload"/>.</summary>
+    SendRarp = 19,
+
     /// <summary>Tells the origin's MTU.</summary>
     NetSetMtu = 20,
 

@@ -23,6 +23,7 @@ public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int 
             RequestCode.SetFeatures
                 or RequestCode.SetProtocolFeatures
                 or RequestCode.NetSetMtu
+                or RequestCode.SendRarp
                 or RequestCode.SetStatus => Plain(U64Payload.Size),
             RequestCode.SetOwner
                 or RequestCode.ResetOwner
@@ -45,6 +46,9 @@ public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int 
         syntax = found.GetValueOrDefault();
         return found is not null;
     }
+
+    /// <summary>Whether this is a request that a back-end makes of its front-end.</summary>
+    public static bool IsBackEnds(RequestCode request) => Enum.IsDefined((BackEndRequest)request);
 
     /// <summary>Judges a request by its header and the descriptors that came with it, before a byte of payload is read.</summary>
     public static Verdict CheckHeader(MessageHeader header, int descriptors)
@@ -97,7 +101,6 @@ public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int 
     private static string Explain(uint request) => request switch
     {
         6 or 7 => $"request {request} is about the dirty log, which was not offered: an origin cannot be migrated",
-        19 => $"request {request} (SEND_RARP) was not offered: the mirror's driver has no way to announce an address",
         _ => $"unknown request {request}",
     };
 

@@ -43,7 +43,17 @@ public static class VirtioNetFeatures
     /// <summary>Bit 32: virtio 1.0 or later.</summary>
     public const ulong Version1 = 1UL << 32;
 
-    /// <summary>All that the back-end offers in GET_FEATURES.</summary>
+    /// <summary>Takes away the bits that need another which is not there (virtio 1.2, 5.1.3.1).</summary>
+    public static ulong Consistent(ulong features)
+    {
+        if ((features & Checksum) == 0)
+            features &= ~(HostTso4 | HostTso6);
+        if ((features & GuestChecksum) == 0)
+            features &= ~(GuestTso4 | GuestTso6);
+        return features;
+    }
+
+    /// <summary>All that the back-end offers in GET_FEATURES, as far as the mirror's driver accepts it.</summary>
     public const ulong Offered = Version1 | RingEventIndex | RingIndirect | MergeableReceiveBuffers | MultiQueue | Checksum | GuestChecksum
         | GuestTso4 | GuestTso6 | HostTso4 | HostTso6 | VhostUserProtocolFeatures;
 }

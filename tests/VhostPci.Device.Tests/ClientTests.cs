@@ -121,18 +121,21 @@ public sealed class ClientTests
     }
 
     [Fact]
-    public void A_server_that_lacks_what_the_driver_uses_leaves_the_link_down()
+    public void A_server_that_lacks_what_the_driver_uses_makes_it_choose_again()
     {
         using var rig = new Rig();
         (VhostPciClient client, FakeNic nic) = Create(rig);
-        _ = client.SetFeatures(VirtioNetFeatures.Version1 | VirtioNetFeatures.HostTso4);
+        nic.DriverFeatures = VirtioNetFeatures.Version1 | VirtioNetFeatures.HostTso4;
         (Channel left, Channel right) = SocketPair.Create();
         client.Connected(left);
         byte[] reply = new byte[MessageHeader.Size + U64Payload.Size];
         Reply(right, MessageWriter.Write(reply, RequestCode.GetFeatures, MessageFlags.Reply, VirtioNetFeatures.Offered & ~VirtioNetFeatures.HostTso4));
         rig.Host.Pump();
         Assert.False(nic.Link);
+        Assert.Equal(1, nic.Resets);
+        Assert.Equal(client.OfferedFeatures & ~VirtioNetFeatures.HostTso4, nic.Offered);
         Assert.Contains("host_tso4", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        rig.Library.Destroy(client);
         right.Dispose();
     }
 
@@ -177,7 +180,7 @@ public sealed class ClientTests
         return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
     }
 
-    private static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig, ushort pairs = 1, ulong serverPairs = 1)
+    internal static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig, ushort pairs = 1, ulong serverPairs = 1)
     {
         (VhostPciClient client, FakeNic nic) = Create(rig, pairs);
         (Channel left, Channel right) = SocketPair.Create();

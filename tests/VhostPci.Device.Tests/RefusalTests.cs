@@ -194,7 +194,6 @@ public sealed class RefusalTests
     [Theory]
     [InlineData(6u, "cannot be migrated")]
     [InlineData(7u, "cannot be migrated")]
-    [InlineData(19u, "SEND_RARP")]
     public void A_request_that_belongs_to_what_was_not_offered(uint request, string reason)
         => Refused(origin => origin.Send((RequestCode)request), reason);
 

@@ -21,7 +21,7 @@ public sealed class ReportTests
         Assert.Equal(["id", "connections-max", "accepted", "refused", "slot-size", "log-level", "peers"], Names(server));
         JsonElement peer = server.GetProperty("peers")[0];
         Assert.Equal(
-            ["connection", "pid", "uid", "gid", "state", "messages", "features", "protocol-features", "device", "slot", "static", "name", "mac", "origin-mac", "origin-uuid", "mtu", "memory", "window-size", "mapped", "epoch", "ack", "link", "driver-ok", "rings"],
+            ["connection", "pid", "uid", "gid", "state", "messages", "features", "protocol-features", "device", "slot", "static", "name", "mac", "origin-mac", "origin-uuid", "mtu", "memory", "window-size", "mapped", "epoch", "ack", "link", "driver-ok", "driver-link", "accepted", "rings"],
             Names(peer));
         Assert.Equal("running", peer.GetProperty("state").GetString());
         Assert.Equal("nic", peer.GetProperty("name").GetString());
@@ -82,7 +82,7 @@ public sealed class ReportTests
         {
             "1 connections since the start, log level info, users: whoever may open the socket\n",
             $"gid {peer.GetProperty("gid")}, {peer.GetProperty("messages")} messages\n",
-            "    protocol features: mq reply_ack net_mtu ",
+            "    protocol features: mq rarp reply_ack net_mtu ",
             $"origin MAC {peer.GetProperty("origin-mac").GetString()}, UUID {peer.GetProperty("origin-uuid").GetString()}, MTU {peer.GetProperty("mtu")}\n",
             "    memory 0x0 to 0xffffff (16 MiB), at 0x0 of its file\n",
             $"      desc {desc} avail ",

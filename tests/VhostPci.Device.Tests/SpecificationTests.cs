@@ -26,6 +26,7 @@ public sealed partial class SpecificationTests
         ["least window"] = BridgePlanner.MinimumSlotSize,
         ["most rings"] = GuestAbi.MaxRings,
         ["link up"] = GuestAbi.LinkUp,
+        ["driver down"] = GuestAbi.DriverDown,
         ["ring enabled"] = GuestAbi.RingEnabled,
         ["ring entry"] = GuestAbi.Ring.Size,
         ["ring table"] = GuestAbi.Config.Rings,
@@ -35,6 +36,8 @@ public sealed partial class SpecificationTests
         ["memory regions"] = MemoryPayload.MaxRegions,
         ["device info"] = DeviceInfo.Size,
         ["device info request"] = (ulong)RequestCode.SetDeviceInfo,
+        ["link request"] = (ulong)BackEndRequest.SetLink,
+        ["accept features request"] = (ulong)BackEndRequest.AcceptFeatures,
         ["extension feature"] = (ulong)BitOperations.Log2(ProtocolFeatures.VhostPci),
         ["message timeout"] = Connection.MessageTimeout,
         ["ack warning"] = NetDevice.AckTimeout,
@@ -87,7 +90,7 @@ public sealed partial class SpecificationTests
             Assert.Contains($" {row[0]}", text, StringComparison.Ordinal);
         }
 
-        Assert.Equal(6, Tables("state")[1].Count);
+        Assert.Equal(7, Tables("state")[1].Count);
     }
 
     private static List<string[]> Table(string firstHeading) => Assert.Single(Tables(firstHeading));

@@ -9,6 +9,40 @@ namespace VhostPci.Device.Tests;
 public sealed class StaticDeviceTests
 {
     [Fact]
+    public void A_socket_of_its_own_serves_this_device_only()
+    {
+        using var rig = new Rig(connections: 2, slots: 0);
+        using (FrontEnd early = rig.Connect())
+        {
+            early.Negotiate();
+            early.SendInfo();
+            Assert.True(early.IsClosed);
+        }
+
+        FakeDevice device = rig.AddStatic(new StaticConfig { Id = "vpn0" });
+        device.StartDriver();
+        using (FrontEnd large = rig.Connect())
+        {
+            large.Negotiate();
+            large.SendInfo(5UL << 30);
+            Assert.True(large.IsClosed);
+            Assert.Contains("memory up to 0x140000000 in a window of 4 GiB (window-size=)", rig.Log.Warnings[^1], StringComparison.Ordinal);
+        }
+
+        FrontEnd first = rig.Connect();
+        using FrontEnd second = rig.Connect();
+        first.Start();
+        second.Start(lastOfMac: 2);
+        Assert.True(device.Link);
+        Assert.Equal("waiting-for-slot", rig.Peers()[^1].GetProperty("state").GetString());
+        Assert.Empty(rig.Bridge.Buses);
+        first.Dispose();
+        device.Acknowledge(device.Epoch);
+        Assert.True(device.Link);
+        Assert.Equal(2, device.Config[GuestAbi.Config.OriginMac + 5]);
+    }
+
+    [Fact]
     public void It_waits_with_the_link_down_and_takes_the_next_origin()
     {
         using var rig = new Rig();

@@ -26,6 +26,7 @@ public sealed partial class ReferencePageTests
         ["SET_PROTOCOL_FEATURES"] = RequestCode.SetProtocolFeatures,
         ["GET_QUEUE_NUM"] = RequestCode.GetQueueNum,
         ["SET_VRING_ENABLE"] = RequestCode.SetVringEnable,
+        ["SEND_RARP"] = RequestCode.SendRarp,
         ["NET_SET_MTU"] = RequestCode.NetSetMtu,
         ["RESET_DEVICE"] = RequestCode.ResetDevice,
         ["GET_MAX_MEM_SLOTS"] = RequestCode.GetMaxMemorySlots,
@@ -55,6 +56,7 @@ public sealed partial class ReferencePageTests
     private static readonly Dictionary<string, ulong> ProtocolNames = new()
     {
         ["MQ"] = ProtocolFeatures.MultiQueue,
+        ["RARP"] = ProtocolFeatures.Rarp,
         ["REPLY_ACK"] = ProtocolFeatures.ReplyAck,
         ["NET_MTU"] = ProtocolFeatures.NetMtu,
         ["RESET_DEVICE"] = ProtocolFeatures.ResetDevice,
@@ -76,6 +78,18 @@ public sealed partial class ReferencePageTests
     {
         foreach (string[] row in Rows())
             Assert.Equal((uint)Names[row[1]], Number(row[0]));
+    }
+
+    [Fact]
+    public void RequestsOfTheBackEndAgree()
+    {
+        IReadOnlyList<string[]> rows = ReferencePage.Table("Requests the front-end takes");
+
+        Assert.Equal(
+            [("VHOST_PCI_LINK", (uint)BackEndRequest.SetLink), ("VHOST_PCI_ACCEPT_FEATURES", (uint)BackEndRequest.AcceptFeatures)],
+            rows.Select(static r => (r[1], Number(r[0]))));
+        Assert.All(rows, static r => Assert.Equal(U64Payload.Size, PayloadSize(r[2], 1)));
+        Assert.Equal(rows.Count, Enum.GetValues<BackEndRequest>().Length);
     }
 
     [Fact]

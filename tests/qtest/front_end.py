@@ -12,9 +12,11 @@ REPLY, NEED_REPLY, VERSION = 4, 8, 1
 GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
 SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL = 8, 9, 10, 11, 12, 13
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE = 15, 16, 17, 18
-ADD_MEM_REG, REM_MEM_REG = 37, 38
+SEND_RARP, ADD_MEM_REG, REM_MEM_REG = 19, 37, 38
 SET_DEVICE_INFO = 0x56500001
+LINK, ACCEPT_FEATURES = 0x56500002, 0x56500003      # of the server
 F_PROTOCOL_FEATURES = 1 << 30
+F_RARP = 1 << 2
 F_VHOST_PCI = 1 << 56
 MIB = 1 << 20
 USER = 0x7f00_0000_0000         # where this front-end claims to have its memory
@@ -89,6 +91,12 @@ class FrontEnd:
         request, flags, size = struct.unpack("=III", self._exactly(12))
         assert flags & REPLY
         return request, self._exactly(size)
+
+    def receive_request(self) -> tuple[int, int]:
+        """What the server wants."""
+        request, flags, size = struct.unpack("=III", self._exactly(12))
+        assert flags == VERSION and size == 8
+        return request, int.from_bytes(self._exactly(size), "little")
 
     def _exactly(self, size: int) -> bytes:
         data = b""

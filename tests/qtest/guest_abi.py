@@ -10,8 +10,11 @@ RING_ENABLED = 1
 DOORBELL_STRIDE = 4
 ACK_OFFSET = 8
 RING_COUNT_OFFSET = 0x30
+ACCEPT_OFFSET = 0x40
+DRIVER_OFFSET = 0x48
+DRIVER_DOWN = 1
 RING_SIZE = 32
-_HEAD = struct.Struct("<IIII6sH6sHQQHHIQ")
+_HEAD = struct.Struct("<IIII6sH6sHQQHHIQQII")
 _RING = struct.Struct("<QQQII")
 
 
@@ -36,6 +39,10 @@ class Config:
     queue_pairs: int
     features: int
     window_size: int
+    window_base: int
+    accept: int
+    driver: int
+    announce: int
     rings: list[Ring]
 
     @property
@@ -48,6 +55,7 @@ HEAD_SIZE = _HEAD.size
 
 def parse(data: bytes) -> Config:
     (version, epoch, ack, link, mac, mtu, origin_mac, pairs, features, window, count, entry, offset,
-     _reserved) = _HEAD.unpack_from(data)
+     base, accept, driver, announce) = _HEAD.unpack_from(data)
     rings = [Ring(*_RING.unpack_from(data, offset + i * entry)) for i in range(count)]
-    return Config(version, epoch, ack, link, mac, mtu, origin_mac, pairs, features, window, rings)
+    return Config(version, epoch, ack, link, mac, mtu, origin_mac, pairs, features, window, base, accept, driver,
+                  announce, rings)

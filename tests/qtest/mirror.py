@@ -185,5 +185,13 @@ class MirrorDevice:
     def ack(self, epoch: int) -> None:
         self.vm.writel(self.config_at + guest_abi.ACK_OFFSET, epoch)
 
+    def accept(self, features: int) -> None:
+        """As Linux writes 64 bits: the lower half first."""
+        for half in range(2):
+            self.vm.writel(self.config_at + guest_abi.ACCEPT_OFFSET + 4 * half, features >> 32 * half & 0xffffffff)
+
+    def write_driver(self, flags: int) -> None:
+        self.vm.writel(self.config_at + guest_abi.DRIVER_OFFSET, flags)
+
     def ring_doorbell(self, ring: int) -> None:
         self.vm.writel(self.doorbells + ring * guest_abi.DOORBELL_STRIDE, 1)

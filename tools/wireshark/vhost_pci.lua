@@ -22,6 +22,7 @@ local REQUESTS = {
   [16] = "SET_PROTOCOL_FEATURES",
   [17] = "GET_QUEUE_NUM",
   [18] = "SET_VRING_ENABLE",
+  [19] = "SEND_RARP",
   [20] = "NET_SET_MTU",
   [34] = "RESET_DEVICE",
   [36] = "GET_MAX_MEM_SLOTS",
@@ -30,6 +31,8 @@ local REQUESTS = {
   [39] = "SET_STATUS",
   [40] = "GET_STATUS",
   [0x56500001] = "VHOST_PCI_SET_DEVICE_INFO",
+  [0x56500002] = "VHOST_PCI_LINK",
+  [0x56500003] = "VHOST_PCI_ACCEPT_FEATURES",
 }
 
 local DIRECTIONS = { [0] = "origin to server", [1] = "server to origin" }

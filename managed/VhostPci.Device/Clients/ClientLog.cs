@@ -14,6 +14,10 @@ internal static partial class ClientLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-client of '{id}': the link stays down: {reason}")]
     internal static partial void Unusable(ILogger logger, string id, string reason);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-client of '{id}': the mirror's driver does not accept {features}, which this VM's driver uses; the link "
+        + "is down until this VM's driver has been reset and has chosen again: unbind and bind it, or reboot")]
+    internal static partial void NeedsReset(ILogger logger, string id, string features);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci-client of '{id}': {reason}")]
     internal static partial void BadMemory(ILogger logger, string id, string reason);
 }

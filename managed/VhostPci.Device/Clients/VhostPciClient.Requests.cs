@@ -130,6 +130,9 @@ public sealed partial class VhostPciClient
         {
             switch (source.Read(out string reason))
             {
+                case ReadStatus.Message when (source.Header.Flags & MessageFlags.Reply) == 0:
+                    Postpone(source);
+                    break;
                 case ReadStatus.Message:
                     return TakeBase(source, index);
                 case ReadStatus.Closed:
@@ -147,6 +150,24 @@ public sealed partial class VhostPciClient
                 return ErrorCode.TimedOut;
             }
         }
+    }
+
+    /// <summary>Keeps a request of the server's: this is inside a call that stops the device, which is no moment to change its link.</summary>
+    private void Postpone(MessageSource source)
+    {
+        var request = (BackEndRequest)source.Header.Request;
+        _ = U64Payload.TryParse(source.Payload, out ulong value);
+        source.Next();
+        if (request == BackEndRequest.AcceptFeatures)
+        {
+            _lateFeatures = value;
+        }
+        else
+        {
+            _lateLink = value;
+        }
+
+        _host.ArmTimer(Number, LinkDownDelay);
     }
 
     private int TakeBase(MessageSource source, uint index)

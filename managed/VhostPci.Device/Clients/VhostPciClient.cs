@@ -25,8 +25,12 @@ public sealed partial class VhostPciClient : IReactor
     private readonly TimeProvider _time;
     private IChannel? _channel;
     private MessageSource? _source;
-    private ulong _serverFeatures;
+    private ulong _serverFeatures = ulong.MaxValue;
+    private ulong _protocolFeatures;
     private ulong _acknowledged;
+    private bool _peerIsUp = true;
+    private ulong? _lateFeatures;
+    private ulong? _lateLink;
     private bool _destroyed;
 
     internal VhostPciClient(IHost host, IClientHost device, ClientConfig config, ILogger logger, TimeProvider time)
@@ -52,6 +56,12 @@ public sealed partial class VhostPciClient : IReactor
 
     internal bool IsLinkUp { get; private set; }
 
+    /// <summary>The driver uses features that it must not use any more.</summary>
+    internal bool NeedsReset { get; private set; }
+
+    /// <summary>What the device may offer as long as this server is there.</summary>
+    internal ulong AllowedFeatures => OfferedFeatures & _serverFeatures;
+
     internal ulong AcknowledgedFeatures => _acknowledged;
 
     private static ulong NeededProtocolFeatures => ProtocolFeatures.VhostPci;
@@ -71,6 +81,12 @@ public sealed partial class VhostPciClient : IReactor
         _source = new MessageSource(channel, MessageKind.Replies);
         ClientLog.Connected(_logger, Config.Id, channel.Peer.Pid, channel.Peer.Uid);
         State = ClientState.AskedFeatures;
+        _peerIsUp = true;
+        _lateFeatures = null;
+        _lateLink = null;
+
+        // This server knows nothing of the rings yet.
+        UpdateLink();
         _host.Watch(Number, channel.Descriptor, DescriptorEvents.Read);
         _host.ArmTimer(Number, HandshakeTimeout);
         Send(RequestCode.GetFeatures, []);
@@ -82,7 +98,28 @@ public sealed partial class VhostPciClient : IReactor
         DropChannel();
         _host.ArmTimer(Number, 0);
         State = ClientState.Disconnected;
-        SetLink(false);
+        UpdateLink();
+    }
+
+    /// <summary>The device's driver has been reset, or has chosen features.</summary>
+    public void DriverNegotiated()
+    {
+        if (NeedsReset && (_device.DriverFeatures & OfferedFeatures & ~_serverFeatures) == 0)
+        {
+            NeedsReset = false;
+            UpdateLink();
+        }
+    }
+
+    /// <summary>QEMU itself sends a frame for the device, which it does to announce its address.</summary>
+    public void SendFrame(ReadOnlySpan<byte> frame)
+    {
+        if (State == ClientState.Connected && (_protocolFeatures & ProtocolFeatures.Rarp) != 0 && RarpFrame.TryGetSender(frame, out MacAddress mac))
+        {
+            Span<byte> payload = stackalloc byte[U64Payload.Size];
+            RarpPayload.Write(payload, mac);
+            Send(RequestCode.SendRarp, payload);
+        }
     }
 
     /// <summary>The virtio-net device goes.</summary>
@@ -128,7 +165,10 @@ public sealed partial class VhostPciClient : IReactor
         switch (State)
         {
             case ClientState.Lost:
-                SetLink(false);
+                UpdateLink();
+                break;
+            case ClientState.Connected:
+                TakeLateRequests();
                 break;
             case ClientState.AskedFeatures or ClientState.AskedProtocolFeatures or ClientState.AskedQueues:
                 Lose($"no answer for {HandshakeTimeout / 1000} s");
@@ -146,8 +186,15 @@ public sealed partial class VhostPciClient : IReactor
             _ => RequestCode.None,
         };
         RequestCode request = source.Header.Request;
+        bool isReply = (source.Header.Flags & MessageFlags.Reply) != 0;
         bool wellFormed = U64Payload.TryParse(source.Payload, out ulong value);
         source.Next();
+        if (!isReply)
+        {
+            TakeRequest((BackEndRequest)request, value);
+            return;
+        }
+
         if (expected == RequestCode.None || request != expected || !wellFormed)
         {
             Lose($"unexpected reply {(uint)request}");
@@ -168,19 +215,44 @@ public sealed partial class VhostPciClient : IReactor
         }
     }
 
+    /// <summary>A request of the server's, of the extension.</summary>
+    private void TakeRequest(BackEndRequest request, ulong value)
+    {
+        if (request == BackEndRequest.AcceptFeatures)
+        {
+            Allow(value);
+        }
+        else
+        {
+            _peerIsUp = value != 0;
+            UpdateLink();
+        }
+    }
+
+    private void TakeLateRequests()
+    {
+        if (_lateFeatures is { } features)
+        {
+            _lateFeatures = null;
+            TakeRequest(BackEndRequest.AcceptFeatures, features);
+        }
+
+        if (_lateLink is { } link)
+        {
+            _lateLink = null;
+            TakeRequest(BackEndRequest.SetLink, link);
+        }
+    }
+
     private void TakeFeatures(ulong features)
     {
-        _serverFeatures = features;
-
-        // Before the driver has spoken, all that it may choose is needed: the choice cannot be taken back later.
-        ulong needed = (_acknowledged != 0 ? _acknowledged : OfferedFeatures) | VirtioNetFeatures.VhostUserProtocolFeatures;
-        ulong missing = needed & ~features;
-        if (missing != 0)
+        if ((features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0)
         {
-            GiveUp($"the server lacks features that this device needs: {Features.Describe(missing)}");
+            GiveUp("the server is not a vhost-pci server: it has no protocol features");
             return;
         }
 
+        Allow(features);
         State = ClientState.AskedProtocolFeatures;
         Send(RequestCode.GetProtocolFeatures, []);
     }
@@ -195,7 +267,8 @@ public sealed partial class VhostPciClient : IReactor
         }
 
         State = ClientState.AskedQueues;
-        if (Send(RequestCode.SetProtocolFeatures, NeededProtocolFeatures | (features & ProtocolFeatures.MultiQueue)))
+        _protocolFeatures = NeededProtocolFeatures | (features & (ProtocolFeatures.MultiQueue | ProtocolFeatures.Rarp));
+        if (Send(RequestCode.SetProtocolFeatures, _protocolFeatures))
         {
             Send(RequestCode.GetQueueNum, []);
         }
@@ -218,7 +291,23 @@ public sealed partial class VhostPciClient : IReactor
 
         _host.ArmTimer(Number, 0);
         State = ClientState.Connected;
-        SetLink(true);
+        UpdateLink();
+    }
+
+    /// <summary>The other end takes no more than these features: a driver that uses others has to start again with less.</summary>
+    private void Allow(ulong features)
+    {
+        _serverFeatures = features;
+        _device.Offer(AllowedFeatures);
+        ulong excess = _device.DriverFeatures & OfferedFeatures & ~features;
+        bool ask = excess != 0 && !NeedsReset;
+        NeedsReset = excess != 0;
+        UpdateLink();
+        if (ask)
+        {
+            ClientLog.NeedsReset(_logger, Config.Id, Features.Describe(excess));
+            _device.AskForReset();
+        }
     }
 
     private void GiveUp(string reason)
@@ -255,8 +344,9 @@ public sealed partial class VhostPciClient : IReactor
         }
     }
 
-    private void SetLink(bool up)
+    private void UpdateLink()
     {
+        bool up = State == ClientState.Connected && _peerIsUp && !NeedsReset;
         if (up == IsLinkUp)
         {
             return;

@@ -32,6 +32,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private ulong _windowSize;
     private bool _waitingForSlot;
     private int _devices;
+    private ulong? _toldFeatures;
+    private bool _toldLink = true;
 
     internal Connection(IHost host, VhostPciServer server, IChannel channel, ulong id)
     {
@@ -65,6 +67,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     public NetDevice? Device { get; private set; }
 
     public bool AllowUnsealed => _server.Config.AllowUnsealed;
+
+    public ulong AcceptedFeatures => _server.AcceptedFeatures;
 
     public OriginMemory Memory => _session.Memory;
 
@@ -169,6 +173,24 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public void OnDeviceFailed(string reason) => Fail(reason);
 
+    public void OnDriverChanged()
+    {
+        if (Device is not { } device || _closed)
+        {
+            return;
+        }
+
+        Verdict verdict = _session.CheckFeatures(device);
+        if (verdict.IsOk)
+        {
+            TellOrigin(device);
+        }
+        else
+        {
+            Fail(verdict.Reason);
+        }
+    }
+
     public void OnDeviceRemoved()
     {
         Device = null;
@@ -266,6 +288,41 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         return _channel.TrySend(_reply.AsSpan(0, MessageHeader.Size + size), [], 0);
     }
 
+    /// <summary>Sends what the origin's front-end does not know yet about the mirror's driver.</summary>
+    private void TellOrigin(NetDevice device)
+    {
+        if (!_session.IsExtended)
+        {
+            return;
+        }
+
+        ulong accepted = VirtioNetFeatures.Offered & device.Accepted;
+        if (accepted != (_toldFeatures ?? _session.OfferedFeatures))
+        {
+            _toldFeatures = accepted;
+            Tell(BackEndRequest.AcceptFeatures, accepted);
+        }
+
+        if (device.IsDriverLinkUp != _toldLink)
+        {
+            _toldLink = device.IsDriverLinkUp;
+            Tell(BackEndRequest.SetLink, _toldLink ? 1UL : 0);
+        }
+    }
+
+    private void Tell(BackEndRequest request, ulong value)
+    {
+        // Not in the buffer of the reply, which may be half made.
+        Span<byte> message = stackalloc byte[MessageHeader.Size + U64Payload.Size];
+        new MessageHeader((RequestCode)request, MessageFlags.Version1, U64Payload.Size).Write(message);
+        U64Payload.Write(message[MessageHeader.Size..], value);
+        _server.Dump?.Write(Id, Peer.Pid, fromOrigin: false, 0, message[..MessageHeader.Size], message[MessageHeader.Size..]);
+        if (!_channel.TrySend(message, [], 0))
+        {
+            Fail("it does not read what it is told");
+        }
+    }
+
     private Verdict Guarded(Func<Verdict> action)
     {
         _busy = true;
@@ -304,6 +361,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             ServerLog.Adopted(_server.Logger, _server.Config.Id, Name, Peer.Pid, Peer.Uid, device.Identity.Id);
         }
 
+        TellOrigin(device);
         return _session.OnPlugged(device);
     }
 

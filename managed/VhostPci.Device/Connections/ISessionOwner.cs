@@ -12,6 +12,9 @@ internal interface ISessionOwner
 
     bool AllowUnsealed { get; }
 
+    /// <summary>What the mirror's drivers have accepted last.</summary>
+    ulong AcceptedFeatures { get; }
+
     /// <summary>Sees to it that there is, or will be, a device whose window shows memory up to <paramref name="memoryEnd"/>.</summary>
     Verdict RequireDevice(ulong memoryEnd, out ulong windowSize);
 }

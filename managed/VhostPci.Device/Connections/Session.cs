@@ -23,6 +23,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     internal ulong ProtocolFeatures { get; private set; }
 
+    /// <summary>What GET_FEATURES has answered.</summary>
+    internal ulong OfferedFeatures { get; private set; } = VirtioNetFeatures.Offered;
+
+    /// <summary>Whether the front-end understands requests of ours, and so can negotiate again.</summary>
+    internal bool IsExtended => (ProtocolFeatures & Protocol.ProtocolFeatures.VhostPci) != 0;
+
     internal DeviceInfo? Info { get; private set; }
 
     /// <summary>Bytes; 0 when not known.</summary>
@@ -91,13 +97,15 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     private ulong? Answer(RequestCode request) => request switch
     {
-        RequestCode.GetFeatures => VirtioNetFeatures.Offered,
+        RequestCode.GetFeatures => Offer(),
         RequestCode.GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
         RequestCode.GetQueueNum => GuestAbi.MaxQueuePairs,
         RequestCode.GetMaxMemorySlots => MemoryPayload.MaxRegions,
         RequestCode.GetStatus => _status,
         _ => null,
     };
+
+    private ulong Offer() => OfferedFeatures = VirtioNetFeatures.Offered & owner.AcceptedFeatures;
 
     private Verdict Act(RequestCode request, MessageSource source)
     {
@@ -118,6 +126,8 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
                 return SetStatus(number);
             case RequestCode.NetSetMtu:
                 return SetMtu(number);
+            case RequestCode.SendRarp:
+                return SendRarp(payload);
             case RequestCode.SetDeviceInfo:
                 return SetDeviceInfo(payload);
             case RequestCode.SetMemoryTable:
@@ -208,9 +218,25 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return Verdict.Ok;
     }
 
+    private Verdict SendRarp(ReadOnlySpan<byte> payload)
+    {
+        if ((ProtocolFeatures & Protocol.ProtocolFeatures.Rarp) == 0)
+        {
+            return Verdict.Refuse("SEND_RARP without its protocol feature");
+        }
+
+        Verdict verdict = RarpPayload.Parse(payload, out MacAddress mac);
+        if (verdict.IsOk)
+        {
+            owner.Device?.Announce(mac);
+        }
+
+        return verdict;
+    }
+
     private Verdict SetDeviceInfo(ReadOnlySpan<byte> payload)
     {
-        if ((ProtocolFeatures & Protocol.ProtocolFeatures.VhostPci) == 0)
+        if (!IsExtended)
         {
             return Verdict.Refuse("device info without its protocol feature");
         }
@@ -299,6 +325,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
         if (!_started)
         {
+            Verdict usable = CheckFeatures(device);
+            if (!usable.IsOk)
+            {
+                return usable;
+            }
+
             _started = true;
             device.Start();
         }
@@ -309,6 +341,13 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
         return Verdict.Ok;
     }
+
+    /// <summary>Refuses an origin whose features the mirror's driver does not accept and that cannot be told so.</summary>
+    internal Verdict CheckFeatures(NetDevice device)
+        => IsExtended || device.Accepts(Features)
+            ? Verdict.Ok
+            : Verdict.Refuse($"the mirror's driver does not accept {Device.Features.Describe(Features & ~device.Accepted)}, and this front-end cannot "
+                + "negotiate again while it is connected: restart the origin, which will be offered less");
 
     private bool HasStopped()
     {

@@ -7,6 +7,9 @@ internal interface INetDeviceOwner
     /// <summary>A static device has lost its origin and can have another.</summary>
     void OnVacated(NetDevice device);
 
+    /// <summary>The mirror's driver has said which features of an origin it accepts.</summary>
+    void OnAccepted(ulong features);
+
     void OnDetached(NetDevice device);
 
     void OnReleased(NetDevice device);

@@ -18,6 +18,9 @@ internal interface IOrigin
     /// <summary>The device could not show the origin's memory or bind its eventfds.</summary>
     void OnDeviceFailed(string reason);
 
+    /// <summary>The driver has come up or gone down, or accepts other features.</summary>
+    void OnDriverChanged();
+
     /// <summary>The host took the device away while the origin was connected.</summary>
     void OnDeviceRemoved();
 }

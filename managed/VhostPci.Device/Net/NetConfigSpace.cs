@@ -47,6 +47,26 @@ internal sealed class NetConfigSpace
         set => Put16(GuestAbi.Config.Mtu, value);
     }
 
+    /// <summary>As the driver has written it, maybe half of it.</summary>
+    internal ulong Accept
+    {
+        get => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Accept));
+        set => BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Accept), value);
+    }
+
+    /// <summary>As the driver has written it.</summary>
+    internal uint Driver
+    {
+        get => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(GuestAbi.Config.Driver));
+        set => Put32(GuestAbi.Config.Driver, value);
+    }
+
+    internal uint Announce
+    {
+        get => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(GuestAbi.Config.Announce));
+        set => Put32(GuestAbi.Config.Announce, value);
+    }
+
     /// <summary>Another step: what was read before it is old.</summary>
     internal uint NextEpoch()
     {

@@ -12,7 +12,7 @@ namespace VhostPci.Device.Net;
 /// A withdrawal makes an epoch. The driver may use what the window showed until it has acknowledged that epoch, so nothing new
 /// is laid into the window before; a driver that is not there or was reset has let go without a word.
 /// </remarks>
-public sealed class NetDevice : IReactor
+public sealed partial class NetDevice : IReactor
 {
     internal const uint AckTimeout = 5000;
     internal const ulong NoAddress = ulong.MaxValue;
@@ -212,15 +212,22 @@ public sealed class NetDevice : IReactor
     /// <summary>Copies the configuration; allocates nothing.</summary>
     public void ReadConfig(Span<byte> destination) => _config.CopyTo(destination);
 
-    /// <summary>The guest wrote to the configuration: everything but the acknowledgement is ignored.</summary>
+    /// <summary>The guest wrote to the configuration: everything but the driver's own fields is ignored.</summary>
     public void WriteConfig(ReadOnlySpan<byte> source)
     {
-        if (source.Length < GuestAbi.Config.Ack + sizeof(uint))
+        if (source.Length < GuestAbi.Config.Rings)
         {
             return;
         }
 
-        uint ack = BinaryPrimitives.ReadUInt32LittleEndian(source[GuestAbi.Config.Ack..]);
+        TakeAck(BinaryPrimitives.ReadUInt32LittleEndian(source[GuestAbi.Config.Ack..]));
+        TakeDriver(
+            BinaryPrimitives.ReadUInt64LittleEndian(source[GuestAbi.Config.Accept..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(source[GuestAbi.Config.Driver..]));
+    }
+
+    private void TakeAck(uint ack)
+    {
         if (IsLater(ack, _config.Epoch))
         {
             // An epoch that does not exist yet cannot be acknowledged.
@@ -255,7 +262,16 @@ public sealed class NetDevice : IReactor
         if (!IsDriverReady)
         {
             // A driver that was reset uses nothing any more.
+            if (status == 0)
+            {
+                ForgetDriver();
+            }
+
             LetGo();
+        }
+        else
+        {
+            ApplyDriver();
         }
 
         if (_windowMissing)
@@ -462,8 +478,8 @@ public sealed class NetDevice : IReactor
 
     private void Evaluate()
     {
-        if (!_wanted || IsUp || _windowMissing || _awaited is not null || _stage != DeviceStage.Ready
-            || _origin is not { } origin || _window is not { } window || _device is not { } device)
+        if (!_wanted || IsUp || _linkOff || _windowMissing || _awaited is not null || _stage != DeviceStage.Ready
+            || _origin is not { } origin || !Accepts(origin.Features) || _window is not { } window || _device is not { } device)
         {
             return;
         }

@@ -136,6 +136,8 @@ internal static class JsonReport
         json.WriteNumber("ack", device?.Ack ?? 0);
         json.WriteBoolean("link", device?.Link ?? false);
         json.WriteBoolean("driver-ok", device?.DriverOk ?? false);
+        json.WriteBoolean("driver-link", device?.DriverLink ?? false);
+        json.WriteNumber("accepted", device?.Accepted ?? 0);
         json.WriteStartArray("rings");
         foreach (RingSnapshot ring in peer.Rings)
         {
@@ -171,6 +173,8 @@ internal static class JsonReport
         json.WriteString("state", client.State);
         json.WriteBoolean("link", client.Link);
         json.WriteNumber("features", client.Features);
+        json.WriteNumber("offered", client.Offered);
+        json.WriteBoolean("needs-reset", client.NeedsReset);
         json.WriteEndObject();
     }
 

@@ -48,7 +48,9 @@ internal sealed record DeviceSnapshot(
     uint Epoch,
     uint Ack,
     bool Link,
-    bool DriverOk);
+    bool DriverOk,
+    bool DriverLink,
+    ulong Accepted);
 
 internal readonly record struct RingSnapshot(
     int Index,
@@ -62,4 +64,4 @@ internal readonly record struct RingSnapshot(
     ushort UsedIndex,
     RingCounters Counters);
 
-internal sealed record ClientSnapshot(string Id, string State, bool Link, ulong Features);
+internal sealed record ClientSnapshot(string Id, string State, bool Link, ulong Features, ulong Offered, bool NeedsReset);

@@ -105,6 +105,11 @@ internal static class SnapshotTaker
             return "running";
         }
 
+        if (device.IsWaitingForFeatures)
+        {
+            return "waiting-for-features";
+        }
+
         return device.IsWaitingForDriver ? "waiting-for-driver" : "plugged";
     }
 
@@ -118,7 +123,9 @@ internal static class SnapshotTaker
         device.Epoch,
         device.Ack,
         device.IsUp,
-        device.IsDriverReady);
+        device.IsDriverReady,
+        device.IsDriverLinkUp,
+        VirtioNetFeatures.Offered & device.Accepted);
 
     private static RingSnapshot Describe(int index, Session session, NetDevice? device)
     {
@@ -155,5 +162,7 @@ internal static class SnapshotTaker
             _ => "negotiating",
         },
         client.IsLinkUp,
-        client.AcknowledgedFeatures);
+        client.AcknowledgedFeatures,
+        client.AllowedFeatures,
+        client.NeedsReset);
 }

@@ -31,7 +31,8 @@ internal sealed class TextReport
 
         foreach (ClientSnapshot client in snapshot.Clients)
         {
-            Line(0, $"client {client.Id}: {client.State}, link {UpDown(client.Link)}, features: {Features.Describe(client.Features)}");
+            Line(0, $"client {client.Id}: {client.State}, link {UpDown(client.Link)}{(client.NeedsReset ? ", its driver needs a reset" : string.Empty)}, features: {Features.Describe(client.Features)}");
+            Details(2, $"offered to its driver: {Features.Describe(client.Offered)}");
         }
 
         if (snapshot.Servers.Count == 0 && snapshot.Clients.Count == 0)
@@ -96,6 +97,7 @@ internal sealed class TextReport
             Line(
                 4,
                 $"device {device.Id} {Place(device)}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
+            Details(4, $"driver's end {UpDown(device.DriverLink)}, it accepts: {Features.Describe(device.Accepted)}");
         }
 
         foreach (RingSnapshot ring in peer.Rings)

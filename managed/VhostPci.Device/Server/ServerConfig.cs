@@ -42,6 +42,9 @@ public sealed record ServerConfig
     /// <summary>Names of the user's own buses, one device on each; null for the bridge's.</summary>
     public IReadOnlyList<string>? SlotBuses { get; init; }
 
-    /// <summary>Usable device numbers of a bridge's bus.</summary>
+    /// <summary>Usable device numbers of a bridge's bus; 0: there is no bridge, only a static device that the socket belongs to.</summary>
     public required uint Slots { get; init; }
+
+    /// <summary>Whether devices can be plugged.</summary>
+    public bool HasBridge => Slots != 0;
 }

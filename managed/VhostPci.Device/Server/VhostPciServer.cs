@@ -196,6 +196,11 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
 
     string INetDeviceOwner.DescribeRoom(NetDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
 
+    /// <summary>What the guest's drivers have accepted last: a new origin is offered no more.</summary>
+    internal ulong AcceptedFeatures { get; private set; } = ulong.MaxValue;
+
+    void INetDeviceOwner.OnAccepted(ulong features) => AcceptedFeatures = features;
+
     void INetDeviceOwner.OnVacated(NetDevice device) => RetryAll();
 
     void INetDeviceOwner.OnDetached(NetDevice device)
@@ -252,9 +257,27 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
             return PlugResult.Plugged;
         }
 
+        if (!Config.HasBridge)
+        {
+            return RefuseOrWait(memoryEnd, out windowSize, out error);
+        }
+
         return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, _slots.LargestWindow, out windowSize, out error)
             ? TryCreateDevice(connection, windowSize, out device, out error)
             : PlugResult.Refused;
+    }
+
+    /// <summary>Only the one device that the socket belongs to could have taken it.</summary>
+    private PlugResult RefuseOrWait(ulong memoryEnd, out ulong windowSize, out string error)
+    {
+        NetDevice? only = _devices.FirstOrDefault();
+        windowSize = only?.WindowSize ?? 0;
+        error = only is null || only.IsFree
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"it does not suit the device of this socket: memory up to 0x{memoryEnd:x} in a window of {Bytes.Format(windowSize)} (window-size=), queue pairs (queues=) or name (peer-name=)")
+            : string.Empty;
+        return error.Length == 0 ? PlugResult.Wait : PlugResult.Refused;
     }
 
     private NetDevice? FindFormer(Connection connection, ulong memoryEnd)

@@ -51,6 +51,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t, const void *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, void*, uint, void> device_write_config;
 
+        [NativeTypeName("void (*)(uint64_t, uint32_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, uint, void> device_set_link;
+
         [NativeTypeName("void (*)(uint64_t, uint32_t, uint64_t)")]
         public delegate* unmanaged[Cdecl]<ulong, uint, ulong, void> device_set_status;
 
@@ -71,6 +74,12 @@ namespace VhostPci.Interop.Generated
 
         [NativeTypeName("int (*)(uint64_t, uint64_t)")]
         public delegate* unmanaged[Cdecl]<ulong, ulong, int> client_set_features;
+
+        [NativeTypeName("void (*)(uint64_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, void> client_negotiated;
+
+        [NativeTypeName("void (*)(uint64_t, const void *, uint32_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, void*, uint, void> client_frame;
 
         [NativeTypeName("int (*)(uint64_t, const struct vhost_pci_memory_region *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, vhost_pci_memory_region*, uint, int> client_set_memory;

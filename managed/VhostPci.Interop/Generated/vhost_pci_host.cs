@@ -45,6 +45,15 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(void *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<void*, uint, void> client_link;
 
+        [NativeTypeName("uint64_t (*)(void *)")]
+        public delegate* unmanaged[Cdecl]<void*, ulong> client_driver_features;
+
+        [NativeTypeName("void (*)(void *, uint64_t)")]
+        public delegate* unmanaged[Cdecl]<void*, ulong, void> client_offer;
+
+        [NativeTypeName("void (*)(void *)")]
+        public delegate* unmanaged[Cdecl]<void*, void> client_ask_for_reset;
+
         [NativeTypeName("void (*)(void *)")]
         public delegate* unmanaged[Cdecl]<void*, void> client_disconnect;
     }

@@ -5,7 +5,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Tests.Fuzz;
 
 /// <summary>What a client may believe of its server: the handshake of docs/reference/protocol.md, "Sequence", and nothing else.</summary>
-internal sealed class ClientModel(ulong offered)
+internal sealed class ClientModel
 {
     internal const int QueuePairs = 2;
 
@@ -46,6 +46,7 @@ internal sealed class ClientModel(ulong offered)
         _stage = 0;
         _unusable = false;
         IsConnected = true;
+        Link = false;
     }
 
     /// <summary>The chardev says that the connection is gone.</summary>
@@ -166,7 +167,7 @@ internal sealed class ClientModel(ulong offered)
         ulong value = BinaryPrimitives.ReadUInt64LittleEndian(payload);
         bool enough = _stage switch
         {
-            0 => (((Acknowledged != 0 ? Acknowledged : offered) | VirtioNetFeatures.VhostUserProtocolFeatures) & ~value) == 0,
+            0 => (value & VirtioNetFeatures.VhostUserProtocolFeatures) != 0,
             1 => (value & ProtocolFeatures.VhostPci) != 0,
             _ => value >= QueuePairs,
         };

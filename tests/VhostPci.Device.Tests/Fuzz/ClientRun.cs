@@ -38,7 +38,7 @@ internal sealed class ClientRun
         _library = new VhostPciLibrary(_host, ports.Windows, new LogList(), _host.Time);
         _client = _library.CreateClient(
             _nic, new ClientConfig("nic", new DeviceInfo(ClientModel.QueuePairs, Guid.Empty, default, 0, IPorts.MemorySize, "nic")));
-        _model = new ClientModel(_client.OfferedFeatures);
+        _model = new ClientModel();
     }
 
     /// <summary>Runs the steps.</summary>

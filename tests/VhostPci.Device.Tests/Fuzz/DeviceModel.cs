@@ -17,6 +17,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
     private ulong _features;
     private byte[] _originMac = new byte[MacAddress.Size];
     private ushort _mtu;
+    private uint _announced;
 
     /// <summary>Null when the guest has been asked for the device.</summary>
     internal OriginModel? Origin { get; private set; } = origin;
@@ -36,6 +37,13 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         }
 
         _mtu = mtu;
+        _epoch++;
+    }
+
+    internal void Announce(byte[] mac)
+    {
+        _originMac = mac;
+        _announced++;
         _epoch++;
     }
 
@@ -191,12 +199,13 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         BinaryPrimitives.WriteUInt64LittleEndian(config[GuestAbi.Config.WindowSize..], windowSize);
         BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.RingCount..], (ushort)rings);
         BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.RingEntry..], 32);
-        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.RingOffset..], 64);
+        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.RingOffset..], 80);
+        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Announce..], _announced);
         for (int i = 0; i < rings; i++)
         {
             if (_shown[i] is { } ring)
             {
-                Span<byte> entry = config[(64 + (32 * i))..];
+                Span<byte> entry = config[(80 + (32 * i))..];
                 BinaryPrimitives.WriteUInt64LittleEndian(entry, ring.Desc);
                 BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], ring.Avail);
                 BinaryPrimitives.WriteUInt64LittleEndian(entry[16..], ring.Used);

@@ -54,6 +54,8 @@ internal static class Messages
                 return Number(step.Request, IsWild(step) ? step.Value : step.Value & 0xf);
             case RequestCode.NetSetMtu:
                 return Number(step.Request, IsWild(step) ? step.Value & 0x1ffff : 1500 + step.Value);
+            case RequestCode.SendRarp:
+                return Number(step.Request, IsWild(step) ? step.Value : (step.Value << 40) | 0x5452);
             case RequestCode.SetDeviceInfo:
                 return Info(IsWild(step) ? (int)(step.Value & 63) : 1 + (int)(step.Index % 3), step.Value);
             case RequestCode.SetMemoryTable:

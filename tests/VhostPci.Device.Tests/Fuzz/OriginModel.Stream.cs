@@ -23,7 +23,7 @@ internal sealed partial class OriginModel
         RequestCode.GetFeatures or RequestCode.SetOwner or RequestCode.ResetOwner or RequestCode.GetProtocolFeatures or RequestCode.GetQueueNum
             or RequestCode.ResetDevice or RequestCode.GetMaxMemorySlots or RequestCode.GetStatus => (0, 0, 0),
         RequestCode.SetFeatures or RequestCode.SetVringNum or RequestCode.SetVringBase or RequestCode.GetVringBase or RequestCode.SetProtocolFeatures
-            or RequestCode.SetVringEnable or RequestCode.NetSetMtu or RequestCode.SetStatus => (8, 0, 0),
+            or RequestCode.SetVringEnable or RequestCode.SendRarp or RequestCode.NetSetMtu or RequestCode.SetStatus => (8, 0, 0),
         RequestCode.SetVringAddress => (40, 0, 0),
         RequestCode.SetVringKick or RequestCode.SetVringCall or RequestCode.SetVringError => (8, 0, 1),
         RequestCode.AddMemoryRegion => (40, 1, 1),

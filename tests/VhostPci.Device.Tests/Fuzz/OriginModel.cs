@@ -105,6 +105,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
                 return number <= 255;
             case RequestCode.NetSetMtu:
                 return number is >= 68 and <= 65535 && SetMtu((ushort)number);
+            case RequestCode.SendRarp:
+                return Announce(payload[..MacAddress.Size].ToArray());
             case RequestCode.SetDeviceInfo:
                 return SetInfo(payload);
             case RequestCode.SetMemoryTable:
@@ -149,6 +151,17 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         }
 
         return true;
+    }
+
+    private bool Announce(byte[] mac)
+    {
+        bool sound = (_protocolFeatures & ProtocolFeatures.Rarp) != 0 && (mac[0] & 1) == 0 && mac.Any(static part => part != 0);
+        if (sound)
+        {
+            Device?.Announce(mac);
+        }
+
+        return sound;
     }
 
     private bool SetInfo(ReadOnlySpan<byte> payload)

@@ -167,8 +167,9 @@ internal sealed class ServerRun : IDisposable
                 // What else the guest writes must not matter.
                 new Random(step.At).NextBytes(config);
                 BitConverter.TryWriteBytes(config.AsSpan(GuestAbi.Config.Ack), epoch);
+                config.AsSpan(GuestAbi.Config.Accept, GuestAbi.Config.Announce - GuestAbi.Config.Accept).Clear();
                 device.Device.WriteConfig(config);
-                device.Device.WriteConfig(config.AsSpan(0, step.At % 12));
+                device.Device.WriteConfig(config.AsSpan(0, step.At % GuestAbi.Config.Rings));
                 model.Acknowledge(epoch);
                 break;
         }

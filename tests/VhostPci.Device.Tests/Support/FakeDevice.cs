@@ -102,6 +102,15 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
         Device.WriteConfig(config);
     }
 
+    /// <summary>The driver's other two fields.</summary>
+    internal void WriteDriver(ulong accept = 0, uint driver = 0)
+    {
+        byte[] config = Config;
+        BinaryPrimitives.WriteUInt64LittleEndian(config.AsSpan(GuestAbi.Config.Accept), accept);
+        BinaryPrimitives.WriteUInt32LittleEndian(config.AsSpan(GuestAbi.Config.Driver), driver);
+        Device.WriteConfig(config);
+    }
+
     internal void Remove()
     {
         Device.Detach();

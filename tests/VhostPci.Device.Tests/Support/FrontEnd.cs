@@ -108,6 +108,25 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         Send(RequestCode.SetDeviceInfo, payload);
     }
 
+    /// <summary>What the server wants of its front-end; null for nothing.</summary>
+    internal (BackEndRequest Request, ulong Value)? TryReceiveRequest()
+    {
+        host.Pump();
+        byte[] buffer = new byte[MessageHeader.Size + U64Payload.Size];
+        var files = new List<IPeerFile>();
+        if (channel.Receive(buffer, files, out int count) != ReceiveStatus.Data)
+        {
+            return null;
+        }
+
+        Assert.Equal(buffer.Length, count);
+        Assert.Empty(files);
+        Assert.True(MessageHeader.TryParse(buffer, out MessageHeader header));
+        Assert.Equal(MessageFlags.Version1, header.Flags);
+        Assert.True(U64Payload.TryParse(buffer.AsSpan(MessageHeader.Size), out ulong value));
+        return ((BackEndRequest)header.Request, value);
+    }
+
     internal byte[]? TryReceive(RequestCode request)
     {
         host.Pump();

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the other end learns from this driver, and what it announces.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
+#include <linux/module.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <net/arp.h>
+
+#include "vhost_pci_net.h"
+
+static unsigned long long refuse;
+module_param(refuse, ullong, 0444);
+MODULE_PARM_DESC(refuse, "features of origins to refuse (mask of virtio-net's bits), beside those that are not known");
+
+/* Before DRIVER_OK, so that no link comes up in between; only once */
+void vpnet_driver_tell(struct vpnet *vp)
+{
+	u64 accept = (~VPNET_REFUSED & ~refuse) | BIT_ULL(VIRTIO_F_VERSION_1);
+
+	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, accept,
+			 &accept);
+	vpnet_driver_tell_up(vp, netif_running(vp->dev));
+}
+
+/* The origin loses its carrier while nobody takes its packets */
+void vpnet_driver_tell_up(struct vpnet *vp, bool up)
+{
+	u32 flags = up ? 0 : VHOST_PCI_NET_DRIVER_DOWN;
+
+	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, driver,
+			 &flags);
+}
+
+/*
+ * The origin has moved: tell our network, as if it had said so itself.  A
+ * bridge or a virtual switch learns where the address is now.
+ */
+void vpnet_driver_announce(struct vpnet *vp, const u8 *mac)
+{
+	struct net_device *dev = vp->dev;
+	struct sk_buff *skb;
+
+	if (!is_valid_ether_addr(mac))
+		return;
+	skb = arp_create(ARPOP_RREQUEST, ETH_P_RARP, 0, dev, 0, NULL, mac, mac);
+	if (!skb || skb_put_padto(skb, ETH_ZLEN))
+		return;
+	skb->protocol = eth_type_trans(skb, dev);
+	netif_rx(skb);
+}
