@@ -147,6 +147,9 @@ struct vhost_pci_bridge_plan {
 struct vhost_pci_bridge_window {
     uint64_t base;
     uint64_t limit;             /* last byte; below base: not programmed */
+    uint32_t bus;               /* number of the bus; 0: the firmware has not
+                                   been there */
+    uint32_t reserved;
 };
 
 /* What the library wants of a new vhost-pci-net device */

@@ -285,6 +285,7 @@ void vhost_pci_server_window(void *server, const char *bus,
     }
     out->base = pci_bridge_get_base(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
     out->limit = pci_bridge_get_limit(d, PCI_BASE_ADDRESS_MEM_PREFETCH);
+    out->bus = d->config[PCI_SECONDARY_BUS];
 }
 
 typedef struct ServerSearch {

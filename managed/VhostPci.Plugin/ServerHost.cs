@@ -29,7 +29,7 @@ internal sealed unsafe class ServerHost(HostObjects objects, void* server) : ISe
             objects.Table.bridge_window(server, (sbyte*)name, &window);
         }
 
-        return new BridgeWindow(window.@base, window.limit);
+        return new BridgeWindow(window.@base, window.limit, window.bus);
     }
 
     private static byte[]? Encode(string? text) => text is null ? null : Encoding.UTF8.GetBytes(text + "\0");

@@ -126,6 +126,21 @@ public sealed class BridgesTests
     }
 
     [Fact]
+    public void Firmware_that_gives_nothing_is_reported_at_once_and_once()
+    {
+        using var rig = new Rig(connections: 2);
+        rig.Bridge.Window = new BridgeWindow(0xfff00000, 0xfffff, Bus: 1);
+        Start(rig, 2);
+        Assert.EndsWith("has no window so far: the firmware gave its bus nothing of 12 GiB; lower connections= or slot-size= on the vhost-pci-server, or use SeaBIOS",
+            Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        Assert.All(rig.Peers(), peer => Assert.Equal("no-window", peer.GetProperty("state").GetString()));
+
+        // The guest found room by itself.
+        rig.Bridge.Window = new BridgeWindow(4 * GiB, (16 * GiB) - 1, Bus: 1);
+        Assert.All(rig.Peers(), peer => Assert.Equal("running", peer.GetProperty("state").GetString()));
+    }
+
+    [Fact]
     public void And_what_can_be_done_elsewhere()
     {
         using var rig = new Rig(connections: 1);

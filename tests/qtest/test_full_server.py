@@ -152,6 +152,19 @@ class _Shifted:
         return getattr(self._pci, name)
 
 
+def test_a_bridge_without_a_window_is_reported(run):
+    with Mirror(run, firmware=False) as mirror, FrontEnd(mirror.path) as origin, FrontEnd(mirror.path) as another:
+        bridge, = mirror.find_pci(*BRIDGE_IDS)
+        bridge.set_up_bridge(1, memory=(0xe0000000, 0xe03fffff))
+        start_named(origin, "one")
+        start_named(another, "two", mac=2)
+        wait_for("both", lambda: [peer["state"] for peer in mirror.peers()] == ["no-window"] * 2)
+        line, = mirror.qemu.output().strip().splitlines()
+        assert "has no window so far: the firmware gave its bus nothing of 20 GiB" in line
+        bridge.set_up_bridge(1, memory=(0xe0000000, 0xe03fffff), prefetchable=(WINDOWS, WINDOWS + 20 * GIB - 1))
+        assert {peer["state"] for peer in mirror.peers()} == {"running"}
+
+
 def run_qemu(*args, limits=None) -> subprocess.CompletedProcess:
     return subprocess.run([str(paths.QEMU), "-nodefaults", "-display", "none", "-accel", "qtest", "-S", *args], capture_output=True,
                           text=True, timeout=60, preexec_fn=limits and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)))

@@ -20,8 +20,12 @@ public interface IServerHost
 /// <summary>A bridge's prefetchable window; not programmed by the firmware while <paramref name="Limit"/> is below <paramref name="Base"/> or, as after power-on, that is 0.</summary>
 /// <param name="Base">First byte, guest-physical.</param>
 /// <param name="Limit">Last byte, guest-physical.</param>
-public readonly record struct BridgeWindow(ulong Base, ulong Limit)
+/// <param name="Bus">Number of the bus; 0 when nobody has given it one.</param>
+public readonly record struct BridgeWindow(ulong Base, ulong Limit, uint Bus = 0)
 {
+    /// <summary>Whether the firmware was there and gave no window.</summary>
+    public bool IsDenied => Bus != 0 && !IsProgrammed;
+
     /// <summary>Whether the firmware has run.</summary>
     public bool IsProgrammed => Base != 0 && Limit > Base;
 

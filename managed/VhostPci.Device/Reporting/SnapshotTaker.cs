@@ -19,7 +19,7 @@ internal static class SnapshotTaker
         var peers = new List<PeerSnapshot>();
         foreach (Connection connection in server.Connections)
         {
-            peers.Add(Describe(connection));
+            peers.Add(Describe(server, connection));
         }
 
         foreach (NetDevice device in server.Devices)
@@ -55,7 +55,7 @@ internal static class SnapshotTaker
             peers);
     }
 
-    private static PeerSnapshot Describe(Connection connection)
+    private static PeerSnapshot Describe(VhostPciServer server, Connection connection)
     {
         Session session = connection.Session;
         NetDevice? device = connection.Device;
@@ -68,7 +68,7 @@ internal static class SnapshotTaker
         return new PeerSnapshot(
             connection.Id,
             connection.Peer,
-            StateOf(connection),
+            StateOf(server, connection),
             connection.Messages,
             session.Features,
             session.ProtocolFeatures,
@@ -88,15 +88,16 @@ internal static class SnapshotTaker
         _ => "error",
     };
 
-    private static string StateOf(Connection connection)
+    private static string StateOf(VhostPciServer server, Connection connection)
     {
         if (connection.Device is not { } device)
         {
             return connection.IsWaitingForSlot ? "waiting-for-slot" : "negotiating";
         }
 
-        if (device.IsWindowMissing)
+        if (device.IsWindowMissing || (!device.IsDriverReady && server.IsWithoutWindow(device)))
         {
+            // A guest that can place nothing at all may not even try a driver.
             return "no-window";
         }
 

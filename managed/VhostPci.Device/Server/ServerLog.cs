@@ -36,6 +36,9 @@ internal static partial class ServerLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': closed the connection of pid {pid} uid {uid}: its device was removed by the user or the guest")]
     internal static partial void DeviceRemoved(ILogger logger, string id, int pid, uint uid);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-net '{device}' (pid {pid} uid {uid}) has no window so far: {room}")]
+    internal static partial void WindowDenied(ILogger logger, string device, int pid, uint uid, string room);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': pid {pid} uid {uid} waits: all slots are in use, and the guest has not let go of some yet")]
     internal static partial void Waiting(ILogger logger, string id, int pid, uint uid);
 }

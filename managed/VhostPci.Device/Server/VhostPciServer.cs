@@ -29,6 +29,7 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
     private int _lastStatic;
     private bool _outOfDescriptors;
     private bool _saidWaiting;
+    private bool _saidDenied;
     private bool _destroyed;
 
     internal VhostPciServer(
@@ -217,6 +218,9 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         RetryAll();
     }
 
+    /// <summary>The firmware has left its bus without a window.</summary>
+    internal bool IsWithoutWindow(NetDevice device) => device.Identity.Place is { } place && _bridge.GetWindow(place.Bus).IsDenied;
+
     internal void OnMessage() => Messages++;
 
     internal void OnClosed(Connection connection) => _connections.Remove(connection);
@@ -374,6 +378,13 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         {
             error = $"its device could not be plugged: {error}";
             return PlugResult.Refused;
+        }
+
+        if (IsWithoutWindow(candidate) && !_saidDenied)
+        {
+            // Once: the firmware treats all alike, and only another start of the VM changes it.
+            _saidDenied = true;
+            ServerLog.WindowDenied(Logger, id, connection.Peer.Pid, connection.Peer.Uid, _slots.DescribeRoom(place, windowSize));
         }
 
         device = candidate;

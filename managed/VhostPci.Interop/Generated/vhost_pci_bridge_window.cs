@@ -8,5 +8,11 @@ namespace VhostPci.Interop.Generated
 
         [NativeTypeName("uint64_t")]
         public ulong limit;
+
+        [NativeTypeName("uint32_t")]
+        public uint bus;
+
+        [NativeTypeName("uint32_t")]
+        public uint reserved;
     }
 }
