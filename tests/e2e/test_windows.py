@@ -57,9 +57,8 @@ def server(run: process.RunDir, name: str, connections: int, options: str = "") 
 
 
 class Mirror(Guest):
-    def __init__(self, run: process.RunDir, machine: str, *args: str, firmware: str = "seabios", memory_mb: int = guests.MEMORY_MB,
-                 smp: str = "1"):
-        argv = guests.base_arguments(run, "mirror", "mirror", "", machine, memory_mb=memory_mb, smp=smp)
+    def __init__(self, run: process.RunDir, machine: str, *args: str, firmware: str = "seabios", memory_mb: int = guests.MEMORY_MB):
+        argv = guests.base_arguments(run, "mirror", "mirror", "", machine, memory_mb=memory_mb)
         if firmware == "ovmf":
             # Its loader wants the packed kernel
             argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}", "-kernel", str(paths.KERNEL)]
@@ -137,15 +136,14 @@ def folder():
 PLACES = [("pc", "seabios", 32, 400), ("q35", "seabios", 64, 400), ("q35", "ovmf", 32, 400)] + LONG * [
     ("q35", "seabios", 32, 400), ("pc", "ovmf", 32, 400), ("pc", "seabios", 64, 400), ("pc", "ovmf", 64, 400), ("q35", "ovmf", 64, 400),
     # RAM above 4 GiB, so that the bridge's window begins at no multiple of 4 GiB
-    ("q35", "seabios", 32, 5120), ("pc", "seabios", 64, 5120), ("q35", "ovmf", 32, 5120), ("pc", "seabios", 128, 400)]
+    ("q35", "seabios", 32, 5120), ("pc", "seabios", 64, 5120), ("q35", "ovmf", 32, 5120)]
 
 
 @pytest.mark.parametrize("machine,firmware,connections,memory_mb", PLACES)
 def test_every_device_gets_its_window(folder, machine, firmware, connections, memory_mb):
     if firmware == "ovmf" and not OVMF.exists():
         pytest.skip("Debian's package ovmf is not installed")
-    with Mirror(folder, machine, *server(folder, "vps", connections), firmware=firmware, memory_mb=memory_mb,
-                smp="1" if connections <= 64 else "4") as mirror:
+    with Mirror(folder, machine, *server(folder, "vps", connections), firmware=firmware, memory_mb=memory_mb) as mirror:
         begin = time.monotonic()
         mirror.connect(folder / "vps", connections)
         mirror.wait_drivers(connections)
@@ -209,7 +207,7 @@ def test_what_the_user_told_ovmf_stays_and_is_reported(folder):
         line, = mirror.qemu.output().strip().splitlines()
         assert "has no window so far: the firmware gave its bus nothing of 132 GiB; lower connections= or slot-size=" in line
         assert ", no-window" in mirror.hmp("info vhost-pci")
-        assert "BAR 2 [mem size 0x100000000 64bit pref]: failed to assign" in mirror.command("dmesg")
+        mirror.wait_until("dmesg | grep -q 'BAR 2 .mem size 0x100000000 64bit pref.: failed to assign'")
 
 
 PORTS = [word for n in (0, 1) for word in
