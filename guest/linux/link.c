@@ -45,6 +45,33 @@ void vpnet_rings_off(struct vpnet *vp)
 	WRITE_ONCE(vp->pairs_on, 0);
 }
 
+/* Memory for what is returned to a packed ring, as much as the largest took */
+static void vpnet_ring_room(struct vpnet_queue *q, u32 size)
+{
+	if (size > VPRING_MAX_SIZE || size <= q->done_room)
+		return;
+	kvfree(q->done);
+	q->done = kvcalloc(size, sizeof(*q->done), GFP_KERNEL);
+	q->done_room = q->done ? size : 0;
+}
+
+static int vpnet_ring_init(struct vpnet *vp, struct vpnet_queue *q,
+			   const struct vpnet_config *cfg, unsigned int i,
+			   u32 flags)
+{
+	const struct vpring_area *area = &cfg->ring[i].area;
+
+	if (flags & VPRING_F_IN_ORDER)
+		static_branch_enable(&vpring_special_key);
+	if (!(cfg->features & BIT_ULL(VIRTIO_F_RING_PACKED)))
+		return vpring_init(&q->ring, &vp->win, area, flags);
+
+	static_branch_enable(&vpring_special_key);
+	vpnet_ring_room(q, area->size);
+	return vpring_packed_init(&q->ring, &vp->win, area, flags, q->done,
+				  q->done_room);
+}
+
 /* The ring is off, so nobody else looks at it */
 static bool vpnet_ring_setup(struct vpnet *vp, const struct vpnet_config *cfg,
 			     unsigned int i)
@@ -59,10 +86,12 @@ static bool vpnet_ring_setup(struct vpnet *vp, const struct vpnet_config *cfg,
 		flags |= VPRING_F_EVENT_IDX;
 	if (cfg->features & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC))
 		flags |= VPRING_F_INDIRECT;
+	if (cfg->features & BIT_ULL(VIRTIO_F_IN_ORDER))
+		flags |= VPRING_F_IN_ORDER;
 	if (i % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX)
 		flags |= VPRING_F_WRITABLE;
 
-	if (!vpring_init(&q->ring, &vp->win, &cfg->ring[i].area, flags)) {
+	if (!vpnet_ring_init(vp, q, cfg, i, flags)) {
 		q->hdr_len = vpnet_hdr_len(cfg->features);
 		q->features = cfg->features;
 		q->suspect = false;

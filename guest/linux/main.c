@@ -263,8 +263,10 @@ static void vpnet_free(struct vpnet *vp)
 	unsigned int i;
 
 	if (pairs) {
-		for (i = 0; i < vpnet_rings(vp); i++)
+		for (i = 0; i < vpnet_rings(vp); i++) {
 			kvfree(vpnet_ring(vp, i)->segs);
+			kvfree(vpnet_ring(vp, i)->done);
+		}
 		for (i = 0; i < vp->pairs; i++)
 			vpnet_rxbuf_free(&pairs[i].rxbuf);
 	}

@@ -96,6 +96,8 @@ int vpring_init(struct vpring *ring, const struct vpring_window *win,
 	ring->win = *win;
 	ring->size = area->size;
 	ring->flags = flags;
+	ring->special = (flags & VPRING_F_IN_ORDER) &&
+			!(flags & VPRING_F_WRITABLE);
 	ring->used_pos = get16(ring->used->idx);
 	ring->used_shown = ring->used_pos;
 	ring->used_told = ring->used_pos;
@@ -145,6 +147,8 @@ enum vpring_result vpring_pop_chain(struct vpring *ring,
 	u64 total = 0;
 	u32 i;
 
+	if (vpring_is_packed(ring))
+		return vpring_packed_pop(ring, segs, max, chain);
 	if (unlikely(ring->error))
 		return VPRING_BROKEN;
 	if (ring->avail_pos == ring->avail_seen && !vpring_look(ring))
@@ -226,8 +230,15 @@ enum vpring_result vpring_pop_chain(struct vpring *ring,
  */
 void vpring_show(struct vpring *ring)
 {
+	if (vpring_is_packed(ring)) {
+		vpring_packed_show(ring);
+		return;
+	}
 	if (ring->used_pos == ring->used_shown)
 		return;
+	/* virtio 1.2, 2.7.9: the first entry of a batch names its last chain */
+	if (vpring_is_special(ring))
+		vpring_put_used(ring, ring->used_shown, ring->last_head, 0);
 	/* release: entries, and the data in the buffers, before the index */
 	virt_store_release(&ring->used->idx, put16(ring->used_pos));
 	ring->used_shown = ring->used_pos;
@@ -244,6 +255,8 @@ bool vpring_publish(struct vpring *ring)
 {
 	u16 new = ring->used_pos, old = ring->used_told;
 
+	if (vpring_is_packed(ring))
+		return vpring_packed_publish(ring);
 	if (new == old)
 		return false;
 	vpring_show(ring);
@@ -273,6 +286,8 @@ bool vpring_publish(struct vpring *ring)
  */
 bool vpring_arm_ahead(struct vpring *ring, u16 ahead)
 {
+	if (vpring_is_packed(ring))
+		return vpring_packed_arm_ahead(ring, ahead);
 	if (ring->error)
 		return false;
 
@@ -302,6 +317,10 @@ bool vpring_arm_ahead(struct vpring *ring, u16 ahead)
  */
 void vpring_disarm(struct vpring *ring)
 {
+	if (vpring_is_packed(ring)) {
+		vpring_packed_disarm(ring);
+		return;
+	}
 	if (!ring->armed || ring->error)
 		return;
 	ring->armed = false;
@@ -315,7 +334,7 @@ const char *vpring_strerror(enum vpring_error error)
 	case VPRING_E_NONE:
 		return "no error";
 	case VPRING_E_SIZE:
-		return "size is not a power of two up to 32768";
+		return "size is 0, above 32768 or not a power of two";
 	case VPRING_E_ALIGN:
 		return "ring is not aligned";
 	case VPRING_E_AREA:
@@ -325,7 +344,7 @@ const char *vpring_strerror(enum vpring_error error)
 	case VPRING_E_DESC_IDX:
 		return "descriptor index out of range";
 	case VPRING_E_LOOP:
-		return "descriptor chain loops";
+		return "descriptor chain loops or is longer than the ring";
 	case VPRING_E_TOO_LONG:
 		return "descriptor chain too long";
 	case VPRING_E_EMPTY_DESC:
@@ -336,6 +355,8 @@ const char *vpring_strerror(enum vpring_error error)
 		return "descriptor of the wrong direction";
 	case VPRING_E_INDIRECT:
 		return "bad indirect descriptor";
+	case VPRING_E_MEMORY:
+		return "no memory to serve it";
 	}
 	return "unknown error";
 }

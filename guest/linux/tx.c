@@ -54,6 +54,8 @@ static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
 
 		take = min_t(u64, left, chain.len);
 		vpring_fill(&q->ring, chain.head, take);
+		if (*nbufs > 1)
+			vpring_join(&q->ring);
 		nsegs += chain.nsegs;
 		left -= take;
 		if (!left)

@@ -93,6 +93,8 @@ struct vpnet_queue {
 	u32 hdr_len;
 	u64 features;			/* acked by the origin's driver */
 	struct vpring_seg *segs;	/* VPRING_MAX_SEGS */
+	struct vpring_done *done;	/* for a packed ring */
+	u32 done_room;
 	struct vpnet_counters count;
 	struct vpnet_stats stats;
 };

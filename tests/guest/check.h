@@ -31,5 +31,8 @@ extern const struct test hostile_tests[];
 extern const struct test fuzz_tests[];
 extern const struct test segs_tests[];
 extern const struct test frame_tests[];
+extern const struct test packed_tests[];
+extern const struct test packed_hostile_tests[];
+extern const struct test packed_fuzz_tests[];
 
 #endif /* TESTS_GUEST_CHECK_H */

@@ -354,6 +354,57 @@ static void shown_now_and_told_later(void)
 	origin_free(&o);
 }
 
+/* virtio 1.2, 2.7.9: one entry, in the place of the first, names the last */
+static void one_entry_for_a_batch_in_order(void)
+{
+	struct vpring_chain c;
+	struct vpring r;
+	struct origin o;
+
+	origin_init(&o, 8);
+	memset(o.used->ring, 0xff, 8 * sizeof(*o.used->ring));
+	CHECK(!vpring_init(&r, &o.win, &o.area, VPRING_F_IN_ORDER));
+	for (u32 batch = 0, first = 0; batch < 5; batch++) {
+		u32 n = 1 + batch;
+
+		for (u32 i = 0; i < n; i++) {
+			origin_desc(&o.desc[(first + i) % 8], ORIGIN_DATA, 1,
+				    0, 0);
+			origin_offer(&o, (first + i) % 8);
+		}
+		for (u32 i = 0; i < n; i++) {
+			CHECK(vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) ==
+			      VPRING_OK);
+			vpring_fill(&r, c.head, 0);
+		}
+		memset(o.used->ring, 0xff, 8 * sizeof(*o.used->ring));
+		CHECK(vpring_publish(&r));
+		for (u32 i = 0; i < n; i++)
+			CHECK(o.used->ring[(first + i) % 8].id ==
+			      (i ? 0xffffffff : (first + n - 1) % 8));
+		first += n;
+		CHECK(o.used->idx == first);
+		CHECK(!vpring_publish(&r));
+	}
+
+	/* buffers that we write have a length each, so an entry each */
+	CHECK(!vpring_init(&r, &o.win, &o.area,
+			   VPRING_F_IN_ORDER | VPRING_F_WRITABLE));
+	for (u32 i = 0; i < 2; i++) {
+		origin_desc(&o.desc[i], ORIGIN_DATA, 100, WRITE, 0);
+		origin_offer(&o, i);
+	}
+	for (u32 i = 0; i < 2; i++) {
+		CHECK(vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_OK);
+		vpring_fill(&r, c.head, 10 + i);
+	}
+	CHECK(vpring_publish(&r));
+	for (u32 i = 0; i < 2; i++)
+		CHECK(o.used->ring[(15 + i) % 8].id == i &&
+		      o.used->ring[(15 + i) % 8].len == 10 + i);
+	origin_free(&o);
+}
+
 const struct test ring_tests[] = {
 	TEST(one_descriptor),
 	TEST(chain_and_indirect_table),
@@ -368,5 +419,6 @@ const struct test ring_tests[] = {
 	TEST(kicks_by_event_index),
 	TEST(kicks_only_for_many),
 	TEST(shown_now_and_told_later),
+	TEST(one_entry_for_a_batch_in_order),
 	TESTS_END
 };

@@ -8,4 +8,8 @@
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, val)	(*(volatile typeof(x) *)&(x) = (val))
 
+#ifndef __always_inline
+#define __always_inline		inline __attribute__((always_inline))
+#endif
+
 #endif /* SHIM_LINUX_COMPILER_H */

@@ -10,4 +10,6 @@
 	min_a_ < min_b_ ? min_a_ : min_b_;	\
 })
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #endif /* SHIM_LINUX_KERNEL_H */

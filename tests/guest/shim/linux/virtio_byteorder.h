@@ -12,5 +12,6 @@
 #define __virtio64_to_cpu(little, val)	((void)(little), le64toh(val))
 #define __cpu_to_virtio16(little, val)	((void)(little), htole16(val))
 #define __cpu_to_virtio32(little, val)	((void)(little), htole32(val))
+#define __cpu_to_virtio64(little, val)	((void)(little), htole64(val))
 
 #endif /* SHIM_LINUX_VIRTIO_BYTEORDER_H */
