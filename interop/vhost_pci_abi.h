@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 9u
+#define VHOST_PCI_ABI_VERSION 10u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -327,8 +327,10 @@ struct vhost_pci_api {
                                int32_t fd);
     int (*client_enable)(uint64_t object, uint32_t index, uint32_t enable);
     /* Stop a ring: returns once the mirror cannot touch it any more, waiting a
-       bounded time; the next available index, or -errno (connection lost) */
-    int (*client_get_vring_base)(uint64_t object, uint32_t index);
+       bounded time; where the ring stands by its descriptors and device area,
+       which are in this process's memory, or NULL; or -errno */
+    int64_t (*client_get_vring_base)(uint64_t object, uint32_t index,
+                                     uint32_t num, void *desc, void *used);
 
     /*
      * Everything that the monitor shows, as text or JSON (UTF-8, no NUL).

@@ -17,7 +17,6 @@
 #include "linux-headers/linux/vhost.h"
 #include "net/vhost_net.h"
 #include "qapi/qapi-commands-net.h"
-#include "standard-headers/linux/virtio_ring.h"
 #include "sysemu/sysemu.h"
 #include "client.h"
 #include "vhost-pci.h"
@@ -203,15 +202,11 @@ static int op_set_vring_call(struct vhost_dev *dev, struct vhost_vring_file *f)
 static int op_get_vring_base(struct vhost_dev *dev, struct vhost_vring_state *s)
 {
     VhostPciClient *c = dev->opaque;
-    struct vring_used *used = dev->vqs[s->index - dev->vq_index].used;
+    struct vhost_virtqueue *vq = &dev->vqs[s->index - dev->vq_index];
+    int64_t base = c->api->client_get_vring_base(c->object, s->index, vq->num,
+                                                 vq->desc, vq->used);
 
-    /*
-     * The call returns when the mirror is off the ring, or with an error when
-     * it is gone.  The number is not taken from the other side: rings are
-     * completed in order, so the used index says it.
-     */
-    c->api->client_get_vring_base(c->object, s->index);
-    s->num = used ? lduw_le_p(&used->idx) : 0;
+    s->num = base < 0 ? 0 : base;
     return 0;
 }
 

@@ -30,8 +30,7 @@
  * Bits that change the meaning of the rings in a way not known here.  The
  * device is told, and does not let an origin use them.
  */
-#define VPNET_REFUSED	(BIT_ULL(VIRTIO_F_RING_PACKED) | \
-			 BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
+#define VPNET_REFUSED	(BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
 			 BIT_ULL(VIRTIO_NET_F_HASH_REPORT))
 
 /* The origin's numbers for the rings of pair 0, as in the ABI; then 2, 3... */

@@ -22,6 +22,8 @@ internal static class Features
         (VirtioNetFeatures.RingEventIndex, "event_idx"),
         (VirtioNetFeatures.VhostUserProtocolFeatures, "protocol_features"),
         (VirtioNetFeatures.Version1, "version_1"),
+        (VirtioNetFeatures.RingPacked, "ring_packed"),
+        (VirtioNetFeatures.InOrder, "in_order"),
     ];
 
     private static readonly (ulong Bit, string Name)[] ProtocolNames =

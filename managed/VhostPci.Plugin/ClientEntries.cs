@@ -241,11 +241,13 @@ internal static unsafe class ClientEntries
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int GetVringBase(ulong number, uint index)
+    private static long GetVringBase(ulong number, uint index, uint entries, void* desc, void* used)
     {
         try
         {
-            return Find(number)?.GetVringBase(index) ?? NotConnected;
+            var table = new Span<byte>(desc, desc is null ? 0 : (int)entries * PackedRing.DescriptorSize);
+            var device = new ReadOnlySpan<byte>(used, used is null ? 0 : (int)RingLayout.EventSize);
+            return (long?)Find(number)?.GetVringBase(index, table, device) ?? NotConnected;
         }
         catch (Exception exception)
         {

@@ -157,10 +157,10 @@ public sealed class MemoryTable
         Verdict verdict = TranslateArea("descriptor table", user.Desc, layout.DescSize, RingLayout.DescAlignment, out ulong desc);
         if (!verdict.IsOk)
             return verdict;
-        verdict = TranslateArea("available ring", user.Avail, layout.AvailSize, RingLayout.AvailAlignment, out ulong avail);
+        verdict = TranslateArea(layout.Packed ? "driver event area" : "available ring", user.Avail, layout.AvailSize, layout.AvailAlignment, out ulong avail);
         if (!verdict.IsOk)
             return verdict;
-        verdict = TranslateArea("used ring", user.Used, layout.UsedSize, RingLayout.UsedAlignment, out ulong used);
+        verdict = TranslateArea(layout.Packed ? "device event area" : "used ring", user.Used, layout.UsedSize, RingLayout.UsedAlignment, out ulong used);
         if (!verdict.IsOk)
             return verdict;
 

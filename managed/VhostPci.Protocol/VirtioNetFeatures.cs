@@ -43,6 +43,12 @@ public static class VirtioNetFeatures
     /// <summary>Bit 32: virtio 1.0 or later.</summary>
     public const ulong Version1 = 1UL << 32;
 
+    /// <summary>Bit 34: packed rings.</summary>
+    public const ulong RingPacked = 1UL << 34;
+
+    /// <summary>Bit 35: buffers are returned in the order in which they were made available.</summary>
+    public const ulong InOrder = 1UL << 35;
+
     /// <summary>Takes away the bits that need another which is not there (virtio 1.2, 5.1.3.1).</summary>
     public static ulong Consistent(ulong features)
     {
@@ -55,5 +61,5 @@ public static class VirtioNetFeatures
 
     /// <summary>All that the back-end offers in GET_FEATURES, as far as the mirror's driver accepts it.</summary>
     public const ulong Offered = Version1 | RingEventIndex | RingIndirect | MergeableReceiveBuffers | MultiQueue | Checksum | GuestChecksum
-        | GuestTso4 | GuestTso6 | HostTso4 | HostTso6 | VhostUserProtocolFeatures;
+        | GuestTso4 | GuestTso6 | HostTso4 | HostTso6 | VhostUserProtocolFeatures | RingPacked | InOrder;
 }

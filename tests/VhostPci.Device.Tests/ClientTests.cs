@@ -63,12 +63,12 @@ public sealed class ClientTests
         (VhostPciClient client, FakeNic nic, Channel server) = Handshake(rig);
         byte[] reply = new byte[MessageHeader.Size + VringState.Size];
         Reply(server, MessageWriter.Write(reply, RequestCode.GetVringBase, MessageFlags.Reply, new VringState(1, 77)));
-        Assert.Equal(77, client.GetVringBase(1));
+        Assert.Equal(77, client.Stop(1));
 
         // Half of it first: the client waits for the rest, in vain, but not for ever.
         Reply(server, reply.AsSpan(0, 5));
-        Assert.Equal(TimedOut, client.GetVringBase(1));
-        Assert.Equal(NotConnected, client.GetVringBase(1));
+        Assert.Equal(TimedOut, client.Stop(1));
+        Assert.Equal(NotConnected, client.Stop(1));
         Assert.True(nic.Link);
         rig.Host.Advance(10);
         Assert.False(nic.Link);
@@ -86,7 +86,7 @@ public sealed class ClientTests
         (VhostPciClient client, FakeNic nic, Channel server) = Handshake(rig);
         byte[] reply = new byte[MessageHeader.Size + VringState.Size];
         Reply(server, MessageWriter.Write(reply, (RequestCode)request, MessageFlags.Reply, new VringState(index, value)));
-        Assert.Equal(BrokenPipe, client.GetVringBase(1));
+        Assert.Equal(BrokenPipe, client.Stop(1));
         Assert.Equal(1, nic.Disconnects);
         Assert.Contains("unexpected reply", rig.Log.Warnings[^1], StringComparison.Ordinal);
         server.Dispose();
@@ -104,7 +104,7 @@ public sealed class ClientTests
         Assert.Equal(NotConnected, client.SetVringAddress(0, 0, 0, 0));
         Assert.Equal(NotConnected, client.SetVringFile(0, RingEndpoint.Kick, -1));
         Assert.Equal(NotConnected, client.Enable(0, true));
-        Assert.Equal(NotConnected, client.GetVringBase(0));
+        Assert.Equal(NotConnected, client.Stop(0));
         Assert.Empty(rig.Log.Warnings);
     }
 

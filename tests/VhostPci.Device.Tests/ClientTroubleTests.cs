@@ -46,7 +46,7 @@ public sealed class ClientTroubleTests
         server.Dispose();
         Assert.Equal(-32, client.SetVringNum(0, 256));
         Assert.Equal(-107, client.SetVringBase(0, 0));
-        Assert.Equal(-107, client.GetVringBase(0));
+        Assert.Equal(-107, client.Stop(0));
         Assert.Equal(1, nic.Disconnects);
         rig.Host.Advance(1);
         Assert.False(nic.Link);
@@ -58,7 +58,7 @@ public sealed class ClientTroubleTests
         using var rig = new Rig();
         (VhostPciClient client, FakeNic nic, Channel server) = Handshake(rig, Small);
         server.Dispose();
-        Assert.Equal(-32, client.GetVringBase(0));
+        Assert.Equal(-32, client.Stop(0));
         Assert.Equal(1, nic.Disconnects);
     }
 

@@ -275,7 +275,7 @@ public sealed class ExtensionTests
         byte[] payload = new byte[VringState.Size];
         new VringState(1, 77).Write(payload);
         Assert.True(server.TrySend(MessageWriter.Write(reply, RequestCode.GetVringBase, MessageFlags.Reply, payload), [], 0));
-        Assert.Equal(77, client.GetVringBase(1));
+        Assert.Equal(77, client.Stop(1));
         Assert.True(nic.Link);
         rig.Host.Advance(10);
         Assert.False(nic.Link);

@@ -140,7 +140,7 @@ public sealed class RefusalTests
         "is not inside one memory region");
 
     [Fact]
-    public void Features_that_were_not_offered() => Refused(origin => origin.Send(RequestCode.SetFeatures, 1UL << 34), "0x400000000");
+    public void Features_that_were_not_offered() => Refused(origin => origin.Send(RequestCode.SetFeatures, 1UL << 36), "0x1000000000");
 
     [Fact]
     public void Protocol_features_that_were_not_offered() => Refused(origin => origin.Send(RequestCode.SetProtocolFeatures, 1UL << 1), "0x2");

@@ -170,7 +170,7 @@ public sealed class PayloadTests
     [InlineData(65536u, false)]
     [InlineData(0x80000000u, false)]
     [InlineData(uint.MaxValue, false)]
-    public void RingSizes(uint entries, bool accepted) => Assert.Equal(accepted, RingLayout.CheckEntries(entries).IsOk);
+    public void RingSizes(uint entries, bool accepted) => Assert.Equal(accepted, RingLayout.CheckEntries(entries, packed: false).IsOk);
 
     [Fact]
     public void RingAreasAreThoseOfTheSpecification()
@@ -179,7 +179,7 @@ public sealed class PayloadTests
         Assert.Equal((4096UL, 518UL, 2054UL), Areas(new RingLayout(256, true)));
         Assert.Equal((4096UL, 516UL, 2052UL), Areas(new RingLayout(256, false)));
         Assert.Equal((524288UL, 65542UL, 262150UL), Areas(new RingLayout(RingLayout.MaxEntries, true)));
-        Assert.Equal((16u, 2u, 4u), (RingLayout.DescAlignment, RingLayout.AvailAlignment, RingLayout.UsedAlignment));
+        Assert.Equal((16u, 2u, 4u), (RingLayout.DescAlignment, new RingLayout(256, true).AvailAlignment, RingLayout.UsedAlignment));
 
         static (ulong, ulong, ulong) Areas(RingLayout layout) => (layout.DescSize, layout.AvailSize, layout.UsedSize);
     }

@@ -51,6 +51,8 @@ public sealed partial class ReferencePageTests
         ["NET_HOST_TSO4"] = VirtioNetFeatures.HostTso4,
         ["NET_HOST_TSO6"] = VirtioNetFeatures.HostTso6,
         ["VHOST_USER_F_PROTOCOL_FEATURES"] = VirtioNetFeatures.VhostUserProtocolFeatures,
+        ["RING_PACKED"] = VirtioNetFeatures.RingPacked,
+        ["IN_ORDER"] = VirtioNetFeatures.InOrder,
     };
 
     private static readonly Dictionary<string, ulong> ProtocolNames = new()

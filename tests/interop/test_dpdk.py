@@ -9,14 +9,19 @@ from interop.testpmd import Testpmd
 pytestmark = pytest.mark.skipif(not testpmd.PROGRAM, reason="dpdk-testpmd is not installed (Debian: dpdk-dev)")
 
 MERGEABLE, IN_ORDER, PACKED = 1 << 15, 1 << 35, 1 << 34
-# What DPDK asks for, and which bits must be in what it gets. The server offers neither in-order nor packed rings.
+# What DPDK asks for, and which bits must be in what it gets. In order is its default.
 VARIANTS = {
-    "default": ("", MERGEABLE),
-    "not-mergeable": (",mrg_rxbuf=0", 0),
-    "in-order": (",in_order=1", MERGEABLE),
-    "in-order-not-mergeable": (",mrg_rxbuf=0,in_order=1", 0),
+    "default": ("", MERGEABLE | IN_ORDER),
+    "not-mergeable": (",mrg_rxbuf=0", IN_ORDER),
+    "in-order": (",in_order=1", MERGEABLE | IN_ORDER),
+    "in-order-not-mergeable": (",mrg_rxbuf=0,in_order=1", IN_ORDER),
+    "out-of-order": (",in_order=0", MERGEABLE),
+    "out-of-order-not-mergeable": (",mrg_rxbuf=0,in_order=0", 0),
     "vectorized": (",mrg_rxbuf=0,in_order=0,vectorized=1", 0),
-    "packed": (",packed_vq=1", MERGEABLE),
+    "packed": (",packed_vq=1,in_order=0", MERGEABLE | PACKED),
+    "packed-not-mergeable": (",packed_vq=1,in_order=0,mrg_rxbuf=0", PACKED),
+    "packed-in-order": (",packed_vq=1,in_order=1", MERGEABLE | PACKED | IN_ORDER),
+    "packed-in-order-not-mergeable": (",packed_vq=1,in_order=1,mrg_rxbuf=0", PACKED | IN_ORDER),
 }
 
 

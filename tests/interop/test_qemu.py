@@ -18,7 +18,9 @@ FRONT_ENDS = [
     pytest.param(STOCK, "q35", ",vectors=0", id="debian-q35", marks=stock),
     pytest.param(STOCK, "pc", ",vectors=0,mrg_rxbuf=off,event_idx=off,indirect_desc=off", id="debian-pc-bare", marks=stock),
     pytest.param(paths.QEMU, "q35", "", id="ours-msix"),
-    pytest.param(paths.QEMU, "q35", ",packed=on,mq=on", id="ours-packed-refused"),
+    pytest.param(paths.QEMU, "q35", ",packed=on,mq=on", id="ours-packed"),
+    pytest.param(STOCK, "q35", ",vectors=0,packed=on", id="debian-packed", marks=stock),
+    pytest.param(STOCK, "pc", ",vectors=0,packed=on,mrg_rxbuf=off,event_idx=off,indirect_desc=off", id="debian-packed-bare", marks=stock),
 ]
 
 
@@ -54,6 +56,7 @@ def test_link(run: RunDir, mirror: Mirror, qemu: pathlib.Path, machine: str, opt
         assert ("MSI" in next(line for line in interrupts.splitlines() if "virtio" in line)) == ("vectors=0" not in options)
         if "bare" not in options and "event_idx=off" in options:
             assert not peer["features"] & (1 << 15 | 1 << 28 | 1 << 29)
+        assert bool(peer["features"] & 1 << 34) == ("packed=on" in options)
         # The driver goes and comes: rings stop and start again in one session
         device = origin.command(f"basename $(readlink -f /sys/class/net/{name}/device)")
         origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/unbind")

@@ -143,13 +143,13 @@ class FrontEnd:
             fds = [self.memory_fd]
         self.send(SET_MEM_TABLE, struct.pack("=II", len(regions), 0) + b"".join(regions), fds)
 
-    def set_ring(self, index: int, size=256, desc=0x10000, kick=None, call=None, enable=True) -> tuple[int, int]:
+    def set_ring(self, index: int, size=256, desc=0x10000, kick=None, call=None, enable=True, base=0) -> tuple[int, int]:
         """Ring at guest address desc + index * 0x10000 of the first region; returns its kick and call eventfds."""
         kick = self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if kick is None else kick
         call = self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if call is None else call
         at = USER + desc + index * 0x10000
         self.send(SET_VRING_NUM, struct.pack("=II", index, size))
-        self.send(SET_VRING_BASE, struct.pack("=II", index, 0))
+        self.send(SET_VRING_BASE, struct.pack("=II", index, base))
         self.send(SET_VRING_ADDR, struct.pack("=IIQQQQ", index, 0, at, at + 0x3000, at + 0x2000, 0))
         self.send(SET_VRING_KICK, index, [kick])
         self.send(SET_VRING_CALL, index, [call])

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
 using VhostPci.Device.Connections;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
@@ -110,8 +111,38 @@ public sealed partial class VhostPciClient
     }
 
     /// <summary>Stops a ring: returns when the mirror cannot touch it any more.</summary>
-    /// <returns>Where the ring stands, or -errno.</returns>
-    public int GetVringBase(uint index)
+    /// <param name="index">The ring.</param>
+    /// <param name="table">Its descriptors, in our own memory.</param>
+    /// <param name="device">Its device area.</param>
+    /// <returns>Where the ring stands. That is read from the ring: it cannot be taken from a mirror, which may be gone or lie.</returns>
+    public uint GetVringBase(uint index, Span<byte> table, ReadOnlySpan<byte> device)
+    {
+        _ = Stop(index);
+        if ((_acknowledged & VirtioNetFeatures.RingPacked) == 0)
+        {
+            return device.IsEmpty ? 0U : BinaryPrimitives.ReadUInt16LittleEndian(device[(int)RingLayout.IndexOffset..]);
+        }
+
+        if (table.IsEmpty)
+        {
+            return PackedPosition.FromValue(0x8000).ToWire();
+        }
+
+        ushort[] flags = PackedRing.GetFlags(table);
+        PackedPosition position = PackedRing.Find(flags, out SlotRange rest);
+        for (int i = rest.To; i != rest.From;)
+        {
+            i = i == 0 ? flags.Length - 1 : i - 1;
+            BinaryPrimitives.WriteUInt16LittleEndian(
+                table[((i * PackedRing.DescriptorSize) + PackedRing.FlagsOffset)..], PackedRing.Return(flags[i]));
+        }
+
+        return position.ToWire();
+    }
+
+    /// <summary>Stops a ring: returns when the mirror cannot touch it any more.</summary>
+    /// <returns>What the server says of its position, or -errno.</returns>
+    internal long Stop(uint index)
     {
         if (State != ClientState.Connected)
         {
@@ -170,18 +201,19 @@ public sealed partial class VhostPciClient
         _host.ArmTimer(Number, LinkDownDelay);
     }
 
-    private int TakeBase(MessageSource source, uint index)
+    private long TakeBase(MessageSource source, uint index)
     {
+        bool packed = (_acknowledged & VirtioNetFeatures.RingPacked) != 0;
         bool expected = source.Header.Request == RequestCode.GetVringBase;
         bool wellFormed = VringState.TryParse(source.Payload, out VringState state);
         source.Next();
-        if (!expected || !wellFormed || state.Index != index || state.Value > ushort.MaxValue)
+        if (!expected || !wellFormed || state.Index != index || (!packed && state.Value > ushort.MaxValue))
         {
             Lose("unexpected reply while a ring was being stopped");
             return ErrorCode.BrokenPipe;
         }
 
-        return (int)state.Value;
+        return state.Value;
     }
 
     private int SendState(RequestCode request, uint index, uint value)

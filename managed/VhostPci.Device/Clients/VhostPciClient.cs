@@ -47,7 +47,8 @@ public sealed partial class VhostPciClient : IReactor
     public ulong Number { get; }
 
     /// <summary>Virtio features that the device may offer to its driver: fixed, so that they do not depend on whether the server is there.</summary>
-    public ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioNetFeatures.VhostUserProtocolFeatures
+    /// <remarks>Not in-order: QEMU's virtio-net does not know it.</remarks>
+    public ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioNetFeatures.VhostUserProtocolFeatures & ~VirtioNetFeatures.InOrder
         & ~(Config.Info.QueuePairs > 1 ? 0 : VirtioNetFeatures.MultiQueue);
 
     internal ClientConfig Config { get; }

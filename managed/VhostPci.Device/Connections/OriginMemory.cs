@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Diagnostics.CodeAnalysis;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
@@ -49,16 +50,39 @@ internal sealed class OriginMemory : IDisposable
     /// <summary>Reads from the origin's memory without touching a mapping.</summary>
     internal bool TryReadUInt16(ulong guest, out ushort value)
     {
+        value = 0;
+        return TryFind(guest, sizeof(ushort), out IPeerFile? file, out ulong offset) && file.TryReadUInt16(offset, out value);
+    }
+
+    /// <summary>Writes to the origin's memory without touching a mapping.</summary>
+    internal bool TryWriteUInt16(ulong guest, ushort value)
+        => TryFind(guest, sizeof(ushort), out IPeerFile? file, out ulong offset) && file.TryWriteUInt16(offset, value);
+
+    /// <summary>Reads the flags of a packed ring's descriptors.</summary>
+    /// <returns>Null when they cannot be read.</returns>
+    internal ushort[]? TryReadFlags(ulong guest, uint entries)
+    {
+        byte[] bytes = new byte[entries * PackedRing.DescriptorSize];
+        return TryFind(guest, (ulong)bytes.Length, out IPeerFile? file, out ulong offset) && file.TryRead(offset, bytes)
+            ? PackedRing.GetFlags(bytes)
+            : null;
+    }
+
+    private bool TryFind(ulong guest, ulong length, [NotNullWhen(true)] out IPeerFile? file, out ulong offset)
+    {
         for (int i = 0; i < _table.Count; i++)
         {
             MemoryRegion region = _table.Regions[i];
-            if (guest >= region.GuestAddress && guest - region.GuestAddress <= region.Length - sizeof(ushort))
+            if (guest >= region.GuestAddress && length <= region.Length && guest - region.GuestAddress <= region.Length - length)
             {
-                return _files[i].TryReadUInt16(region.FileOffset + (guest - region.GuestAddress), out value);
+                file = _files[i];
+                offset = region.FileOffset + (guest - region.GuestAddress);
+                return true;
             }
         }
 
-        value = 0;
+        file = null;
+        offset = 0;
         return false;
     }
 

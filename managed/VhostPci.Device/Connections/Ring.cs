@@ -13,6 +13,9 @@ internal sealed class Ring
     /// <summary>Where it stands when it has not run since it was told.</summary>
     internal uint Base { get; set; }
 
+    /// <summary>Whether <see cref="Base"/> was told, or found out.</summary>
+    internal bool HasBase { get; set; }
+
     internal bool IsEnabled { get; set; }
 
     /// <summary>Whether its pair runs: the device shows it, or will as soon as the mirror's driver lets it.</summary>
@@ -31,7 +34,8 @@ internal sealed class Ring
 
     internal IPeerFile? Call { get; private set; }
 
-    internal RingLayout Layout(ulong features) => new(Size, (features & VirtioNetFeatures.RingEventIndex) != 0);
+    internal RingLayout Layout(ulong features)
+        => new(Size, (features & VirtioNetFeatures.RingEventIndex) != 0, (features & VirtioNetFeatures.RingPacked) != 0);
 
     /// <summary>Whether everything is there that belongs to the ring itself.</summary>
     internal bool IsComplete => Size != 0 && Address is not null && Kick is not null;
@@ -66,6 +70,7 @@ internal sealed class Ring
         if (!keepPosition)
         {
             Base = 0;
+            HasBase = false;
             HasRun = false;
         }
     }

@@ -24,9 +24,11 @@ internal sealed partial class Session
         };
     }
 
-    private static Verdict SetSize(Ring ring, VringState state)
+    private bool IsPacked => (Features & VirtioNetFeatures.RingPacked) != 0;
+
+    private Verdict SetSize(Ring ring, VringState state)
     {
-        Verdict verdict = RingLayout.CheckEntries(state.Value);
+        Verdict verdict = RingLayout.CheckEntries(state.Value, IsPacked);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -41,16 +43,22 @@ internal sealed partial class Session
         return Verdict.Ok;
     }
 
-    private static Verdict SetBase(Ring ring, VringState state)
+    private Verdict SetBase(Ring ring, VringState state)
     {
-        if (state.Value > ushort.MaxValue)
+        if (!IsPacked && state.Value > ushort.MaxValue)
         {
             return Verdict.Refuse($"ring {state.Index} at position {state.Value}");
+        }
+
+        if (IsPacked && !PackedPosition.TryFromWire(state.Value, out _))
+        {
+            return Verdict.Refuse($"ring {state.Index} at position 0x{state.Value:x}: a packed ring with buffers under way cannot be taken over");
         }
 
         if (!ring.IsInUse)
         {
             ring.Base = state.Value;
+            ring.HasBase = true;
             ring.HasRun = false;
         }
 
@@ -147,9 +155,10 @@ internal sealed partial class Session
             Halt();
         }
 
-        if (ring.HasRun && Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out ushort used))
+        if (ring.HasRun && TryFindPosition(ring, out uint position))
         {
-            ring.Base = used;
+            ring.Base = position;
+            ring.HasBase = true;
         }
 
         ring.HasRun = false;
@@ -159,11 +168,74 @@ internal sealed partial class Session
         return Verdict.Ok;
     }
 
+    /// <summary>For people: where the origin's driver and the mirror's driver are by now.</summary>
+    internal (ushort Avail, ushort Used) ReadIndices(Ring ring)
+    {
+        if (!IsPacked)
+        {
+            _ = Memory.TryReadUInt16(ring.Placement.Avail + RingLayout.IndexOffset, out ushort avail);
+            _ = Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out ushort used);
+            return (avail, used);
+        }
+
+        if (Memory.TryReadFlags(ring.Placement.Desc, ring.Size) is not { } flags)
+        {
+            return default;
+        }
+
+        PackedPosition position = PackedRing.Find(flags, out _);
+        PackedPosition end = position;
+        for (int left = PackedRing.CountAvailable(flags, position); left > 0; left--)
+        {
+            end = PackedRing.Next(end, flags.Length);
+        }
+
+        return (end.Value, position.Value);
+    }
+
+    private bool TryFindPosition(Ring ring, out uint position)
+    {
+        position = 0;
+        if (!IsPacked)
+        {
+            bool read = Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out ushort used);
+            position = used;
+            return read;
+        }
+
+        if (Memory.TryReadFlags(ring.Placement.Desc, ring.Size) is not { } flags)
+        {
+            return false;
+        }
+
+        position = PackedRing.Find(flags, out SlotRange rest).ToWire();
+        for (int i = rest.To; i != rest.From;)
+        {
+            i = i == 0 ? flags.Length - 1 : i - 1;
+            ulong at = ring.Placement.Desc + ((ulong)i * PackedRing.DescriptorSize) + PackedRing.FlagsOffset;
+            _ = Memory.TryWriteUInt16(at, PackedRing.Return(flags[i]));
+        }
+
+        return true;
+    }
+
     private Verdict Place(Ring ring)
     {
         if (ring.Address is not { } address)
         {
             return Verdict.Ok;
+        }
+
+        // The features may have come after the size, or changed.
+        Verdict entries = RingLayout.CheckEntries(ring.Size, IsPacked);
+        if (!entries.IsOk)
+        {
+            return entries;
+        }
+
+        if (IsPacked && ring.HasBase && PackedPosition.FromValue((ushort)ring.Base).Slot >= ring.Size)
+        {
+            return Verdict.Refuse($"ring {address.Index} at slot {PackedPosition.FromValue((ushort)ring.Base).Slot} of {ring.Size}");
         }
 
         Verdict verdict = Memory.Place(address, ring.Layout(Features), out VringAddress placed);

@@ -164,6 +164,11 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return Verdict.Refuse($"feature bits 0x{unknown:x} were not offered");
         }
 
+        if ((features & VirtioNetFeatures.RingPacked) != 0 && (features & VirtioNetFeatures.Version1) == 0)
+        {
+            return Verdict.Refuse("packed rings without VERSION_1");
+        }
+
         if (_started && features != Features)
         {
             return Verdict.Refuse("features must not change while a ring runs");

@@ -547,6 +547,7 @@ public sealed partial class NetDevice : IReactor
             if (added[i])
             {
                 Ring ring = origin.GetRing(i);
+                PackedRings.Clean(_window!, ring, origin.Features);
                 ring.HasRun = true;
                 _shown[i] = true;
                 _config.SetRing(i, ring.Size, ring.Placement);

@@ -18,6 +18,12 @@ public interface IPeerFile : IDisposable
 
     /// <summary>Reads a little-endian u16 at a byte offset without mapping the file, so that no fault can happen.</summary>
     bool TryReadUInt16(ulong offset, out ushort value);
+
+    /// <summary>Fills <paramref name="destination"/> from a byte offset on without mapping the file.</summary>
+    bool TryRead(ulong offset, Span<byte> destination);
+
+    /// <summary>Writes a little-endian u16 at a byte offset without mapping the file; hugetlbfs does not take it.</summary>
+    bool TryWriteUInt16(ulong offset, ushort value);
 }
 
 /// <summary>What the kernel says about a file that a peer offers as memory.</summary>

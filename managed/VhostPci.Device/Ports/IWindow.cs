@@ -35,6 +35,14 @@ public interface IWindow : IDisposable
     /// <param name="error">On failure, one line with the reason.</param>
     bool TryMap(ulong at, IPeerFile file, ulong offset, ulong length, out string error);
 
+    /// <summary>Reads a little-endian u16 that a peer may be writing.</summary>
+    /// <param name="at">Offset in the window, even.</param>
+    ushort ReadUInt16(ulong at);
+
+    /// <summary>Writes a little-endian u16 if it still is what it was, in one step.</summary>
+    /// <returns>Whether it was.</returns>
+    bool TryReplaceUInt16(ulong at, ushort old, ushort value);
+
     /// <summary>Makes the whole window anonymous again; what was written to it is gone.</summary>
     void Clear();
 }

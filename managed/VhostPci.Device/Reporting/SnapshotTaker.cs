@@ -136,8 +136,7 @@ internal static class SnapshotTaker
         bool running = device is not null && device.IsShown(index);
         if (running)
         {
-            _ = session.Memory.TryReadUInt16(ring.Placement.Avail + RingLayout.IndexOffset, out avail);
-            _ = session.Memory.TryReadUInt16(ring.Placement.Used + RingLayout.IndexOffset, out used);
+            (avail, used) = session.ReadIndices(ring);
         }
 
         return new RingSnapshot(

@@ -75,24 +75,52 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     }
 
     /// <inheritdoc/>
-    /// <remarks>Only for files whose <see cref="PeerFileFacts.IsMemoryFile"/> holds: reading another kind could block.</remarks>
-    public unsafe bool TryReadUInt16(ulong offset, out ushort value)
+    public bool TryReadUInt16(ulong offset, out ushort value)
     {
+        Span<byte> bytes = stackalloc byte[sizeof(ushort)];
+        if (TryRead(offset, bytes))
+            return BinaryPrimitives.TryReadUInt16LittleEndian(bytes, out value);
         value = 0;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Only for files whose <see cref="PeerFileFacts.IsMemoryFile"/> holds: reading another kind could block.</remarks>
+    public unsafe bool TryRead(ulong offset, Span<byte> destination)
+    {
+        if (offset > long.MaxValue - (ulong)destination.Length)
+            return false;
+
+        int number = Descriptor;
+        nint count;
+        fixed (byte* pointer = destination)
+        {
+            do
+                count = LibcFiles.ReadAt(number, pointer, (nuint)destination.Length, (long)offset);
+            while (count < 0 && Errno.Last == Errno.EINTR);
+        }
+
+        return count == destination.Length;
+    }
+
+    /// <inheritdoc/>
+    public unsafe bool TryWriteUInt16(ulong offset, ushort value)
+    {
         if (offset > long.MaxValue - sizeof(ushort))
             return false;
 
         int number = Descriptor;
         Span<byte> bytes = stackalloc byte[sizeof(ushort)];
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
         nint count;
         fixed (byte* pointer = bytes)
         {
             do
-                count = LibcFiles.ReadAt(number, pointer, sizeof(ushort), (long)offset);
+                count = LibcFiles.WriteAt(number, pointer, sizeof(ushort), (long)offset);
             while (count < 0 && Errno.Last == Errno.EINTR);
         }
 
-        return count == sizeof(ushort) && BinaryPrimitives.TryReadUInt16LittleEndian(bytes, out value);
+        return count == sizeof(ushort);
     }
 
     /// <inheritdoc/>

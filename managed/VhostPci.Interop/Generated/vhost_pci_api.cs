@@ -99,8 +99,8 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("int (*)(uint64_t, uint32_t, uint32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, uint, uint, int> client_enable;
 
-        [NativeTypeName("int (*)(uint64_t, uint32_t)")]
-        public delegate* unmanaged[Cdecl]<ulong, uint, int> client_get_vring_base;
+        [NativeTypeName("int64_t (*)(uint64_t, uint32_t, uint32_t, void *, void *)")]
+        public delegate* unmanaged[Cdecl]<ulong, uint, uint, void*, void*, long> client_get_vring_base;
 
         [NativeTypeName("int64_t (*)(uint32_t, char *, uint64_t)")]
         public delegate* unmanaged[Cdecl]<uint, sbyte*, ulong, long> report;

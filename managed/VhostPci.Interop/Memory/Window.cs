@@ -86,6 +86,12 @@ public sealed class Window : IWindow
     }
 
     /// <inheritdoc/>
+    public unsafe ushort ReadUInt16(ulong at) => Volatile.Read(ref *At(at));
+
+    /// <inheritdoc/>
+    public unsafe bool TryReplaceUInt16(ulong at, ushort old, ushort value) => Interlocked.CompareExchange(ref *At(at), value, old) == old;
+
+    /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">
     /// Not even an inaccessible mapping could be laid over it: the window still shows the peer's memory. The kernel does this only when
     /// it cannot allocate a few hundred bytes for itself.
@@ -106,6 +112,13 @@ public sealed class Window : IWindow
         _address = 0;
         _mapped.Clear();
         MappedBytes = 0;
+    }
+
+    private unsafe ushort* At(ulong at)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(at, Size - sizeof(ushort));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(at % sizeof(ushort), 0UL);
+        return (ushort*)(Address + (nint)at);
     }
 
     internal static nint MapAnonymous(nint address, ulong length)

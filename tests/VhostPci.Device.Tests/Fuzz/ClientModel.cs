@@ -88,7 +88,7 @@ internal sealed class ClientModel
 
     /// <summary>The same, while the client waits for the answer to GET_VRING_BASE.</summary>
     /// <returns>Its result; null while it still waits.</returns>
-    internal int? TakeBase(ReadOnlySpan<byte> bytes, int files, uint index, out int taken)
+    internal long? TakeBase(ReadOnlySpan<byte> bytes, int files, uint index, out int taken)
     {
         taken = 0;
         foreach (byte part in bytes)
@@ -105,9 +105,11 @@ internal sealed class ClientModel
             }
 
             if (request == RequestCode.GetVringBase && payload.Length == 8
-                && BinaryPrimitives.ReadUInt32LittleEndian(payload) == index && BinaryPrimitives.ReadUInt32LittleEndian(payload.AsSpan(4)) <= 0xffff)
+                && BinaryPrimitives.ReadUInt32LittleEndian(payload) == index
+                && BinaryPrimitives.ReadUInt32LittleEndian(payload.AsSpan(4)) is var position
+                && (position <= 0xffff || (Acknowledged & VirtioNetFeatures.RingPacked) != 0))
             {
-                return BinaryPrimitives.ReadUInt16LittleEndian(payload.AsSpan(4));
+                return position;
             }
 
             Lose();

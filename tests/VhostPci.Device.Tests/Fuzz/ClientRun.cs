@@ -237,11 +237,11 @@ internal sealed class ClientRun
     {
         if (!_model.IsUsable)
         {
-            Assert.Equal(NotConnected, _client.GetVringBase(step.Index));
+            Assert.Equal(NotConnected, _client.Stop(step.Index));
             return;
         }
 
-        int? expected = null;
+        long? expected = null;
         if (!_serverClosed && (step.At % 16 != 0 || !_ports.TimeIsOurs))
         {
             // The answer is there before the question: nobody else runs while the client waits.
@@ -275,10 +275,10 @@ internal sealed class ClientRun
         Ask(step, expected);
     }
 
-    private void Ask(ClientStep step, int? expected)
+    private void Ask(ClientStep step, long? expected)
     {
         long before = _host.Time.Milliseconds;
-        int result = _client.GetVringBase(step.Index);
+        long result = _client.Stop(step.Index);
         if (!_serverReads && result == BrokenPipe)
         {
             _model.Lose();

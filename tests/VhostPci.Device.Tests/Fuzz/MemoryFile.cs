@@ -48,6 +48,11 @@ internal sealed class MemoryFile(MemoryPorts ports, FileKind kind) : IPeerFile
         return offset <= IPorts.MemorySize - sizeof(ushort);
     }
 
+    // Only packed rings are read or written otherwise, and there are none here.
+    public bool TryRead(ulong offset, Span<byte> destination) => throw new NotSupportedException();
+
+    public bool TryWriteUInt16(ulong offset, ushort value) => throw new NotSupportedException();
+
     public void Dispose() => ports.Close(_number);
 
     private void AssertOpen() => Assert.True(ports.IsOpen(_number), "used after it was closed");

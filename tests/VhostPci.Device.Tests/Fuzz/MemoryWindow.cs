@@ -35,6 +35,10 @@ internal sealed class MemoryWindow(MemoryPorts ports, ulong size) : IWindow
         return true;
     }
 
+    public ushort ReadUInt16(ulong at) => throw new NotSupportedException();
+
+    public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => throw new NotSupportedException();
+
     public void Clear()
     {
         Assert.False(_disposed);

@@ -129,7 +129,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
     private bool SetFeatures(ulong features)
     {
-        bool allowed = (features & ~VirtioNetFeatures.Offered) == 0 && !(IsStarted && features != Features);
+        bool allowed = (features & ~VirtioNetFeatures.Offered) == 0 && !(IsStarted && features != Features)
+            && ((features & VirtioNetFeatures.RingPacked) == 0 || (features & VirtioNetFeatures.Version1) != 0);
         Features = features;
         _featuresSet = true;
         return allowed;

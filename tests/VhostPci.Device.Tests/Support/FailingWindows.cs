@@ -40,6 +40,10 @@ internal sealed class FailingWindows : IWindowFactory
             return !windows.MapFails && real.TryMap(at, file, offset, length, out error);
         }
 
+        public ushort ReadUInt16(ulong at) => real.ReadUInt16(at);
+
+        public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => real.TryReplaceUInt16(at, old, value);
+
         public void Clear() => real.Clear();
 
         public void Dispose() => real.Dispose();
