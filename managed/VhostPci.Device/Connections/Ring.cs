@@ -16,6 +16,9 @@ internal sealed class Ring
     /// <summary>Whether <see cref="Base"/> was told, or found out.</summary>
     internal bool HasBase { get; set; }
 
+    /// <summary>Where a packed ring stands: the lower half of <see cref="Base"/>; the upper half is the same or 0.</summary>
+    internal PackedPosition Position => PackedPosition.FromValue(unchecked((ushort)Base));
+
     internal bool IsEnabled { get; set; }
 
     /// <summary>Whether its pair runs: the device shows it, or will as soon as the mirror's driver lets it.</summary>

@@ -233,9 +233,9 @@ internal sealed partial class Session
             return entries;
         }
 
-        if (IsPacked && ring.HasBase && PackedPosition.FromValue((ushort)ring.Base).Slot >= ring.Size)
+        if (IsPacked && ring.HasBase && ring.Position.Slot >= ring.Size)
         {
-            return Verdict.Refuse($"ring {address.Index} at slot {PackedPosition.FromValue((ushort)ring.Base).Slot} of {ring.Size}");
+            return Verdict.Refuse($"ring {address.Index} at slot {ring.Position.Slot} of {ring.Size}");
         }
 
         Verdict verdict = Memory.Place(address, ring.Layout(Features), out VringAddress placed);

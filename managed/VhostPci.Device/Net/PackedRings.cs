@@ -17,12 +17,11 @@ internal static class PackedRings
             return;
         }
 
-        PackedPosition position = PackedPosition.FromValue((ushort)ring.Base);
         for (int slot = 0; slot < ring.Size; slot++)
         {
             ulong at = ring.Placement.Desc + ((ulong)slot * PackedRing.DescriptorSize) + PackedRing.FlagsOffset;
             ushort flags = window.ReadUInt16(at);
-            ushort clean = PackedRing.Clean(flags, slot, position);
+            ushort clean = PackedRing.Clean(flags, slot, ring.Position);
             if (clean != flags)
             {
                 // If it has changed, the origin's driver has just made it available, and then it is right.
