@@ -4,12 +4,11 @@ using Microsoft.Extensions.Logging;
 using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
-using VhostPci.Protocol;
 
 namespace VhostPci.Device.Server;
 
 /// <summary>A vhost-pci-server: accepts origins and gives each a device on its bridge.</summary>
-public sealed class VhostPciServer : IReactor, INetDeviceOwner
+public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
 {
     /// <summary>Pause after the process has run out of descriptors, in milliseconds.</summary>
     internal const uint AcceptPause = 100;
@@ -155,68 +154,12 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         _host.Unregister(Number);
     }
 
-    /// <summary>Makes a device that is there from the start; the host attaches to it next.</summary>
-    public bool TryCreateStatic(StaticConfig config, out NetDevice? device, out string error)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        device = null;
-        ulong size = config.WindowSize == 0 ? Config.SlotSize : config.WindowSize;
-        if (size < BridgePlanner.MinimumSlotSize || !ulong.IsPow2(size) || size > 1UL << ((int)Config.PhysBits - 1))
-        {
-            error = string.Create(
-                CultureInfo.InvariantCulture,
-                $"window-size={Bytes.Format(size)} must be a power of two, at least 4 GiB, and at most half of the {Config.PhysBits} physical address bits")
-                + " of the CPU: a window below 4 GiB gets uncached from the x86 MTRRs";
-            return false;
-        }
-
-        if (config.QueuePairs is < 1 or > GuestAbi.MaxQueuePairs)
-        {
-            error = string.Create(CultureInfo.InvariantCulture, $"queues={config.QueuePairs} must be between 1 and {GuestAbi.MaxQueuePairs}");
-            return false;
-        }
-
-        if (config.Mac.IsMulticast)
-        {
-            error = $"mac={config.Mac} is a group address";
-            return false;
-        }
-
-        if (!_slots.TryTakeAt(config.Bus, config.Slot, size, out SlotPlace? place))
-        {
-            error = string.Create(CultureInfo.InvariantCulture, $"slot {config.Slot} of bus {config.Bus} is in use");
-            return false;
-        }
-
-        error = string.Empty;
-        string id = config.Id ?? string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.static{_lastStatic++}");
-        device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
-        _devices.Add(device);
-        return true;
-    }
-
     string INetDeviceOwner.DescribeRoom(NetDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
 
     /// <summary>What the guest's drivers have accepted last: a new origin is offered no more.</summary>
     internal ulong AcceptedFeatures { get; private set; } = ulong.MaxValue;
 
     void INetDeviceOwner.OnAccepted(ulong features) => AcceptedFeatures = features;
-
-    void INetDeviceOwner.OnVacated(NetDevice device) => RetryAll();
-
-    void INetDeviceOwner.OnDetached(NetDevice device)
-    {
-        if (device.Identity.Place is { } place)
-        {
-            _slots.Free(place, device.WindowSize);
-        }
-    }
-
-    void INetDeviceOwner.OnReleased(NetDevice device)
-    {
-        _devices.Remove(device);
-        RetryAll();
-    }
 
     /// <summary>The firmware has left its bus without a window.</summary>
     internal bool IsWithoutWindow(NetDevice device) => device.Identity.Place is { } place && _bridge.GetWindow(place.Bus).IsDenied;
@@ -244,33 +187,6 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
         }
     }
 
-    /// <summary>Finds a device for a connection: the one that it had, a static one, or a new one.</summary>
-    /// <param name="connection">Who needs it.</param>
-    /// <param name="memoryEnd">What its window must show.</param>
-    /// <param name="device">The device, when the result is <see cref="PlugResult.Plugged"/>.</param>
-    /// <param name="windowSize">Bytes of its window, or of the one that it will get.</param>
-    /// <param name="error">Why it is refused.</param>
-    internal PlugResult TryGetDevice(Connection connection, ulong memoryEnd, out NetDevice? device, out ulong windowSize, out string error)
-    {
-        device = FindFormer(connection, memoryEnd) ?? FindStatic(connection, memoryEnd);
-        if (device is not null)
-        {
-            windowSize = device.WindowSize;
-            error = string.Empty;
-            device.Adopt(connection, connection.Id, connection.Peer, connection.Key);
-            return PlugResult.Plugged;
-        }
-
-        if (!Config.HasBridge)
-        {
-            return RefuseOrWait(memoryEnd, out windowSize, out error);
-        }
-
-        return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, _slots.LargestWindow, out windowSize, out error)
-            ? TryCreateDevice(connection, windowSize, out device, out error)
-            : PlugResult.Refused;
-    }
-
     /// <summary>Only the one device that the socket belongs to could have taken it.</summary>
     private PlugResult RefuseOrWait(ulong memoryEnd, out ulong windowSize, out string error)
     {
@@ -282,128 +198,6 @@ public sealed class VhostPciServer : IReactor, INetDeviceOwner
                 $"it does not suit the device of this socket: memory up to 0x{memoryEnd:x} in a window of {Bytes.Format(windowSize)} (window-size=), queue pairs (queues=) or name (peer-name=)")
             : string.Empty;
         return error.Length == 0 ? PlugResult.Wait : PlugResult.Refused;
-    }
-
-    private NetDevice? FindFormer(Connection connection, ulong memoryEnd)
-    {
-        if (connection.Key is not { } key)
-        {
-            return null;
-        }
-
-        return _devices.FirstOrDefault(device => device.IsFree && device.IsAway && device.Key == key && device.WindowSize >= memoryEnd
-            && device.RingCount >= connection.RingCount);
-    }
-
-    /// <summary>The first in order of definition that waits for this name, or else for any.</summary>
-    private NetDevice? FindStatic(Connection connection, ulong memoryEnd)
-    {
-        NetDevice? any = null;
-        foreach (NetDevice device in _devices)
-        {
-            if (!device.IsFree || device.Static is not { } config || (config.PeerName is not null && config.PeerName != connection.Name))
-            {
-                continue;
-            }
-
-            if (device.WindowSize < memoryEnd)
-            {
-                if (!device.SaidTooSmall)
-                {
-                    // Once until it has an origin, however often this one comes back.
-                    device.SaidTooSmall = true;
-                    ServerLog.StaticTooSmall(
-                        Logger, device.Identity.Id, Bytes.Format(device.WindowSize), connection.Name, connection.Peer.Pid, connection.Peer.Uid, memoryEnd);
-                }
-
-                continue;
-            }
-
-            if (device.RingCount < connection.RingCount)
-            {
-                if (!device.SaidTooSmall)
-                {
-                    device.SaidTooSmall = true;
-                    ServerLog.StaticTooFewQueues(
-                        Logger, device.Identity.Id, device.RingCount / 2, connection.Name, connection.Peer.Pid, connection.Peer.Uid, connection.RingCount / 2);
-                }
-
-                continue;
-            }
-
-            if (config.PeerName is not null)
-            {
-                return device;
-            }
-
-            any ??= device;
-        }
-
-        return any;
-    }
-
-    private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
-    {
-        device = null;
-        bool someLeave = _devices.Any(other => other.Identity.Place is not null && (other.IsLeaving || other.IsAway));
-        if (!_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
-        {
-            if (!someLeave || hopeless)
-            {
-                return PlugResult.Refused;
-            }
-
-            // Whoever is here now comes before those who may return.
-            foreach (NetDevice away in _devices.Where(other => other.IsFree && other.IsAway).ToArray())
-            {
-                away.Leave();
-            }
-
-            // Once until something becomes free, however often origins come back.
-            if (!_saidWaiting)
-            {
-                _saidWaiting = true;
-                ServerLog.Waiting(Logger, Config.Id, connection.Peer.Pid, connection.Peer.Uid);
-            }
-
-            return PlugResult.Wait;
-        }
-
-        string id = connection.NextDeviceId(Config.Id);
-        var candidate = new NetDevice(
-            _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);
-        candidate.Remember(connection.Key);
-        _devices.Add(candidate);
-        if (!candidate.TryPlug(_bridge, out error))
-        {
-            error = $"its device could not be plugged: {error}";
-            return PlugResult.Refused;
-        }
-
-        if (IsWithoutWindow(candidate) && !_saidDenied)
-        {
-            // Once: the firmware treats all alike, and only another start of the VM changes it.
-            _saidDenied = true;
-            ServerLog.WindowDenied(Logger, id, connection.Peer.Pid, connection.Peer.Uid, _slots.DescribeRoom(place, windowSize));
-        }
-
-        device = candidate;
-        return PlugResult.Plugged;
-    }
-
-    private void RetryAll()
-    {
-        _saidWaiting = false;
-        if (_destroyed)
-        {
-            return;
-        }
-
-        // A connection may end while it tries.
-        foreach (Connection connection in _connections.ToArray())
-        {
-            connection.RetryPlug();
-        }
     }
 
     private void Accept(IChannel channel)

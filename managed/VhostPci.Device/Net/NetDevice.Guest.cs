@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>What the guest's driver does.</summary>
+public sealed partial class NetDevice
+{
+    /// <summary>Copies the configuration; allocates nothing.</summary>
+    public void ReadConfig(Span<byte> destination) => _config.CopyTo(destination);
+
+    /// <summary>The guest wrote to the configuration: everything but the driver's own fields is ignored.</summary>
+    public void WriteConfig(ReadOnlySpan<byte> source)
+    {
+        if (source.Length < GuestAbi.Config.Rings)
+        {
+            return;
+        }
+
+        TakeAck(BinaryPrimitives.ReadUInt32LittleEndian(source[GuestAbi.Config.Ack..]));
+        TakeDriver(
+            BinaryPrimitives.ReadUInt64LittleEndian(source[GuestAbi.Config.Accept..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(source[GuestAbi.Config.Driver..]));
+    }
+
+    private void TakeAck(uint ack)
+    {
+        if (IsLater(ack, _config.Epoch))
+        {
+            // An epoch that does not exist yet cannot be acknowledged.
+            return;
+        }
+
+        _config.Ack = ack;
+        _host.Trace(TraceEvent.Acknowledge, Number, ack, 0);
+        if (_awaited is { } awaited && !IsLater(awaited, ack))
+        {
+            LetGo();
+            Evaluate();
+        }
+    }
+
+    /// <summary>The guest wrote the virtio device status.</summary>
+    /// <param name="status">The status byte.</param>
+    /// <param name="windowAddress">Guest-physical address of BAR 2, or all ones.</param>
+    public void SetStatus(uint status, ulong windowAddress)
+    {
+        _host.Trace(TraceEvent.Status, Number, status, 0);
+        bool was = IsDriverReady;
+        IsDriverReady = (status & DriverOkBit) != 0;
+        if (was && IsDriverReady)
+        {
+            return;
+        }
+
+        // A driver that finds no window gives up, or does not notice.
+        bool known = _windowMissing;
+        _windowMissing = (status & (DriverOkBit | FailedBit)) != 0 && windowAddress is < FourGibibytes or NoAddress;
+        if (!IsDriverReady)
+        {
+            // A driver that was reset uses nothing any more.
+            if (status == 0)
+            {
+                ForgetDriver();
+            }
+
+            LetGo();
+        }
+        else
+        {
+            ApplyDriver();
+        }
+
+        if (_windowMissing)
+        {
+            if (!known)
+            {
+                LogWindowMissing(windowAddress);
+            }
+
+            TakeDown(notify: true);
+            return;
+        }
+
+        Evaluate();
+        if (IsDriverReady)
+        {
+            RaiseRings(_shown);
+        }
+    }
+
+    // Serial-number order: also right when the 32 bits have wrapped.
+    private static bool IsLater(uint a, uint b) => unchecked((int)(a - b)) > 0;
+
+    private void LetGo()
+    {
+        if (_awaited is null)
+        {
+            return;
+        }
+
+        _awaited = null;
+        if (!IsAway && !IsLeaving)
+        {
+            // For those the timer is the one of the unplug request.
+            _host.ArmTimer(Number, 0);
+        }
+    }
+
+    private void LogWindowMissing(ulong address)
+    {
+        if (address == NoAddress)
+        {
+            DeviceLog.WindowNotPlaced(_logger, Identity.Id, Bytes.Format(WindowSize), _owner.DescribeRoom(this));
+        }
+        else
+        {
+            DeviceLog.WindowTooLow(_logger, Identity.Id, Bytes.Format(WindowSize), address);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>When the origin is gone.</summary>
+public sealed partial class NetDevice
+{
+    /// <summary>The origin is gone: take everything down. A static device then waits, another is asked for after a while.</summary>
+    /// <param name="unplugDelay">Milliseconds in which the origin may return to this device.</param>
+    internal void Abandon(uint unplugDelay)
+    {
+        _wanted = false;
+        TakeDown(notify: true);
+        _origin = null;
+        if (_stage is not (DeviceStage.Attached or DeviceStage.Ready))
+        {
+            return;
+        }
+
+        if (Static is not null)
+        {
+            Forget();
+        }
+        else if (unplugDelay == 0)
+        {
+            Leave();
+        }
+        else
+        {
+            _host.ArmTimer(Number, unplugDelay);
+        }
+    }
+
+    /// <summary>Asks the guest for the device, without waiting for its origin any longer.</summary>
+    internal void Leave()
+    {
+        _unplugging = true;
+        _unplugAttempts = 0;
+        RequestUnplug();
+    }
+
+    /// <inheritdoc/>
+    public void OnReady(int descriptor, DescriptorEvents events)
+    {
+        // A device watches no descriptor.
+    }
+
+    /// <inheritdoc/>
+    public void OnTimer()
+    {
+        if (_stage is DeviceStage.Detached or DeviceStage.Released)
+        {
+            return;
+        }
+
+        if (IsAway)
+        {
+            Leave();
+        }
+        else if (IsLeaving)
+        {
+            RequestUnplug();
+        }
+        else if (_awaited is { } epoch)
+        {
+            DeviceLog.NotAcknowledged(_logger, Identity.Id, epoch, _config.Ack, AckTimeout / 1000);
+        }
+    }
+
+    private void Forget()
+    {
+        Identity = Identity with { Connection = 0, Peer = default };
+        Key = null;
+        _config.OriginMac = default;
+        _config.Mtu = 0;
+        _config.NextEpoch();
+        _device?.NotifyConfigChanged();
+        _owner.OnVacated(this);
+    }
+
+    private void RequestUnplug()
+    {
+        _unplugAttempts++;
+        _host.Trace(TraceEvent.Unplug, Identity.Connection, (ulong)Identity.Slot, (ulong)_unplugAttempts);
+        _host.ArmTimer(Number, UnplugPolicy.DelayAfter(_unplugAttempts));
+        if (_device is { } device && !device.TryUnplug(out string error))
+        {
+            DeviceLog.UnplugFailed(_logger, Identity.Id, _unplugAttempts, error);
+        }
+    }
+}

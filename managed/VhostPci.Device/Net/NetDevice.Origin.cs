@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Connections;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>What the origin says and wants.</summary>
+public sealed partial class NetDevice
+{
+    /// <summary>What the origin says about itself; may come before or after the start.</summary>
+    internal void Describe(MacAddress originMac, ushort mtu)
+    {
+        if (!originMac.IsZero)
+        {
+            _config.OriginMac = originMac;
+            if (Static is null)
+            {
+                _config.Mac = originMac.ToMirror();
+            }
+        }
+
+        _config.Mtu = mtu;
+        _config.NextEpoch();
+        _device?.NotifyConfigChanged();
+    }
+
+    /// <summary>Shows the origin's memory and rings as soon as the rule allows.</summary>
+    internal void Start()
+    {
+        _wanted = true;
+        Evaluate();
+    }
+
+    /// <summary>The origin has more memory. What the driver uses does not change, so it is not told.</summary>
+    internal bool TryShowMore(MemoryRegion region, IPeerFile file, out string error)
+    {
+        if (!IsUp || _window is not { } window)
+        {
+            // It comes with the rest.
+            error = string.Empty;
+            return true;
+        }
+
+        bool shown = window.TryMap(region.GuestAddress, file, region.FileOffset, region.Length, out error);
+        if (shown)
+        {
+            _host.Trace(TraceEvent.Map, Number, region.GuestAddress, region.Length);
+        }
+
+        return shown;
+    }
+
+    /// <summary>More rings run, and those that ran before go on: nothing is withdrawn for it.</summary>
+    internal void Extend()
+    {
+        if (!IsUp || _origin is not { } origin || _device is not { } device)
+        {
+            // They come with the others.
+            return;
+        }
+
+        if (TryBindRings(origin, out bool[] added, out string error))
+        {
+            Publish(origin, device, added);
+        }
+        else
+        {
+            origin.OnDeviceFailed(error);
+        }
+    }
+
+    /// <summary>Takes the origin's memory and rings away, now.</summary>
+    internal void Stop()
+    {
+        _wanted = false;
+        TakeDown(notify: true);
+    }
+
+    /// <summary>A ring got another eventfd while it runs; its number is already in <see cref="Ring"/>.</summary>
+    internal bool TryRebind(int ring, RingEndpoint endpoint)
+    {
+        if (!_shown[ring] || _device is null || _origin is null)
+        {
+            return true;
+        }
+
+        if (!TryBind(ring, endpoint, _origin.GetRing(ring)))
+        {
+            return false;
+        }
+
+        if (endpoint == RingEndpoint.Kick)
+        {
+            // The origin may have signalled the old one last.
+            _device.RaiseRing(ring);
+        }
+
+        return true;
+    }
+
+    /// <summary>Disconnects an eventfd that is about to be closed.</summary>
+    internal void Unbind(int ring, RingEndpoint endpoint)
+    {
+        if (_shown[ring])
+        {
+            _device?.Bind(ring, endpoint, -1);
+        }
+    }
+
+    /// <summary>Gives the device to an origin: a static one to the next, another to the one that had it.</summary>
+    internal void Adopt(IOrigin origin, ulong connection, PeerCredentials peer, OriginKey? key)
+    {
+        if (!IsFree)
+        {
+            throw new InvalidOperationException("the device is not free");
+        }
+
+        Identity = Identity with { Connection = connection, Peer = peer };
+        Key = key;
+        IsNew = false;
+        SaidTooSmall = false;
+        _origin = origin;
+        _host.ArmTimer(Number, _awaited is null ? 0 : AckTimeout);
+    }
+
+    /// <summary>By what its origin is to be known again.</summary>
+    internal void Remember(OriginKey? key) => Key = key;
+}

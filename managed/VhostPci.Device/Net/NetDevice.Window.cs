@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Connections;
+using VhostPci.Device.Ports;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Net;
+
+/// <summary>What is laid into the window and taken out of it, and the rings with it.</summary>
+public sealed partial class NetDevice
+{
+    private void Evaluate()
+    {
+        if (!_wanted || IsUp || _linkOff || _windowMissing || _awaited is not null || _stage != DeviceStage.Ready
+            || _origin is not { } origin || !Accepts(origin.Features) || _window is not { } window || _device is not { } device)
+        {
+            return;
+        }
+
+        if (!TryMap(origin, window, out string error) || !TryBindRings(origin, out bool[] added, out error))
+        {
+            _wanted = false;
+            UnbindAll(device);
+            window.Clear();
+            origin.OnDeviceFailed(error);
+            return;
+        }
+
+        IsUp = true;
+        _config.SetLink(up: true, origin.Features);
+        Publish(origin, device, added);
+    }
+
+    private bool TryMap(IOrigin origin, IWindow window, out string error)
+    {
+        for (int i = 0; i < origin.Memory.Count; i++)
+        {
+            MemoryRegion region = origin.Memory.GetRegion(i);
+            if (!window.TryMap(region.GuestAddress, origin.Memory.GetFile(i), region.FileOffset, region.Length, out error))
+            {
+                return false;
+            }
+
+            _host.Trace(TraceEvent.Map, Number, region.GuestAddress, region.Length);
+        }
+
+        error = string.Empty;
+        return true;
+    }
+
+    /// <summary>Binds the rings that run and are not shown yet.</summary>
+    private bool TryBindRings(IOrigin origin, out bool[] added, out string error)
+    {
+        added = new bool[RingCount];
+        for (int i = 0; i < RingCount; i++)
+        {
+            if (i >= origin.RingCount || _shown[i])
+            {
+                continue;
+            }
+
+            Ring ring = origin.GetRing(i);
+            added[i] = ring.IsInUse;
+            if (added[i] && !(TryBind(i, RingEndpoint.Kick, ring) && TryBind(i, RingEndpoint.Call, ring)))
+            {
+                error = $"the eventfds of ring {i} could not be bound";
+                return false;
+            }
+        }
+
+        error = string.Empty;
+        return true;
+    }
+
+    /// <summary>One more step of the configuration, with these rings in it as well.</summary>
+    private void Publish(IOrigin origin, IDeviceHost device, bool[] added)
+    {
+        for (int i = 0; i < RingCount; i++)
+        {
+            if (added[i])
+            {
+                Ring ring = origin.GetRing(i);
+                PackedRings.Clean(_window!, ring, origin.Features);
+                ring.HasRun = true;
+                _shown[i] = true;
+                _config.SetRing(i, ring.Size, ring.Placement);
+            }
+        }
+
+        int pairs = _shown.Count(shown => shown) / 2;
+        _config.SetQueuePairs(pairs);
+        uint epoch = _config.NextEpoch();
+        _host.Trace(TraceEvent.Epoch, Number, epoch, 1);
+        DeviceLog.LinkUp(_logger, Identity.Id, epoch, pairs);
+        device.NotifyConfigChanged();
+        RaiseRings(added);
+    }
+
+    private bool TryBind(int index, RingEndpoint endpoint, Ring ring)
+    {
+        int descriptor = (endpoint == RingEndpoint.Kick ? ring.Kick : ring.Call)?.Descriptor ?? -1;
+        if (descriptor < 0)
+        {
+            return true;
+        }
+
+        _host.Trace(TraceEvent.Bind, Number, (ulong)index, (ulong)endpoint);
+        return _device!.Bind(index, endpoint, descriptor);
+    }
+
+    private void TakeDown(bool notify)
+    {
+        if (!IsUp || _device is not { } device)
+        {
+            return;
+        }
+
+        // This order: no interrupt can start what the next lines take away, no doorbell reaches a closed eventfd, and the
+        // memory is gone before the driver is told.
+        IsUp = false;
+        UnbindAll(device);
+        ulong mapped = MappedBytes;
+        _window?.Clear();
+        _host.Trace(TraceEvent.Clear, Number, mapped, 0);
+        Array.Clear(_shown);
+        _config.SetLink(up: false, features: 0);
+        _config.SetQueuePairs(0);
+        _config.ClearRings();
+        uint epoch = _config.NextEpoch();
+        _host.Trace(TraceEvent.Epoch, Number, epoch, 0);
+        DeviceLog.LinkDown(_logger, Identity.Id, epoch);
+        if (IsDriverReady && !_windowMissing)
+        {
+            _awaited = epoch;
+            _host.ArmTimer(Number, AckTimeout);
+        }
+
+        if (notify)
+        {
+            device.NotifyConfigChanged();
+        }
+    }
+
+    private void UnbindAll(IDeviceHost device)
+    {
+        for (int i = 0; i < RingCount; i++)
+        {
+            device.Bind(i, RingEndpoint.Kick, -1);
+        }
+
+        for (int i = 0; i < RingCount; i++)
+        {
+            device.Bind(i, RingEndpoint.Call, -1);
+        }
+    }
+
+    private void RaiseRings(bool[] which)
+    {
+        // An eventfd may have been signalled before it was bound, or to a driver that was not there.
+        for (int i = 0; i < RingCount; i++)
+        {
+            if (which[i])
+            {
+                _device?.RaiseRing(i);
+            }
+        }
+    }
+}
