@@ -8,4 +8,15 @@ public readonly record struct SlotRange(int From, int To)
 {
     /// <summary>Whether there is none.</summary>
     public bool IsEmpty => From == To;
+
+    /// <summary>The slots from the last to the first, the order in which those of a chain are returned.</summary>
+    /// <param name="entries">Of the ring.</param>
+    public IEnumerable<int> LastToFirst(int entries)
+    {
+        for (int slot = To; slot != From;)
+        {
+            slot = slot == 0 ? entries - 1 : slot - 1;
+            yield return slot;
+        }
+    }
 }

@@ -130,11 +130,10 @@ public sealed partial class VhostPciClient
 
         ushort[] flags = PackedRing.GetFlags(table);
         PackedPosition position = PackedRing.Find(flags, out SlotRange rest);
-        for (int i = rest.To; i != rest.From;)
+        foreach (int slot in rest.LastToFirst(flags.Length))
         {
-            i = i == 0 ? flags.Length - 1 : i - 1;
             BinaryPrimitives.WriteUInt16LittleEndian(
-                table[((i * PackedRing.DescriptorSize) + PackedRing.FlagsOffset)..], PackedRing.Return(flags[i]));
+                table[((slot * PackedRing.DescriptorSize) + PackedRing.FlagsOffset)..], PackedRing.Return(flags[slot]));
         }
 
         return position.ToWire();

@@ -283,9 +283,13 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private bool TryReply(RequestCode request, int size)
     {
         new MessageHeader(request, MessageFlags.Version1 | MessageFlags.Reply, (uint)size).Write(_reply);
-        _server.Dump?.Write(
-            Id, Peer.Pid, fromOrigin: false, 0, _reply.AsSpan(0, MessageHeader.Size), _reply.AsSpan(MessageHeader.Size, size));
-        return _channel.TrySend(_reply.AsSpan(0, MessageHeader.Size + size), [], 0);
+        return TrySend(_reply.AsSpan(0, MessageHeader.Size + size));
+    }
+
+    private bool TrySend(ReadOnlySpan<byte> message)
+    {
+        _server.Dump?.Write(Id, Peer.Pid, fromOrigin: false, 0, message[..MessageHeader.Size], message[MessageHeader.Size..]);
+        return _channel.TrySend(message, [], 0);
     }
 
     /// <summary>Sends what the origin's front-end does not know yet about the mirror's driver.</summary>
@@ -316,8 +320,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         Span<byte> message = stackalloc byte[MessageHeader.Size + U64Payload.Size];
         new MessageHeader((RequestCode)request, MessageFlags.Version1, U64Payload.Size).Write(message);
         U64Payload.Write(message[MessageHeader.Size..], value);
-        _server.Dump?.Write(Id, Peer.Pid, fromOrigin: false, 0, message[..MessageHeader.Size], message[MessageHeader.Size..]);
-        if (!_channel.TrySend(message, [], 0))
+        if (!TrySend(message))
         {
             Fail("it does not read what it is told");
         }

@@ -209,11 +209,10 @@ internal sealed partial class Session
         }
 
         position = PackedRing.Find(flags, out SlotRange rest).ToWire();
-        for (int i = rest.To; i != rest.From;)
+        foreach (int slot in rest.LastToFirst(flags.Length))
         {
-            i = i == 0 ? flags.Length - 1 : i - 1;
-            ulong at = ring.Placement.Desc + ((ulong)i * PackedRing.DescriptorSize) + PackedRing.FlagsOffset;
-            _ = Memory.TryWriteUInt16(at, PackedRing.Return(flags[i]));
+            ulong at = ring.Placement.Desc + ((ulong)slot * PackedRing.DescriptorSize) + PackedRing.FlagsOffset;
+            _ = Memory.TryWriteUInt16(at, PackedRing.Return(flags[slot]));
         }
 
         return true;
