@@ -25,20 +25,6 @@
 #define get64(field)	vpring_get64(field)
 #define put16(val)	vpring_put16(val)
 
-static void *vpring_at(const struct vpring_window *win, u64 addr, u64 len)
-{
-	if (addr > win->size || len > win->size - addr)
-		return NULL;
-	return win->base + addr;
-}
-
-static enum vpring_result vpring_fail(struct vpring *ring,
-				      enum vpring_error error)
-{
-	ring->error = error;
-	return VPRING_BROKEN;
-}
-
 /* Written by the driver behind the available ring: when to signal us used */
 static const __virtio16 *vpring_used_event(const struct vpring *ring)
 {

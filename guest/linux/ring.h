@@ -170,6 +170,22 @@ static __always_inline bool vpring_is_packed(const struct vpring *ring)
 	return static_branch_unlikely(&vpring_special_key) && ring->packed;
 }
 
+/* What the peer names in its memory; NULL when it is not all in the window */
+static inline void *vpring_at(const struct vpring_window *win, u64 addr,
+			      u64 len)
+{
+	if (addr > win->size || len > win->size - addr)
+		return NULL;
+	return win->base + addr;
+}
+
+static inline enum vpring_result vpring_fail(struct vpring *ring,
+					     enum vpring_error error)
+{
+	ring->error = error;
+	return VPRING_BROKEN;
+}
+
 /* The origin is a virtio 1.x driver, or a legacy one on little-endian x86 */
 #define vpring_get16(field)	__virtio16_to_cpu(true, READ_ONCE(field))
 #define vpring_get32(field)	__virtio32_to_cpu(true, READ_ONCE(field))

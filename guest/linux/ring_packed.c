@@ -32,20 +32,6 @@
 
 DEFINE_STATIC_KEY_FALSE(vpring_special_key);
 
-static enum vpring_result vpring_fail(struct vpring *ring,
-				      enum vpring_error error)
-{
-	ring->error = error;
-	return VPRING_BROKEN;
-}
-
-static void *vpring_at(const struct vpring_window *win, u64 addr, u64 len)
-{
-	if (addr > win->size || len > win->size - addr)
-		return NULL;
-	return win->base + addr;
-}
-
 static u32 vpring_slot(const struct vpring *ring, u16 pos)
 {
 	return pos < ring->size ? pos : pos - ring->size;
