@@ -7,7 +7,8 @@
  * The wait is the origin's: it is asked to kick only after so many frames, and
  * a timer ends the wait if they do not come.  Done by itself only when frames
  * come so fast that it is short; and not again for a while when they failed to
- * come, because then somebody may be waiting for an answer.
+ * come, because then somebody may be waiting for an answer.  Whoever switches
+ * that off (adaptive-rx off) gets a wait after each look, until nothing comes.
  */
 #include <linux/ethtool.h>
 #include <linux/hrtimer.h>
@@ -81,6 +82,15 @@ static void vpnet_coalesce_learn(struct vpnet_coalesce *c)
 	c->pause = min_t(unsigned int, c->pause * 2, VPNET_COALESCE_MAX_PAUSE);
 }
 
+/* The timer has looked, and nothing had come */
+static bool vpnet_coalesce_idle(struct vpnet_coalesce *c)
+{
+	bool idle = c->waited && c->expired && !c->found;
+
+	c->waited = false;
+	return idle;
+}
+
 /**
  * vpnet_coalesce_ahead - how many frames more need no kick?
  * @pair: whose round of work ends, under its receive lock
@@ -96,8 +106,9 @@ u16 vpnet_coalesce_ahead(struct vpnet_pair *pair)
 
 	if (!usecs || frames < 2 || !(ring->flags & VPRING_F_EVENT_IDX))
 		return 0;
+	/* an idle origin must not wake us up for ever */
 	if (!READ_ONCE(vp->rx_adaptive))
-		return frames - 1;
+		return vpnet_coalesce_idle(c) ? 0 : frames - 1;
 
 	vpnet_coalesce_learn(c);
 	vpnet_coalesce_measure(c, usecs * (u64)NSEC_PER_USEC, ktime_get_ns());

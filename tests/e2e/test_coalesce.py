@@ -32,35 +32,54 @@ def count(pair: guests.Pair, counter: str) -> int:
     return int(re.search(rf"origin0_tx_{counter}: (\d+)", pair.mirror.command(f"/usr/sbin/ethtool -S {interface(pair)}")).group(1))
 
 
+def wait_idle(pair: guests.Pair) -> None:
+    """Until the driver looks at nothing for a second: the last frame is dealt with, and no timer goes on and on."""
+    polls = f"$(/usr/sbin/ethtool -S {interface(pair)} | grep origin0_tx_polls)"
+    pair.mirror.wait_until(f'a="{polls}"; [ "$a" ] && sleep 1 && [ "$a" = "{polls}" ]', 60)
+
+
+def ping_alone(pair: guests.Pair) -> None:
+    assert pair.origin.ping(MIRROR_IP, 1).lossless
+
+
 def test_the_defaults_do_not_hold_up_a_ping(pair: guests.Pair):
     before = count(pair, "kicks")
-    assert pair.origin.ping(MIRROR_IP, 50, 0.02).lossless
-    # Each came by its own kick, not by the timer.
-    assert count(pair, "kicks") - before >= 45
+    for _ in range(20):
+        ping_alone(pair)
+    # Each came by its own kick, not by the timer; on a busy machine one may be found while the mirror still looks.
+    assert count(pair, "kicks") - before >= 15
 
 
-def test_a_lone_frame_waits_for_the_timer_and_no_longer(pair: guests.Pair):
+def test_a_lone_frame_is_not_held_up_where_the_wait_is_fixed(pair: guests.Pair):
     tell(pair, "adaptive-rx off rx-usecs 10000 rx-frames 64")
-    pair.origin.ping(MIRROR_IP, 2)
-    before = count(pair, "kicks")
-    ping = pair.origin.ping(MIRROR_IP, 10, 0.05)
-    assert ping.lossless and ping.average_ms > 4, str(ping)
-    # Without a timer they would come by the kick of every 64th.
-    assert count(pair, "kicks") - before <= 2
+    for _ in range(5):
+        ping_alone(pair)
+        before = count(pair, "kicks")
+        wait_idle(pair)
+        ping_alone(pair)
+        assert count(pair, "kicks") > before
 
 
-def test_bulk_needs_no_kick_for_each_frame(pair: guests.Pair):
-    tell(pair, "adaptive-rx off rx-usecs 10000 rx-frames 32")
-    flood = traffic.PacketFlood(pair, 64)
+def test_the_timer_ends_a_wait_for_too_few(pair: guests.Pair):
+    tell(pair, "adaptive-rx off rx-usecs 10000 rx-frames 64")
+    slow = traffic.PacketFlood(pair, 64, delay=1_000_000)
     before = count(pair, "kicks")
-    flood.start()
-    received = f"/sys/class/net/{flood.receiver}/statistics/rx_packets"
-    # A busy machine may take its time to send them, and to deliver the last ones.
-    pair.mirror.wait_until(f'[ "$(cat {received})" -gt {flood.before + 2000} ]', 60)
-    sent = flood.stop().sent
-    pair.mirror.wait_until(f'[ "$(cat {received})" = {flood.before + sent} ]', 20)
+    # Fewer than would bring a kick: without the timer the last ones never arrive.
+    for _ in range(5):
+        slow.burst(50)
     kicks = count(pair, "kicks") - before
-    assert kicks <= sent / 32 + 20, f"{kicks} kicks for {sent} frames"
+    # A pause of the sender ends the waiting, so on a busy machine there are more than the 5 first ones.
+    assert kicks <= 5 * 50 / 2, f"{kicks} kicks for {5 * 50} frames"
+
+
+def test_many_need_no_kick_for_each_frame(pair: guests.Pair):
+    tell(pair, "adaptive-rx off rx-usecs 10000 rx-frames 32")
+    before = count(pair, "kicks")
+    # Slow enough for a look at each frame.
+    traffic.PacketFlood(pair, 64, delay=100_000).burst(5000)
+    kicks = count(pair, "kicks") - before
+    # One for each 32nd, and one after each pause of the sender that is longer than the wait.
+    assert kicks <= 5000 / 8, f"{kicks} kicks for 5000 frames"
 
 
 def test_tcp_arrives_while_the_waits_change(pair: guests.Pair):

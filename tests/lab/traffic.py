@@ -77,18 +77,25 @@ class Flood:
 
 
 class PacketFlood:
-    """The origin's kernel pktgen, at full speed, to a MAC that is nobody's: the receiver drops early, after its driver."""
+    """The origin's kernel pktgen, to a MAC that is nobody's: the receiver drops early, after its driver. At full speed until stop(),
+    or a frame each `delay` nanoseconds (late ones catch up), or so many with burst()."""
 
-    def __init__(self, pair: Pair, size: int):
+    def __init__(self, pair: Pair, size: int, delay: int = 0):
         # pktgen's size has no checksum: 60 is a 64-byte frame.
         self.pair = pair
         self.sender = pair.origin.wait_interface(ORIGIN_IP)
         self.receiver = pair.mirror.wait_interface(MIRROR_IP)
         pair.mirror.command(f"/usr/sbin/ip link set {self.receiver} promisc on")
-        settings = ("count 0", "clone_skb 0", f"pkt_size {size - 4}", "delay 0", "dst 10.0.0.99", "dst_mac 02:00:00:00:99:99")
+        settings = ("count 0", "clone_skb 0", f"pkt_size {size - 4}", f"delay {delay}", "dst 10.0.0.99", "dst_mac 02:00:00:00:99:99")
         pair.origin.command("cd /proc/net/pktgen; echo rem_device_all > kpktgend_0; "
                             f"echo 'add_device {self.sender}' > kpktgend_0; "
                             + "; ".join(f"echo '{setting}' > {self.sender}" for setting in settings))
+
+    def burst(self, frames: int) -> None:
+        """Sends so many and waits until all have arrived."""
+        before = rx_packets(self.pair.mirror, self.receiver)
+        self.pair.origin.command(f"echo 'count {frames}' > /proc/net/pktgen/{self.sender}; echo start > /proc/net/pktgen/pgctrl")
+        self.pair.mirror.wait_until(f'[ "$(cat /sys/class/net/{self.receiver}/statistics/rx_packets)" -ge {before + frames} ]')
 
     def start(self) -> None:
         self.before = rx_packets(self.pair.mirror, self.receiver)
