@@ -120,6 +120,14 @@ u16 vpnet_coalesce_ahead(struct vpnet_pair *pair)
 	return frames < VPNET_COALESCE_MIN ? 0 : frames - 1;
 }
 
+static void vpnet_coalesce_start(struct vpnet_coalesce *c, u32 usecs)
+{
+	WRITE_ONCE(c->expired, false);
+	WRITE_ONCE(c->waiting, true);
+	hrtimer_start(&c->timer, ns_to_ktime(usecs * (u64)NSEC_PER_USEC),
+		      HRTIMER_MODE_REL_PINNED);
+}
+
 /* No kick was due yet: wait no longer than this */
 void vpnet_coalesce_wait(struct vpnet_pair *pair)
 {
@@ -127,10 +135,12 @@ void vpnet_coalesce_wait(struct vpnet_pair *pair)
 
 	c->waited = true;
 	c->found = 0;
-	WRITE_ONCE(c->expired, false);
-	WRITE_ONCE(c->waiting, true);
-	hrtimer_start(&c->timer,
-		      ns_to_ktime(READ_ONCE(pair->vp->rx_usecs) *
-				  (u64)NSEC_PER_USEC),
-		      HRTIMER_MODE_REL_PINNED);
+	vpnet_coalesce_start(c, READ_ONCE(pair->vp->rx_usecs));
+}
+
+/* There are frames, for which no kick is due any more: look in @usecs */
+void vpnet_coalesce_hold(struct vpnet_pair *pair, u32 usecs)
+{
+	pair->coalesce.waited = false;
+	vpnet_coalesce_start(&pair->coalesce, usecs);
 }

@@ -31,6 +31,7 @@ void vpnet_coalesce_init(struct vpnet_coalesce *c);
 void vpnet_coalesce_stop(struct vpnet_coalesce *c);
 u16 vpnet_coalesce_ahead(struct vpnet_pair *pair);
 void vpnet_coalesce_wait(struct vpnet_pair *pair);
+void vpnet_coalesce_hold(struct vpnet_pair *pair, u32 usecs);
 
 /* A poll begins, which has found so many frames in the end */
 static inline void vpnet_coalesce_begin(struct vpnet_coalesce *c)

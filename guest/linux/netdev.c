@@ -42,6 +42,7 @@ static int vpnet_stop(struct net_device *dev)
 	for (i = 0; i < vp->pairs; i++) {
 		napi_disable(&vp->pair[i].napi);
 		vpnet_coalesce_stop(&vp->pair[i].coalesce);
+		vpnet_rx_settle(&vp->pair[i]);
 	}
 	vpnet_xdp_close(vp);
 	return 0;

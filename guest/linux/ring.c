@@ -115,6 +115,22 @@ static bool vpring_look(struct vpring *ring)
 }
 
 /**
+ * vpring_room - how many entries are there to be taken?
+ * @ring: the ring
+ *
+ * Return: U32_MAX for a packed ring, which would have to be searched; 0 also
+ * for one that is broken.
+ */
+u32 vpring_room(struct vpring *ring)
+{
+	if (vpring_is_packed(ring))
+		return U32_MAX;
+	if (ring->error || !vpring_look(ring))
+		return 0;
+	return vpring_pending(ring);
+}
+
+/**
  * vpring_pop_chain - vpring_pop() for what is not the most frequent case
  * @ring: the ring
  * @segs: receives the buffer's pieces, each inside the window

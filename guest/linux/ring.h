@@ -134,6 +134,7 @@ int vpring_init(struct vpring *ring, const struct vpring_window *win,
 enum vpring_result vpring_pop_chain(struct vpring *ring,
 				    struct vpring_seg *segs, u32 max,
 				    struct vpring_chain *chain);
+u32 vpring_room(struct vpring *ring);
 void vpring_show(struct vpring *ring);
 bool vpring_publish(struct vpring *ring);
 bool vpring_arm_ahead(struct vpring *ring, u16 ahead);
@@ -306,6 +307,14 @@ static inline u16 vpring_pending(const struct vpring *ring)
 	if (vpring_is_packed(ring))
 		return vpring_packed_pending(ring);
 	return ring->avail_seen - ring->avail_pos;
+}
+
+/* Entries shown to a peer that may sleep; of a packed ring: take it for all */
+static inline u32 vpring_untold(const struct vpring *ring)
+{
+	if (vpring_is_packed(ring))
+		return ring->size;
+	return (u16)(ring->used_pos - ring->used_told);
 }
 
 /* Ask for a kick when there is more than has been seen */

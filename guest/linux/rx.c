@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
 #include <net/busy_poll.h>
@@ -18,13 +19,18 @@
 
 /*
  * Rounds of receive work in which GRO found nothing to merge, until it is
- * left out, and for how many rounds.  It costs a fifth of a small packet.
+ * left out, and for how many rounds: twice as many after each of the next
+ * tries.  It costs a third of a small packet.
  */
 #define VPNET_GRO_VAIN		4
 #define VPNET_GRO_SKIP		15
+#define VPNET_GRO_TRIES		4	/* that make it longer */
 
 /* Bytes of a round that is taken for a question and not for bulk data */
 #define VPNET_RX_ANSWER		1024
+
+/* ... and of one whose sender counts what it has on its way */
+#define VPNET_RX_BULK		SZ_16K
 
 /*
  * Forwarders, above all fair queueing, and the choice of a queue or a CPU need
@@ -163,18 +169,35 @@ static void vpnet_gro_learn(struct vpnet_pair *pair,
 	/* one packet alone could not have been merged with any */
 	if (!round->gro || round->packets < 2)
 		return;
-	if (round->merged)
+	if (round->merged) {
 		pair->gro_vain = 0;
-	else if (pair->gro_vain < VPNET_GRO_VAIN)
+		pair->gro_tries = 0;
+	} else if (pair->gro_vain < VPNET_GRO_VAIN) {
 		pair->gro_vain++;
-	else
-		pair->gro_skip = VPNET_GRO_SKIP;
+	} else {
+		pair->gro_skip = VPNET_GRO_SKIP << pair->gro_tries;
+		if (pair->gro_tries < VPNET_GRO_TRIES)
+			pair->gro_tries++;
+	}
 }
 
 static void vpnet_rx_tell(struct vpnet_queue *q)
 {
 	if (vpring_publish(&q->ring))
 		vpnet_doorbell(q);
+}
+
+/*
+ * The origin sees used buffers without being told, whenever it sends.  It is
+ * told when it might wait for them: they are many, of much data, or we may
+ * not look again soon.
+ */
+static bool vpnet_rx_telling(const struct vpnet_pair *pair,
+			     const struct vpnet_queue *q,
+			     const struct vpnet_round *round)
+{
+	return !pair->ahead || round->bytes > VPNET_RX_BULK ||
+	       vpring_untold(&q->ring) >= q->ring.size / 2;
 }
 
 /* A large frame, or one with offloads or in pieces */
@@ -266,32 +289,30 @@ static __always_inline int vpnet_rx_packets(struct vpnet_pair *pair,
 }
 
 static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
-			 int budget)
+			 struct vpnet_round *round, int budget)
 {
 	struct bpf_prog *prog = rcu_dereference_bh(pair->vp->xdp_prog);
-	struct vpnet_round round = {
-		.gro = vpnet_gro_wanted(pair),
-	};
 	struct vpnet_rx_list list;
 	int done;
 
+	round->gro = vpnet_gro_wanted(pair);
 	list.end = &list.first;
 	if (unlikely(prog))
-		done = vpnet_xdp_work(pair, prog, &round, budget);
+		done = vpnet_xdp_work(pair, prog, round, budget);
 	else
-		done = vpnet_rx_packets(pair, q, &round, &list, budget);
+		done = vpnet_rx_packets(pair, q, round, &list, budget);
 
 	/* also what came before the ring broke: it was fine */
 	vpring_show(&q->ring);
 	/* the origin waits for the answer to few bytes, not for their buffers */
-	if (round.bytes > VPNET_RX_ANSWER)
+	if (round->bytes > VPNET_RX_ANSWER && vpnet_rx_telling(pair, q, round))
 		vpnet_rx_tell(q);
 
 	u64_stats_update_begin(&q->stats.sync);
-	u64_stats_add(&q->stats.packets, round.packets);
-	u64_stats_add(&q->stats.bytes, round.bytes);
+	u64_stats_add(&q->stats.packets, round->packets);
+	u64_stats_add(&q->stats.bytes, round->bytes);
 	u64_stats_update_end(&q->stats.sync);
-	vpnet_gro_learn(pair, &round);
+	vpnet_gro_learn(pair, round);
 	vpnet_coalesce_found(&pair->coalesce, done);
 	/* last: the origin fills its ring again while the stack works */
 	vpnet_rx_list_deliver(&list);
@@ -299,15 +320,18 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 }
 
 /* NAPI is done: ask for the next kick */
-static void vpnet_rx_arm(struct vpnet_pair *pair, struct vpnet_queue *q)
+static void vpnet_rx_arm(struct vpnet_pair *pair, struct vpnet_queue *q,
+			 u32 hold)
 {
-	u16 ahead = vpnet_coalesce_ahead(pair);
-
+	if (unlikely(hold)) {
+		vpnet_coalesce_hold(pair, hold);
+		return;
+	}
 	vpnet_inc(&q->count.armed);
-	if (vpring_arm_ahead(&q->ring, ahead)) {
+	if (vpring_arm_ahead(&q->ring, pair->ahead)) {
 		vpnet_inc(&q->count.rearmed);
 		napi_schedule(&pair->napi);
-	} else if (ahead) {
+	} else if (pair->ahead) {
 		vpnet_coalesce_wait(pair);
 	}
 }
@@ -316,6 +340,7 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 {
 	struct vpnet_pair *pair = container_of(napi, struct vpnet_pair, napi);
 	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
+	struct vpnet_round round = {};
 	bool complete;
 	int done = 0;
 
@@ -334,17 +359,32 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	vpnet_coalesce_begin(&pair->coalesce);
 	if (likely(vpnet_usable(q))) {
 		vpring_disarm(&q->ring);
-		done = vpnet_rx_work(pair, q, budget);
+		done = vpnet_rx_work(pair, q, &round, budget);
 	}
 	/* this sends to the stack what GRO has held, and the stack may answer */
 	complete = done < budget && napi_complete_done(napi, done);
 	if (likely(vpnet_usable(q))) {
-		vpnet_rx_tell(q);
 		if (complete)
-			vpnet_rx_arm(pair, q);
+			pair->ahead = vpnet_coalesce_ahead(pair);
+		/* after a wait in which nothing came another would be long */
+		if (!done || vpnet_rx_telling(pair, q, &round))
+			vpnet_rx_tell(q);
+		if (complete)
+			vpnet_rx_arm(pair, q, round.hold);
 	}
 	spin_unlock(&pair->rx_lock);
 	return done;
+}
+
+/* Nobody looks at the ring for a while: what was not told is told now */
+void vpnet_rx_settle(struct vpnet_pair *pair)
+{
+	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
+
+	spin_lock_bh(&pair->rx_lock);
+	if (vpnet_usable(q))
+		vpnet_rx_tell(q);
+	spin_unlock_bh(&pair->rx_lock);
 }
 
 /* From process context: look at the ring even if no kick comes */

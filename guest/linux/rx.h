@@ -14,6 +14,7 @@ struct vpnet_round {
 	unsigned long packets;
 	unsigned long bytes;
 	unsigned int merged;
+	u32 hold;		/* frames are left for so many microseconds */
 	bool gro;
 };
 

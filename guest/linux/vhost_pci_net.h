@@ -69,6 +69,7 @@ struct vpnet_counters {
 	unsigned long xdp_drops;	/* what an XDP program decided */
 	unsigned long xdp_tx;
 	unsigned long xdp_redirects;
+	unsigned long xdp_holds;	/* rounds ended for want of room */
 };
 
 struct vpnet_stats {
@@ -107,8 +108,13 @@ struct vpnet_pair {
 	struct vpnet_rxbuf rxbuf;
 	struct vpnet_coalesce coalesce;
 	struct xdp_rxq_info xdp_rxq;
+	u32 xdp_room;			/* the target had after the last round */
+	u32 xdp_hold;			/* wait for room, microseconds */
+	unsigned int xdp_holds;		/* in a row */
 	unsigned int gro_vain;		/* rounds without a merged packet */
 	unsigned int gro_skip;		/* rounds to go without GRO */
+	unsigned int gro_tries;		/* in vain, since it was worth it */
+	u16 ahead;			/* frames that need no kick */
 };
 
 struct vpnet {
@@ -231,6 +237,7 @@ void vpnet_rings_report(struct vpnet *vp);
 /* rx.c */
 int vpnet_poll(struct napi_struct *napi, int budget);
 void vpnet_rx_schedule(struct vpnet_pair *pair);
+void vpnet_rx_settle(struct vpnet_pair *pair);
 
 /* tx.c */
 netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev);

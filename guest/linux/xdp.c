@@ -23,6 +23,31 @@
 /* Longest frame in one piece for a program: jumbo frames included */
 #define VPNET_XDP_MAX		16384
 
+/*
+ * Holding back: frames for an origin that has no buffers left stay where they
+ * are, in the ring of the origin that sent them, until a timer has us look
+ * again; microseconds.  The target gets the time it takes to make some room.
+ */
+#define VPNET_XDP_HOLD_MIN	32
+#define VPNET_XDP_HOLD_MAX	512
+
+/* Room that was made meanwhile, from which on it was too long, or too short */
+#define VPNET_XDP_HOLD_MUCH	128
+#define VPNET_XDP_HOLD_LITTLE	32
+
+/* In a row without any room: then frames are dropped until there is some */
+#define VPNET_XDP_HOLDS		128
+
+/* Where frames of a round went, as the end that sends them has seen it */
+struct vpnet_xdp_target {
+	int ifindex;
+	bool several;
+	unsigned int frames;
+	u32 room;
+};
+
+static DEFINE_PER_CPU(struct vpnet_xdp_target, vpnet_xdp_target);
+
 /* One round's frames */
 struct vpnet_xdp {
 	struct bpf_prog *prog;
@@ -32,6 +57,7 @@ struct vpnet_xdp {
 	unsigned int drops;
 	unsigned int tx;
 	unsigned int redirects;
+	unsigned int sure;	/* redirects for which there is room */
 };
 
 /* Back to the origin that it came from */
@@ -186,6 +212,59 @@ fill:
 	return res;
 }
 
+/* Buffers at the one target of all that was redirected; many if not known */
+static u32 vpnet_xdp_room(const struct vpnet_xdp *x)
+{
+	const struct vpnet_xdp_target *t = this_cpu_ptr(&vpnet_xdp_target);
+
+	/* one that is full must not hold up what goes elsewhere */
+	if (t->several || t->frames != x->redirects)
+		return U32_MAX;
+	return t->room;
+}
+
+static void vpnet_xdp_begin(struct vpnet_pair *pair, struct vpnet_xdp *x)
+{
+	*this_cpu_ptr(&vpnet_xdp_target) = (struct vpnet_xdp_target){};
+	/* where there was no room one frame has to find out */
+	x->sure = max(pair->xdp_room, 1U);
+	if (pair->xdp_holds > VPNET_XDP_HOLDS)
+		x->sure = U32_MAX;
+}
+
+/*
+ * More frames would perhaps find no room.  Return: can the round go on?
+ */
+static noinline bool vpnet_xdp_look(struct vpnet_pair *pair,
+				    struct vpnet_xdp *x)
+{
+	u32 room;
+
+	xdp_do_flush();
+	room = vpnet_xdp_room(x);
+	if (!room)
+		return false;
+	x->sure = room == U32_MAX ? room : x->redirects + room;
+	if (pair->xdp_holds) {
+		pair->xdp_holds = 0;
+		if (room > VPNET_XDP_HOLD_MUCH)
+			pair->xdp_hold /= 2;
+		else if (room < VPNET_XDP_HOLD_LITTLE)
+			pair->xdp_hold *= 2;
+	}
+	return true;
+}
+
+/* The round has ended with frames that wait for room */
+static void vpnet_xdp_hold(struct vpnet_pair *pair, struct vpnet_round *round)
+{
+	pair->xdp_holds++;
+	vpnet_inc(&pair->queue[VPNET_ORIGIN_TX].count.xdp_holds);
+	pair->xdp_hold = clamp_t(u32, pair->xdp_hold, VPNET_XDP_HOLD_MIN,
+				 VPNET_XDP_HOLD_MAX);
+	round->hold = pair->xdp_hold;
+}
+
 /* At the end of a round */
 static void vpnet_xdp_flush(struct vpnet_pair *pair, const struct vpnet_xdp *x)
 {
@@ -200,6 +279,9 @@ static void vpnet_xdp_flush(struct vpnet_pair *pair, const struct vpnet_xdp *x)
 		WRITE_ONCE(count->xdp_redirects,
 			   count->xdp_redirects + x->redirects);
 		xdp_do_flush();
+		pair->xdp_room = vpnet_xdp_room(x);
+		if (pair->xdp_room)
+			pair->xdp_holds = 0;
 	}
 	if (x->tx) {
 		WRITE_ONCE(count->xdp_tx, count->xdp_tx + x->tx);
@@ -217,7 +299,8 @@ static void vpnet_xdp_flush(struct vpnet_pair *pair, const struct vpnet_xdp *x)
  * @round: what it brings
  * @budget: number of frames at most
  *
- * Return: how many there were.
+ * Return: how many there were; less than @budget, with @round->hold set, also
+ * when those that are left had better wait.
  */
 int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
 		   struct vpnet_round *round, int budget)
@@ -231,7 +314,13 @@ int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
 	u32 len;
 
 	xdp_init_buff(&x.xdp, 0, &pair->xdp_rxq);
+	vpnet_xdp_begin(pair, &x);
 	for (done = 0; done < budget; done++) {
+		if (unlikely(x.redirects >= x.sure) &&
+		    !vpnet_xdp_look(pair, &x)) {
+			vpnet_xdp_hold(pair, round);
+			break;
+		}
 		len = vpnet_rx_simple(q, VPNET_XDP_MAX, &data, &head);
 		if (likely(len)) {
 			if (likely(vpnet_xdp_prepare(pair, &x, len))) {
@@ -281,6 +370,19 @@ static void vpnet_xdp_frames_free(struct xdp_frame **frames, int n)
 		__page_frag_cache_drain(page, refs);
 }
 
+/* Tell the device where they come from, if it is one of ours, about the room */
+static void vpnet_xdp_note(const struct net_device *dev, struct vpnet_queue *q,
+			   int n)
+{
+	struct vpnet_xdp_target *t = this_cpu_ptr(&vpnet_xdp_target);
+
+	t->several |= t->frames && t->ifindex != dev->ifindex;
+	t->ifindex = dev->ifindex;
+	t->frames += n;
+	/* what nobody takes need not wait for it */
+	t->room = vpnet_usable(q) ? vpring_room(&q->ring) : U32_MAX;
+}
+
 /* Frames that a program of another interface has redirected to this one */
 int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 		   u32 flags)
@@ -301,6 +403,7 @@ int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 	sent = vpnet_tx_frames(vp, q, frames, n);
 	if (flags & XDP_XMIT_FLUSH)
 		vpnet_tx_flush(q);
+	vpnet_xdp_note(dev, q, n);
 	txq_trans_cond_update(txq);
 	__netif_tx_unlock(txq);
 	/* the caller frees what is left */

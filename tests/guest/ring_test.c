@@ -344,13 +344,40 @@ static void shown_now_and_told_later(void)
 		vpring_fill(&r, c.head, 0);
 		vpring_show(&r);
 		CHECK(o.used->idx == i + 1);
+		CHECK(vpring_untold(&r) == (u32)i + 1);
 	}
 	/* the wish was passed on the way */
 	CHECK(vpring_publish(&r));
+	CHECK(!vpring_untold(&r));
 	CHECK(!vpring_publish(&r));
 	*origin_used_event(&o) = 5;
 	CHECK(!publish(&o, &r, 1));
 	CHECK(publish(&o, &r, 1));
+	origin_free(&o);
+}
+
+static void knows_its_room(void)
+{
+	struct vpring_chain c;
+	struct vpring r;
+	struct origin o;
+
+	origin_init(&o, 8);
+	CHECK(!vpring_init(&r, &o.win, &o.area, VPRING_F_WRITABLE));
+	CHECK(!vpring_room(&r));
+	for (int i = 0; i < 3; i++) {
+		origin_desc(&o.desc[i], ORIGIN_DATA, 1, WRITE, 0);
+		origin_offer(&o, i);
+		/* what came since the last look counts */
+		CHECK(vpring_room(&r) == (u32)i + 1);
+	}
+	CHECK(vpring_pop(&r, segs, 8, &c) == VPRING_OK);
+	CHECK(vpring_room(&r) == 2);
+	/* more than the ring holds: it is broken, and has none */
+	o.avail->idx += 8;
+	CHECK(!vpring_room(&r));
+	CHECK(r.error == VPRING_E_AVAIL_IDX);
+	CHECK(!vpring_room(&r));
 	origin_free(&o);
 }
 
@@ -419,6 +446,7 @@ const struct test ring_tests[] = {
 	TEST(kicks_by_event_index),
 	TEST(kicks_only_for_many),
 	TEST(shown_now_and_told_later),
+	TEST(knows_its_room),
 	TEST(one_entry_for_a_batch_in_order),
 	TESTS_END
 };

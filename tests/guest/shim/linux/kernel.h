@@ -10,6 +10,8 @@
 	min_a_ < min_b_ ? min_a_ : min_b_;	\
 })
 
+#define U32_MAX		((u32)~0U)
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #endif /* SHIM_LINUX_KERNEL_H */
