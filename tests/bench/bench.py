@@ -27,6 +27,7 @@ from switches import HugePages, Unavailable  # noqa: E402
 SIZES = (64, 512, 1518)
 ALLOWED_LOSS = {"loss 0.1 %": 0.001, "loss 0": 0.0}
 FIRST_ATTEMPTS = {"loss 0.1 %": 5, "loss 0": 3}
+CHAIN_ATTEMPTS = {"loss 0.1 %": 4, "loss 0": 2}
 LATER_ATTEMPTS = {"loss 0.1 %": 3, "loss 0": 2}
 PACE = 10_000
 """Packets per second that every path carries, whatever its length."""
@@ -44,11 +45,15 @@ class Bench:
         self.skipped: dict[str, str] = {}
         self.troubles: list[str] = []
         self.masks: dict[str, dict[str, dict[str, int]]] = {}
+        self.rings: dict[str, dict[str, dict[str, list[int]]]] = {}
         self.pages = HugePages()
         self.load_at_start = os.getloadavg()
         # What searches of earlier rounds found, and what floods of this round brought through.
         self._found: dict[tuple, float] = {}
         self._floods: dict[tuple, list[Trial]] = {}
+        self._flood_figures: dict[tuple, dict[str, float]] = {}
+        # The trial of this round's search that lost at most 0.1 %.
+        self._lossless: dict[tuple, Trial | None] = {}
         self.on_progress = lambda final: None
 
     def say(self, text: str) -> None:
@@ -92,8 +97,9 @@ class Bench:
                 order = list(running)
                 start = (number - 1) % max(1, len(order))
                 for path in order[start:] + order[:start]:
-                    self._one_round(phase, path, running, number)
-                    self.on_progress(False)
+                    if plan.steps(self.settings, phase, number, path):
+                        self._one_round(phase, path, running, number)
+                        self.on_progress(False)
                 self.schedule.done(plan.round_seconds(self.settings, phase, number))
                 left = self.schedule.left(phase, number + 1, self.schedule.rounds(phase, min(number + 1, self.args.rounds)))
                 self.say(f"{phase}: round {number} of {self.args.rounds} done; about {left / 60:.0f} minutes left")
@@ -127,6 +133,7 @@ class Bench:
                 chain.wait_ready(120 + 30 * phase.vms)
                 chain.set_up()
                 self.masks.setdefault(str(phase), {})[path] = chain.features()
+                self.rings.setdefault(str(phase), {})[path] = chain.rings()
                 # TCG translates code when it is first run: not while it is measured.
                 load.trial(chain, self.args.sizes[0], None, 0.5)
                 chain.pause()
@@ -150,7 +157,7 @@ class Bench:
             chain.resume()
             clocks = chain.clocks()
             times.append(f"resume {self.schedule.elapsed() - began:.1f}")
-            for step in plan.steps(self.settings, phase, number):
+            for step in plan.steps(self.settings, phase, number, path):
                 step_began = self.schedule.elapsed()
                 try:
                     self._measure(phase, chain, number, step)
@@ -184,7 +191,8 @@ class Bench:
             add("ping", load.measure_ping(chain))
         elif step.test == "packets":
             self._floods[where] = []
-            add(f"packets {step.size}", load.measure_packets(chain, step.size, seconds, keep=self._floods[where]))
+            self._flood_figures[where] = load.measure_packets(chain, step.size, seconds, keep=self._floods[where])
+            add(f"packets {step.size}", self._flood_figures[where])
         elif step.test == "packets back":
             add(f"packets {step.size} back", load.measure_packets(chain, step.size, seconds, False, True))
         elif step.test == "packets both ways":
@@ -194,7 +202,8 @@ class Bench:
         elif step.test == "rate":
             search = RateSearch(lambda rate: load.trial(chain, step.size, rate, seconds), trials=self._floods.pop(where, ()))
             for label, allowed in ALLOWED_LOSS.items():
-                search.attempts = FIRST_ATTEMPTS[label] if where + (label,) not in self._found else LATER_ATTEMPTS[label]
+                first = FIRST_ATTEMPTS if phase.vms == 2 else CHAIN_ATTEMPTS
+                search.attempts = (first if where + (label,) not in self._found else LATER_ATTEMPTS)[label]
                 search.find(allowed, self._found.get(where + (label,)))
             for label, allowed in ALLOWED_LOSS.items():
                 found = search.best(allowed)
@@ -202,8 +211,14 @@ class Bench:
                 add(f"rate {step.size}, {label}", {"kpps": found.rate / 1e3, "lost %": 100 * found.loss} if found else {"kpps": 0.0})
                 if found:
                     self._found[where + (label,)] = found.rate
+            self._lossless[where] = search.best(ALLOWED_LOSS["loss 0.1 %"])
+        elif step.test == "costs at the rate":
+            # What a flood costs contains what is thrown away on the way.
+            if found := self._lossless.pop(where, None):
+                add(f"packets {step.size} at the rate with loss 0.1 %",
+                    self._flood_figures[where] if found.offered is None else load.measure_packets(chain, step.size, seconds, rate=found.offered))
         else:
-            add(step.test, load.measure_tcp(chain, seconds, step.test == "TCP forth"))
+            add(step.test, load.measure_tcp(chain, seconds, step.test.endswith("forth"), "sendfile" in step.test))
 
 
 def list_of(kind: type, choices: tuple):
@@ -223,12 +238,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true",
                         help="about 3 minutes: two and three VMs, vhost-pci and stream, 64-byte packets and TCP, 3 rounds, to build/bench")
     parser.add_argument("--paths", type=list_of(str, chains.ALL_PATHS), metavar="LIST",
-                        help=f"of {','.join(chains.ALL_PATHS)} (default the first five)")
+                        help=f"of {','.join(chains.ALL_PATHS)} (default the first {len(chains.PATHS)})")
     parser.add_argument("--vms", type=list_of(int, (2, 3, 4, 5)), metavar="LIST", help="lengths of the chain (default 2,3,4,5)")
-    parser.add_argument("--sizes", type=list_of(int, SIZES), metavar="LIST", help="frame sizes (default 64,512,1518; chains have the first in all rounds, the others in two)")
+    parser.add_argument("--sizes", type=list_of(int, SIZES), metavar="LIST", help="frame sizes (default 64,512,1518; the first in all rounds, the others in some)")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each path is measured (default 5)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of each measurement (default 1)")
-    parser.add_argument("--searches", type=int, metavar="N", help="rounds with a rate search of the smallest frames (default all, for chains three; 0 for none)")
+    parser.add_argument("--searches", type=int, metavar="N", help="rounds with a rate search of the smallest frames (default all, for chains one; 0 for none)")
     parser.add_argument("--budget", type=float, metavar="MINUTES", help="leave out rounds, where need be, to end in this time")
     parser.add_argument("--verbose", action="store_true", help="say how long each measurement took")
     parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="where the page goes (default docs/benchmarks)")

@@ -12,14 +12,17 @@ from lab import guests, paths, process
 from switches import HugePages, OpenVSwitch, Switch, Testpmd
 
 VHOST_PCI, STREAM, TESTPMD, OVS = "vhost-pci", "stream", "testpmd", "OVS-DPDK"
-XDP = "vhost-pci-XDP"
-"""XDP instead of tc in the VMs between, and these mirror both neighbours."""
+XDP, STREAM_XDP, OVS_XDP = "vhost-pci-XDP", "stream-XDP", "OVS-DPDK-XDP"
+PLAIN = {XDP: VHOST_PCI, STREAM_XDP: STREAM, OVS_XDP: OVS}
+"""Native XDP instead of tc in the VMs between, and what the path is without it. On vhost-pci-XDP every second VM mirrors both neighbours."""
 THREADED, BUSY_POLL = "vhost-pci-threaded", "vhost-pci-busy-poll"
 """Variants for the curious: NAPI in threads; sockets that poll their queue before they sleep."""
 OURS = (VHOST_PCI, XDP, THREADED, BUSY_POLL)
-PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP)
+PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP, STREAM_XDP, OVS_XDP)
 ALL_PATHS = PATHS + (THREADED, BUSY_POLL)
-SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch}
+SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch, OVS_XDP: OpenVSwitch}
+LARGEST_RING, LARGEST_STREAM_TX_RING = 1024, 256
+"""What QEMU allows: more than 256 on transmit only where the ring is served by another process than it."""
 NO_OFFLOADS = "".join(f",{name}=off" for name in (
     "csum", "guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "host_tso4", "host_tso6", "host_ecn", "host_ufo"))
 FIRST_IP, LAST_IP = "10.0.0.1", "10.0.0.2"
@@ -35,6 +38,15 @@ XDP_FLAGS = ("-Os", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin
              "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
 DATA_PATH_BITS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29, 32, 34, 35))
 """What changes the work done for a packet; the rest are about control."""
+
+
+def plain(path: str) -> str:
+    return PLAIN.get(path, path)
+
+
+def ring_options(path: str) -> str:
+    """The largest rings that the path can have."""
+    return f",rx_queue_size={LARGEST_RING},tx_queue_size={LARGEST_STREAM_TX_RING if plain(path) == STREAM else LARGEST_RING}"
 
 
 def feature_names(mask: int) -> str:
@@ -85,11 +97,11 @@ class Chain:
         return self.run / f"vm{number}.vhost-pci"
 
     def _end(self, side: int, link: tuple[pathlib.Path, pathlib.Path], number: int) -> list[str]:
-        mac, options = mac_address(number, side), "" if self.offloads else NO_OFFLOADS
+        mac, options = mac_address(number, side), ring_options(self.path) + ("" if self.offloads else NO_OFFLOADS)
         if self.path in OURS:
             return guests.client_arguments(self._server_socket(neighbour(number, side)), mac, device_options=options,
                                            chardev=f"vp-client{side + 1}")
-        if self.path == STREAM:
+        if plain(self.path) == STREAM:
             backend = f"stream,id=n{side},server={'on' if side == LEFT else 'off'},addr.type=unix,addr.path={link[0]}"
             extra = []
         else:
@@ -113,7 +125,7 @@ class Chain:
                 guest.command("; ".join(f"echo 1 >/sys/class/net/{name}/threaded" for name in sides.values()))
             if self.path == BUSY_POLL:
                 guest.command("echo 50 >/proc/sys/net/core/busy_read; echo 50 >/proc/sys/net/core/busy_poll")
-            if len(sides) == 2 and self.path == XDP:
+            if len(sides) == 2 and self.path in PLAIN:
                 self._forward_with_xdp(guest, sides)
             elif len(sides) == 2:
                 for source, target in ((LEFT, RIGHT), (RIGHT, LEFT)):
@@ -184,13 +196,25 @@ class Chain:
         found = {}
         for number, (guest, sides) in enumerate(zip(self.guests, self.interfaces)):
             for side, name in sides.items():
-                label = f"vm{number}, link {number - 1 if side == LEFT else number}"
                 if self._is_mirror(number, side):
-                    found[label + " (mirror)"] = self._peer(number, side)["features"]
+                    mask = self._peer(number, side)["features"]
                 else:
                     bits = guest.command(f"cat /sys/class/net/{name}/device/features")
-                    found[label + (" (origin)" if self.path in OURS else "")] = sum(
-                        1 << place for place, bit in enumerate(bits.strip()) if bit == "1")
+                    mask = sum(1 << place for place, bit in enumerate(bits.strip()) if bit == "1")
+                found[self._end_name(number, side)] = mask
+        return found
+
+    def _end_name(self, number: int, side: int) -> str:
+        role = " (mirror)" if self._is_mirror(number, side) else " (origin)" if self.path in OURS else ""
+        return f"vm{number}, link {number - 1 if side == LEFT else number}{role}"
+
+    def rings(self) -> dict[str, list[int]]:
+        """Entries of the receive and the transmit ring, as each guest sees them."""
+        found = {}
+        for number, (guest, sides) in enumerate(zip(self.guests, self.interfaces)):
+            for side, name in sides.items():
+                text = guest.command(f"/usr/sbin/ethtool -g {name}").partition("Current hardware settings:")[2]
+                found[self._end_name(number, side)] = [int(re.search(rf"^{ring}:\s+(\d+)", text, re.M).group(1)) for ring in ("RX", "TX")]
         return found
 
     def complaints(self) -> list[str]:

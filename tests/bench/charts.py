@@ -7,7 +7,7 @@ import subprocess
 from figures import Spread
 
 # Told apart by people who do not see all colours, too (Okabe and Ito).
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442", "#999999")
 HEAD = """\
 set terminal pngcairo size 900,480 font "DejaVu Sans,10" background rgb "white"
 set output "{file}"

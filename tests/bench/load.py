@@ -6,7 +6,7 @@ import math
 import re
 import time
 
-from chain import FIRST_IP, LAST_IP, RIGHT, Chain
+from chain import FIRST_IP, LAST_IP, LEFT, RIGHT, Chain
 from lab.guests import Guest
 from search import Trial
 
@@ -14,6 +14,10 @@ from search import Trial
 SETTLE, QUIET = 0.3, 0.1
 LONGEST_DRAIN = 3
 NOBODY = "02:00:00:00:99:99"
+# A generator of packets sends frames that it has made before, in bursts; so do hardware and pktgen-DPDK. At a rate it sleeps between bursts
+# instead of spinning, if pktgen has 100 us or more to wait: bursts are so large that they are well further apart than that.
+SAME_FRAME, LARGEST_BURST = 1000, 32
+PACED_BURSTS_A_SECOND = 4000
 
 
 def counter(guest: Guest, interface: str, name: str) -> int:
@@ -75,9 +79,10 @@ def all_events(chain: Chain) -> list[Events]:
     return chain.on_all(lambda guest, sides: Events.take(guest, list(sides.values())))
 
 
-def passed_on(chain: Chain) -> dict[str, int]:
-    """Packets that each VM in the middle sent towards the last one."""
-    counts = chain.on_all(lambda guest, sides: counter(guest, sides[RIGHT], "tx_packets") if len(sides) == 2 else 0)
+def forwarded(chain: Chain) -> dict[str, tuple[int, int]]:
+    """Packets that each VM in the middle got from the first one's side, and those that it sent towards the last one."""
+    counts = chain.on_all(lambda guest, sides: (counter(guest, sides[LEFT], "rx_packets"), counter(guest, sides[RIGHT], "tx_packets"))
+                          if len(sides) == 2 else (0, 0))
     return {guest.name: count for guest, count in zip(chain.guests, counts) if guest not in (chain.guests[0], chain.guests[-1])}
 
 
@@ -89,6 +94,12 @@ def event_figures(chain: Chain, before: list[Events], after: list[Events], packe
     return figures
 
 
+def pace(rate: float | None) -> list[str]:
+    """pktgen's settings for so many packets a second, or as many as go. Its delay is from the start of one burst to that of the next."""
+    burst = LARGEST_BURST if rate is None else min(LARGEST_BURST, math.ceil(rate / PACED_BURSTS_A_SECOND))
+    return [f"burst {burst}", f"delay {round(burst * 1e9 / rate) if rate else 0}"]
+
+
 class Generator:
     """The kernel's pktgen at one end: frames to a MAC address that is nobody's, so that the other end drops them after its driver."""
 
@@ -97,10 +108,10 @@ class Generator:
 
     def prepare(self, size: int, rate: float | None = None) -> None:
         # pktgen's size is without the checksum.
-        settings = ["count 0", "clone_skb 0", f"pkt_size {size - 4}", f"dst_mac {NOBODY}", "src_min 10.0.0.1", "src_max 10.0.0.1",
-                    "dst 10.0.0.99", f"ratep {max(1, round(rate))}" if rate else "delay 0"]
-        self.guest.command(f"cd /proc/net/pktgen; echo rem_device_all >kpktgend_0; echo 'add_device {self.interface}' >kpktgend_0; "
-                           + "; ".join(f"echo '{setting}' >{self.interface}" for setting in settings) + "; cd /")
+        settings = ["count 0", f"clone_skb {SAME_FRAME}", f"pkt_size {size - 4}", f"dst_mac {NOBODY}", "src_min 10.0.0.1",
+                    "src_max 10.0.0.1", "dst 10.0.0.99", *pace(rate)]
+        self.guest.command(f"cd /proc/net/pktgen && echo rem_device_all >kpktgend_0 && echo 'add_device {self.interface}' >kpktgend_0 && "
+                           + " && ".join(f"echo '{setting}' >{self.interface}" for setting in settings) + " && cd /")
 
     def start(self) -> None:
         self.guest.command("echo start >/proc/net/pktgen/pgctrl & true")
@@ -134,17 +145,22 @@ def measure_packets(chain: Chain, size: int, seconds: float, forth: bool = True,
     for generator, _ in flows:
         generator.start()
     time.sleep(SETTLE)
-    middle, count, before = passed_on(chain), received(), Sample.take(chain)
+    middle, count, before = forwarded(chain), received(), Sample.take(chain)
     time.sleep(seconds)
-    middle_after, count_after, after = passed_on(chain), received(), Sample.take(chain)
+    middle_after, count_after, after = forwarded(chain), received(), Sample.take(chain)
     results = [generator.stop() for generator, _ in flows]
     sent = sum(packets for packets, _ in results)
     total = sum(drained(sinks)) - sum(start)
     packets = sum(count_after) - sum(count)
     if not packets:
         raise RuntimeError(f"{chain.path}: no packet arrived")
-    own = {} if back else {name: middle_after[name] - middle[name] for name in middle if middle_after[name] > middle[name]}
+    got, own = {}, {}
+    for name, (old_got, old_sent) in middle.items() if not back else ():
+        got[name], own[name] = middle_after[name][0] - old_got, middle_after[name][1] - old_sent
+    own = {name: number for name, number in own.items() if number}
     figures = costs(chain, before, after, packets, "packet", "CPU s/Mpkt", packets / 1e6, own)
+    # What a forwarder cannot pass on costs it, too, and is in the instructions for each packet that it could.
+    figures |= {f"{name} insn/packet got": figures[f"{name} insn/packet"] * own[name] / got[name] for name in own if got[name]}
     figures["all but vm0 CPU s/Mpkt"] = figures["all CPU s/Mpkt"] - figures["vm0 CPU s/Mpkt"]
     figures |= event_figures(chain, events, all_events(chain), total)
     if keep is not None:
@@ -169,14 +185,14 @@ def measure_ping(chain: Chain, count: int = 100) -> dict[str, float]:
     return {"average ms": ping.average_ms, "lost %": 100 * (1 - ping.received / ping.sent)}
 
 
-def measure_tcp(chain: Chain, seconds: float, forth: bool) -> dict[str, float]:
-    """One iperf3 stream. Costs are of a window in its middle: starting iperf3 costs as much as megabytes do."""
+def measure_tcp(chain: Chain, seconds: float, forth: bool, sendfile: bool = False) -> dict[str, float]:
+    """One iperf3 stream, from memory or, as a server of files does, by sendfile(). Costs are of a window in its middle: starting iperf3 costs as much as megabytes do."""
     (sender, _), (receiver, interface), target = ((chain.first, chain.last, LAST_IP) if forth
                                                   else (chain.last, chain.first, FIRST_IP))
     # -D returns before the server listens.
     receiver.command("/usr/bin/iperf3 -s -1 -D; n=0; until netstat -ltn | grep -q ':5201 ' || [ $((n += 1)) -gt 500 ]; do usleep 20000; done")
     bytes_before = counter(receiver, interface, "rx_bytes")
-    sender.command(f"/usr/bin/iperf3 -c {target} -t {math.ceil(seconds + 0.6)} -J >/tmp/iperf3.json & true")
+    sender.command(f"/usr/bin/iperf3 -c {target} -t {math.ceil(seconds + 0.6)} {'-Z ' if sendfile else ''}-J >/tmp/iperf3.json & true")
     # On a busy machine iperf3 takes its time to start; its clock runs from the first byte, and so does ours.
     end = time.monotonic() + 20
     while counter(receiver, interface, "rx_bytes") < bytes_before + 100_000 and time.monotonic() < end:

@@ -9,10 +9,12 @@ import chain as chains
 BOOT, BOOT_EACH_VM, SWITCH_START = 1.5, 2.0, 4
 LINK_RESUMES, PING, PACKETS_OVERHEAD, TRIAL_OVERHEAD, TCP = 0.4, 1.3, 1.0, 0.5, 1.5
 REPORT = 20
-FIRST_TRIALS, LATER_TRIALS = 8, 5
-# Rounds that have what is not in every round.
+FIRST_TRIALS, CHAIN_TRIALS, LATER_TRIALS = 8, 6, 5
+# The first rounds have what is not in every round. What takes long and is not judged comes once, and not in the first: it may be the only one that
+# there is time for.
 SOME_ROUNDS = 2
-CHAIN_SEARCHES = 3
+EXTRA_ROUND = 2
+CHAIN_SEARCH_ROUND = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,47 +53,58 @@ def phases(settings: Settings) -> list[Phase]:
 
 def runs_in(path: str, phase: Phase) -> bool:
     # XDP is for those in the middle; with two VMs there are none.
-    return path != chains.XDP or phase.vms > 2
+    return path not in chains.PLAIN or phase.vms > 2
 
 
-def steps(settings: Settings, phase: Phase, number: int) -> list[Step]:
+def steps(settings: Settings, phase: Phase, number: int, path: str) -> list[Step]:
     """One turn of one path in this round. What is cheap and judged comes in every round; the rest in the first ones."""
-    tcp = [Step("TCP forth"), Step("TCP back")] if phase.vms == 2 else []
+    if not runs_in(path, phase) or phase.vms > 2 and path == chains.TESTPMD and number > CHAIN_SEARCH_ROUND:
+        return []
+    two, tcp = phase.vms == 2, []
+    if two and (phase.features == "best" or number <= settings.rounds // 2 + 1):
+        tcp += [Step("TCP forth"), Step("TCP back")]
+    if two and number <= max(1, settings.rounds // 2):
+        tcp += [Step("TCP sendfile forth"), Step("TCP sendfile back")]
     if phase.features == "best":
         return tcp
+    extra = number == min(EXTRA_ROUND, settings.rounds)
+    some = number <= SOME_ROUNDS if two else extra
+    search_round = min(EXTRA_ROUND if two else CHAIN_SEARCH_ROUND, settings.rounds, settings.searches)
     found = [Step("ping")]
     for size in settings.sizes:
         smallest = size == settings.sizes[0]
-        if smallest or phase.vms == 2 or number <= SOME_ROUNDS:
+        if smallest or some:
             found.append(Step("packets", size))
-        if smallest and phase.vms == 2:
-            found += [Step("packets back", size), Step("packets both ways", size)]
-        if smallest and number <= SOME_ROUNDS:
+        if smallest and two:
+            found.append(Step("packets back", size))
+            if some:
+                found.append(Step("packets both ways", size))
+        if smallest and some:
             found.append(Step("paced", size))
-        if number <= settings.searches and number <= search_rounds(phase, smallest):
+        if number <= settings.searches if smallest and two else number == search_round and (smallest or two):
             found.append(Step("rate", size))
+            if smallest:
+                found.append(Step("costs at the rate", size))
     return found + tcp
 
 
-def search_rounds(phase: Phase, smallest: bool) -> int:
-    if phase.vms == 2:
-        return 1000 if smallest else SOME_ROUNDS
-    return CHAIN_SEARCHES if smallest else 0
-
-
-def step_seconds(settings: Settings, path: str, step: Step, number: int) -> float:
+def step_seconds(settings: Settings, phase: Phase, path: str, step: Step, number: int) -> float:
     if step.test == "ping":
         return PING
+    lossy = path in chains.SWITCHES or phase.vms > 2
+    if step.test == "costs at the rate" and not lossy:
+        return 0
     if step.test == "rate":
         # Where a flood loses nothing, it is the answer.
-        lossy = path in chains.SWITCHES or path == chains.XDP
-        return (FIRST_TRIALS if number == 1 else LATER_TRIALS) * (settings.seconds + TRIAL_OVERHEAD) if lossy else 0
+        first = number == 1 or step.size != settings.sizes[0]
+        trials = CHAIN_TRIALS if phase.vms > 2 else FIRST_TRIALS if first else LATER_TRIALS
+        return trials * (settings.seconds + TRIAL_OVERHEAD) if lossy else 0
     return settings.seconds + (TCP if step.test.startswith("TCP") else PACKETS_OVERHEAD)
 
 
 def round_seconds(settings: Settings, phase: Phase, number: int) -> float:
-    return sum(LINK_RESUMES + sum(step_seconds(settings, path, step, number) for step in steps(settings, phase, number))
-               for path in settings.paths if runs_in(path, phase))
+    turns = {path: steps(settings, phase, number, path) for path in settings.paths}
+    return sum(LINK_RESUMES + sum(step_seconds(settings, phase, path, step, number) for step in found) for path, found in turns.items() if found)
 
 
 def boot_seconds(settings: Settings, phase: Phase) -> float:

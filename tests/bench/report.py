@@ -12,22 +12,25 @@ import time
 
 import charts
 import targets
-from chain import DATA_PATH_BITS, OVS, STREAM, SWITCHES, TESTPMD, VHOST_PCI, XDP, feature_names
+from chain import DATA_PATH_BITS, LARGEST_RING, LARGEST_STREAM_TX_RING, OVS, PLAIN, STREAM, SWITCHES, TESTPMD, VHOST_PCI, feature_names
 from figures import Record, Records, Spread, number, spread
 from lab import paths
+from load import LARGEST_BURST, PACED_BURSTS_A_SECOND, SAME_FRAME
 from switches import meminfo
 
 CAVEAT = """\
 Read with care. **This is TCG**: QEMU interprets the guests, one guest instruction costs about ten native ones, and no KVM guest runs on
 this machine. Work that vhost-pci moves from a native switch process into a guest is overcharged by that factor; notifications and interrupts,
 expensive under KVM, are cheap here. Guest instructions repeat to a few percent whatever else the machine does. Times and rates do not: with
-two cores a chain of N VMs is a scheduling exercise, so read only ratios within a run, and look at the spread. pktgen spins while its ring
-is full, so instructions and CPU of *the sender* of packets contain waiting; receivers and forwarders do not. A polling switch takes a core
+two cores a chain of N VMs is a scheduling exercise, so read only ratios within a run, and look at the spread. In a flood pktgen spins while
+its ring is full, so instructions and CPU of *the sender* of packets contain waiting; receivers and forwarders do not. A polling switch takes a core
 even when nothing passes."""
 COPIES = {VHOST_PCI: "1: the mirror's driver, between the origin's memory and its own packet",
           STREAM: "3: QEMU into the socket, out of the socket into QEMU, QEMU into the guest",
           TESTPMD: "2: out of one guest into the switch's buffer, from there into the other guest",
           OVS: "2: as testpmd"}
+METHOD = 2
+"""What is sent, and how; pages of different numbers are not to be compared. 1: pktgen built every frame and sent it alone, rings of 256."""
 
 
 @dataclasses.dataclass
@@ -41,7 +44,8 @@ class Run:
         return cls(bench.records, {
             "date": time.strftime("%Y-%m-%d %H:%M"), "minutes": round(seconds / 60, 1), "complete": complete, "machine": machine(bench.load_at_start),
             "versions": versions(bench.records.paths()), "command": command(args), "rounds": args.rounds, "seconds": args.seconds,
-            "cores": os.cpu_count(), "skipped": bench.skipped, "troubles": bench.troubles, "masks": bench.masks})
+            "cores": os.cpu_count(), "skipped": bench.skipped, "troubles": bench.troubles, "masks": bench.masks, "rings": bench.rings,
+            "method": METHOD})
 
 
 def command(args) -> str:
@@ -105,11 +109,16 @@ def verdict(hit: bool | None) -> str:
     return {True: "**hit**", False: "missed", None: "–"}[hit]
 
 
+def qualified(row: targets.Row) -> str:
+    return verdict(row.hit) + (f" {row.remark}" if row.remark else "")
+
+
 def show(run: Run) -> None:
     """The essence, for the terminal."""
     print()
     for row in targets.judge(run.records, cores(run)):
-        print(f"  {verdict(row.hit).strip('*'):<7} {row.figure}\n          target: {row.target}; measured: {row.measured}")
+        remark = f" [{row.remark}]" if row.remark else ""
+        print(f"  {verdict(row.hit).strip('*'):<7} {row.figure}{remark}\n          target: {row.target}; measured: {row.measured}")
 
 
 # -- tables ---------------------------------------------------------------------------------------------------------------------
@@ -122,18 +131,18 @@ def cell(value: Spread | None) -> str:
 
 
 def by_path(records: Records, vms: int, features: str, wanted: str, tests: tuple[str, ...] = ()) -> str:
-    """Rows: test and figure. Columns: paths, and the ratio of vhost-pci to stream and OVS."""
+    """Rows: test and figure. Columns: paths, and the ratio of vhost-pci to stream and OVS, with the same forwarder."""
     names = [path for path in records.paths() if any((r.vms, r.features, r.path) == (vms, features, path) for r in records.all)]
-    others = [path for path in (STREAM, OVS) if path in names and VHOST_PCI in names]
+    pairs = [(ours, other) for ours, limits in targets.FORWARDERS.values() for other in limits if ours in names and other in names]
     rows = []
     for test in tests or records.tests(vms, features):
         for figure in records.figures(vms, features, test):
             if not re.search(wanted, figure):
                 continue
             cells = [cell(records.spread(vms, features, path, test, figure)) for path in names]
-            ratios = [records.ratio(vms, features, VHOST_PCI, other, test, figure) for other in others]
+            ratios = [records.ratio(vms, features, *pair, test, figure) for pair in pairs]
             rows.append([f"{test}: {figure}", *cells, *(number(value.median) if value else "–" for value in ratios)])
-    return table([f"N = {vms}", *names, *(f"vhost-pci : {other}" for other in others)], rows) if rows else "Not measured.\n"
+    return table([f"N = {vms}", *names, *(f"{ours} : {other}" for ours, other in pairs)], rows) if rows else "Not measured.\n"
 
 
 def masks(run: Run) -> str:
@@ -150,6 +159,26 @@ def masks(run: Run) -> str:
     return "\n".join(parts)
 
 
+def generator(run: Run) -> str:
+    if run.meta.get("method", 1) < METHOD:
+        return "pktgen makes every frame anew and sends it alone; rings have 256 entries.\n"
+    return (f"In floods pktgen sends the same frame {SAME_FRAME} times, in bursts of {LARGEST_BURST}; at a rate {PACED_BURSTS_A_SECOND} bursts a second or fewer, "
+            f"up to {LARGEST_BURST} frames each, and sleeps between them. Every ring is as large as QEMU allows: {LARGEST_RING} entries, on stream {LARGEST_STREAM_TX_RING} for "
+            "transmit. Pages of an earlier method are not to be compared with this one ([what the method changed](README.md#method-2)).\n")
+
+
+def rings(run: Run) -> str:
+    """Of each path in the first phase that has it; all its ends alike in one row."""
+    rows, seen = [], set()
+    for phase, found in run.meta.get("rings", {}).items():
+        for path, ends in found.items():
+            if path not in seen:
+                seen.add(path)
+                sizes = {(receive, transmit): [end for end, other in ends.items() if other == [receive, transmit]] for receive, transmit in ends.values()}
+                rows += [[path, ", ".join(names), phase, str(receive), str(transmit)] for (receive, transmit), names in sizes.items()]
+    return "Rings, as `ethtool -g` has them in the guests:\n\n" + table(["path", "ends", "in", "receive", "transmit"], rows) if rows else ""
+
+
 def chain_lengths(records: Records) -> list[int]:
     return [vms for vms, features in records.phases() if features == "equal"]
 
@@ -164,13 +193,14 @@ def chain_table(records: Records, number_of_cores: int) -> str:
             def get(test: str, figure: str) -> str:
                 return cell(records.spread(vms, "equal", path, test, figure))
             middle = [records.median(vms, "equal", path, targets.SMALL, f"vm{n} insn/packet") for n in range(1, vms - 1)]
+            got = [records.median(vms, "equal", path, targets.SMALL, f"vm{n} insn/packet got") for n in range(1, vms - 1)]
             corrected, slowest = targets.corrected_rate(records, path, vms, number_of_cores), targets.slowest_rate(records, path, vms)
-            rows.append([str(vms), path, ", ".join(number(value) for value in middle if value) or "–",
+            rows.append([str(vms), path, ", ".join(number(value) for value in middle if value) or "–", ", ".join(number(value) for value in got if value) or "–",
                          get(targets.SMALL, f"vm{vms - 1} insn/packet"), get(targets.SMALL, targets.CPU), get(targets.SMALL, "kpps"),
                          get(targets.SMALL, "lost %"), number(corrected) if corrected else "–", number(slowest) if slowest else "–",
-                         get("rate 64, loss 0.1 %", "kpps"), get("rate 64, loss 0", "kpps"), get("ping", "average ms")])
-    return table(["N", "path", "insn/packet, each forwarder", "insn/packet, sink", "CPU s/Mpkt, all", "kpps, flood", "lost %, flood",
-                  "kpps corrected", "kpps of the slowest VM", "kpps, loss ≤ 0.1 %", "kpps, loss 0", "ping ms"], rows)
+                         get("rate 64, loss 0.1 %", "kpps"), get(targets.LOSSLESS, targets.CPU), get("rate 64, loss 0", "kpps"), get("ping", "average ms")])
+    return table(["N", "path", "insn/packet, each forwarder", "the same for each packet that came", "insn/packet, sink", "CPU s/Mpkt, all", "kpps, flood", "lost %, flood",
+                  "kpps corrected", "kpps of the slowest VM", "kpps, loss ≤ 0.1 %", "CPU s/Mpkt at that rate", "kpps, loss 0", "ping ms"], rows)
 
 
 def big_frames(records: Records) -> str:
@@ -189,16 +219,21 @@ def big_frames(records: Records) -> str:
         ["N", "bytes", "path", "insn/packet, first forwarder", "insn/packet, sink", "CPU s/Mpkt, all", "kpps", "lost %"], rows) if rows else ""
 
 
-def slopes(records: Records) -> str:
+def slopes(records: Records, number_of_cores: int) -> str:
+    """N = 2 of a path with XDP is the path without it."""
     paced = next((test for vms in chain_lengths(records) for test in records.tests(vms, "equal") if test.endswith("kpps")), "")
     rows = []
     for path in records.paths():
         ping = targets.slope([(vms, value) for vms in chain_lengths(records)
-                              if (value := records.median(vms, "equal", path, "ping", "average ms")) is not None])
+                              if (value := records.median(vms, "equal", targets.at(vms, path), "ping", "average ms")) is not None])
         slow = targets.slope([(vms, value) for vms in chain_lengths(records)
-                              if (value := records.median(vms, "equal", path, paced, "all but vm0 CPU s/Mpkt")) is not None])
-        rows.append([path, cell(targets.slopes(records, path)), number(slow) if slow is not None else "–", number(ping) if ping is not None else "–"])
-    return table(["one more VM costs", "CPU s/Mpkt, flood", f"CPU s/Mpkt, {paced or 'paced'}, without vm0", "ping ms"], rows)
+                              if (value := records.median(vms, "equal", targets.at(vms, path), paced, targets.CPU_WITHOUT_VM0)) is not None])
+        flat = targets.flatness(records, path, number_of_cores)
+        rows.append([path, cell(targets.slopes(records, path)), cell(targets.slopes(records, path, targets.CPU_WITHOUT_VM0)),
+                     cell(targets.slopes(records, path, test=targets.LOSSLESS)),
+                     number(slow) if slow is not None else "–", number(ping) if ping is not None else "–", number(flat[0]) if flat else "–"])
+    return table(["one more VM costs", "CPU s/Mpkt, flood", "the same without vm0", "CPU s/Mpkt at the rate with loss ≤ 0.1 %", f"CPU s/Mpkt, {paced or 'paced'}, without vm0", "ping ms",
+                  "lowest corrected kpps, of N = 2's"], rows)
 
 
 def events(records: Records) -> str:
@@ -224,8 +259,10 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
     if not meta["complete"]:
         parts.append("**The run was interrupted: this is what it had.**\n")
     parts += [CAVEAT + "\n", "## Targets\n", table(["figure", "target", "measured", ""],
-              [[row.figure, row.target, row.measured, verdict(row.hit)] for row in targets.judge(records)]),
+              [[row.figure, row.target, row.measured, qualified(row)] for row in targets.judge(records, cores(run))]),
               "Ratios are medians of the rounds' ratios, with the lowest and highest. Slopes are of the medians over N, flood of 64-byte packets. "
+              "Chains are judged like with like, `tc` beside `tc` and XDP beside XDP, and by the better of the two, XDP; the verdict with `tc`, which was "
+              "the only one until method 2, is beside it. With N = 2 there is no forwarder, and XDP's figure is the one without. "
               f"*Corrected* for the number of cores: kpps × P / min(P, {cores(run)}), with P the processes that want a core, N VMs and a "
               "polling switch: with two cores, five VMs have two fifths of a core each. The other way to see it is the *slowest VM*: what "
               "the slowest after the generator would do with a core of its own, by its CPU seconds. [More about both](README.md#what-is-measured).\n"]
@@ -234,11 +271,11 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
         parts += ["## Left out, and trouble\n", "\n".join(left_out) + "\n"]
     parts += ["## Set-up\n", table(["", ""], [[key, value] for key, value in {**meta["machine"], **meta["versions"]}.items()]),
               "All paths use the same QEMU, `-M q35 -accel tcg,thread=multi -cpu max,-erms,-fsrm`, one vCPU, MSI-X, the same guest. Left to right the "
-              "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect; on the path vhost-pci-XDP an XDP redirect), the last "
+              "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect; on the paths with XDP a native XDP redirect), the last "
               "the sink. On vhost-pci each VM "
               "is the **origin** of the link to its right (stock virtio_net) and the **mirror** of the link to its left (vhost_pci_net). On vhost-pci-XDP "
               "every second VM mirrors both neighbours, and the others are origins to both. *Forth* is from vm0, *back* the other way. Switches are wired port to port. Packets: "
-              "the kernel's pktgen, to a MAC address that is nobody's.\n",
+              "the kernel's pktgen, to a MAC address that is nobody's.\n", generator(run), rings(run),
               "## Negotiated features\n", masks(run)]
     if two:
         parts += ["## Two VMs: guest instructions\n", picture("insn-packet"), by_path(records, 2, "equal", "insn/"), picture("insn-kb"),
@@ -256,7 +293,7 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
                   picture("tcp"), by_path(records, 2, "best", "Mbit")]
     if len([1 for _, features in records.phases() if features == "equal"]) > 1:
         parts += ["## Chains\n", picture("chain-cpu"), picture("chain-insn"), picture("chain-rate"),
-                  picture("chain-corrected"), picture("chain-lossless"), picture("chain-ping"), chain_table(records, cores(run)), slopes(records),
+                  picture("chain-corrected"), picture("chain-lossless"), picture("chain-ping"), chain_table(records, cores(run)), slopes(records, cores(run)),
                   big_frames(records), "Notifications and interrupts, flood of 64-byte packets:\n", events(records)]
     parts += [f"The rate search is RFC 2544-*like*: trials last {meta['seconds']:g} s, not 60, and the generator is a guest. 0 means that no "
               "rate tried was without loss.\n"]
@@ -270,7 +307,7 @@ def draw(records: Records, folder: pathlib.Path, name: str, number_of_cores: int
         return {}
     drawn: dict[str, str] = {}
     everything = records.paths()
-    names = [path for path in everything if path != XDP]
+    names = [path for path in everything if path not in PLAIN]
 
     def file(key: str, title: str) -> pathlib.Path:
         drawn[key] = title
@@ -308,7 +345,7 @@ def draw(records: Records, folder: pathlib.Path, name: str, number_of_cores: int
                 ("chain-rate", "64-byte flood: packets that reached the sink", rate, targets.SMALL, "kpps"),
                 ("chain-lossless", "64-byte packets with a loss of at most 0.1 %", rate, "rate 64, loss 0.1 %", "kpps"),
                 ("chain-ping", "Ping through the chain, round trip", "ms", "ping", "average ms")):
-            lines = {path: [records.spread(vms, "equal", path, test, figure) for vms in lengths] for path in everything}
+            lines = {path: [records.spread(vms, "equal", targets.at(vms, path), test, figure) for vms in lengths] for path in everything}
             if any(value for values in lines.values() for value in values):
                 charts.lines(file(key, title), title, "VMs in the chain", unit, lengths, lines)
         title = f"64-byte flood, corrected for {number_of_cores} cores"
