@@ -315,15 +315,20 @@ static int vpnet_probe(struct virtio_device *vdev)
 	err = register_netdev(dev);
 	if (err)
 		goto del_vqs;
-	err = vpnet_start(vp);
+	err = vpnet_tc_start(vp);
 	if (err)
 		goto unregister;
+	err = vpnet_start(vp);
+	if (err)
+		goto stop_tc;
 
 	netdev_info(dev, "window of %llu MiB at %pa, up to %u queue pairs\n",
 		    vp->win.size / SZ_1M,
 		    &pci->resource[VHOST_PCI_NET_WINDOW_BAR].start, vp->pairs);
 	return 0;
 
+stop_tc:
+	vpnet_tc_stop(vp);
 unregister:
 	unregister_netdev(dev);
 	vpnet_reset(vp);
@@ -343,6 +348,8 @@ static void vpnet_remove(struct virtio_device *vdev)
 	/* first: it reports a loss of carrier, for a registered interface */
 	vpnet_config_stop(vp);
 	unregister_netdev(vp->dev);
+	/* it tells us once more of all devices, so only now */
+	vpnet_tc_stop(vp);
 	vpnet_reset(vp);
 	vpnet_del_vqs(vp);
 	vpnet_unmap(vp, to_pci_dev(vdev->dev.parent));

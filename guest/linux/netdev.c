@@ -89,12 +89,25 @@ static netdev_features_t vpnet_fix_features(struct net_device *dev,
 	return wanted;
 }
 
+static int vpnet_set_features(struct net_device *dev,
+			      netdev_features_t features)
+{
+	const struct vpnet *vp = netdev_priv(dev);
+
+	/* tc would not be told */
+	if ((dev->features & ~features & NETIF_F_HW_TC) && vp->tc_cookie)
+		return -EBUSY;
+	return 0;
+}
+
 static const struct net_device_ops vpnet_netdev_ops = {
 	.ndo_open		= vpnet_open,
 	.ndo_stop		= vpnet_stop,
 	.ndo_start_xmit		= vpnet_start_xmit,
 	.ndo_get_stats64	= vpnet_get_stats64,
 	.ndo_fix_features	= vpnet_fix_features,
+	.ndo_set_features	= vpnet_set_features,
+	.ndo_setup_tc		= vpnet_setup_tc,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_set_mac_address	= eth_mac_addr,
 	.ndo_bpf		= vpnet_bpf,
@@ -126,7 +139,8 @@ void vpnet_netdev_setup(struct vpnet *vp)
 	/* frames are copied, so their shape and place do not matter */
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA |
 			NETIF_F_RXCSUM | NETIF_F_RXHASH | VPNET_OFFLOADS;
-	dev->hw_features = NETIF_F_SG | NETIF_F_RXHASH | VPNET_OFFLOADS;
+	dev->hw_features = NETIF_F_SG | NETIF_F_RXHASH | NETIF_F_HW_TC |
+			   VPNET_OFFLOADS;
 	dev->vlan_features = dev->features;
 
 	vp->rx_usecs = VPNET_COALESCE_USECS;

@@ -108,7 +108,9 @@ static __always_inline void vpnet_rx_deliver(struct vpnet_pair *pair,
  * saves less than that costs when packets are dropped, forwarded by tc or
  * bridged, which happens soon after.
  */
-static void vpnet_rx_list_deliver(struct vpnet_rx_list *list)
+static void vpnet_rx_list_deliver(struct vpnet_pair *pair,
+				  const struct vpnet_round *round,
+				  struct vpnet_rx_list *list)
 {
 	struct sk_buff *skb, *next;
 
@@ -116,7 +118,10 @@ static void vpnet_rx_list_deliver(struct vpnet_rx_list *list)
 	for (skb = list->first; skb; skb = next) {
 		next = skb->next;
 		skb_mark_not_on_list(skb);
-		netif_receive_skb(skb);
+		if (round->to)
+			vpnet_tc_forward(pair, round->to, skb);
+		else
+			netif_receive_skb(skb);
 	}
 }
 
@@ -128,7 +133,7 @@ void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
 
 	list.end = &list.first;
 	vpnet_rx_deliver(pair, round, &list, skb);
-	vpnet_rx_list_deliver(&list);
+	vpnet_rx_list_deliver(pair, round, &list);
 }
 
 /* A packet with all that belongs to it; what is in the way is counted */
@@ -155,8 +160,15 @@ struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
  * Is GRO worth it?  Only changed between rounds, and only while it holds
  * nothing back, so that no packet overtakes another.
  */
-static bool vpnet_gro_wanted(struct vpnet_pair *pair)
+static bool vpnet_gro_wanted(struct vpnet_pair *pair,
+			     const struct vpnet_round *round)
 {
+	/* it would give packets to the stack */
+	if (unlikely(round->to)) {
+		if (pair->napi.gro_bitmask)
+			napi_gro_flush(&pair->napi, false);
+		return false;
+	}
 	if (!pair->gro_skip || pair->napi.gro_bitmask)
 		return true;
 	pair->gro_skip--;
@@ -295,7 +307,10 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	struct vpnet_rx_list list;
 	int done;
 
-	round->gro = vpnet_gro_wanted(pair);
+	round->to = rcu_dereference_bh(pair->vp->redirect);
+	if (unlikely(round->to) && vpnet_tc_busy(pair, round->to, round))
+		return 0;
+	round->gro = vpnet_gro_wanted(pair, round);
 	list.end = &list.first;
 	if (unlikely(prog))
 		done = vpnet_xdp_work(pair, prog, round, budget);
@@ -315,7 +330,7 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	vpnet_gro_learn(pair, round);
 	vpnet_coalesce_found(&pair->coalesce, done);
 	/* last: the origin fills its ring again while the stack works */
-	vpnet_rx_list_deliver(&list);
+	vpnet_rx_list_deliver(pair, round, &list);
 	return done;
 }
 

@@ -16,6 +16,7 @@ struct vpnet_round {
 	unsigned int merged;
 	u32 hold;		/* frames are left for so many microseconds */
 	bool gro;
+	struct net_device *to;	/* offloaded redirection; or NULL */
 };
 
 static inline void vpnet_rx_error(struct vpnet_queue *q)
@@ -90,6 +91,12 @@ void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
 struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
 			     const struct virtio_net_hdr *hdr,
 			     struct vpsegs *it, u32 len);
+
+/* tc.c */
+bool vpnet_tc_busy(struct vpnet_pair *pair, const struct net_device *to,
+		   struct vpnet_round *round);
+void vpnet_tc_forward(struct vpnet_pair *pair, struct net_device *to,
+		      struct sk_buff *skb);
 
 /* xdp.c */
 int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,

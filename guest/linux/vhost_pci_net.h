@@ -111,6 +111,9 @@ struct vpnet_pair {
 	u32 xdp_room;			/* the target had after the last round */
 	u32 xdp_hold;			/* wait for room, microseconds */
 	unsigned int xdp_holds;		/* in a row */
+	unsigned long tc_packets;	/* forwarded by tc.c */
+	unsigned long tc_bytes;
+	u32 tc_hold;			/* wait for the target, microseconds */
 	unsigned int gro_vain;		/* rounds without a merged packet */
 	unsigned int gro_skip;		/* rounds to go without GRO */
 	unsigned int gro_tries;		/* in vain, since it was worth it */
@@ -148,6 +151,14 @@ struct vpnet {
 
 	u64 features;			/* for fix_features: acked, 0 if down */
 	struct bpf_prog __rcu *xdp_prog;
+
+	/* an offloaded tc filter, under the RTNL */
+	struct net_device __rcu *redirect;	/* its target, if there */
+	unsigned long tc_cookie;		/* whose it is; 0: none */
+	u64 tc_packets_told;
+	u64 tc_bytes_told;
+	struct notifier_block tc_notifier;
+
 	u64 hash_key[3];		/* random */
 };
 
@@ -253,6 +264,11 @@ int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 int vpnet_bpf(struct net_device *dev, struct netdev_bpf *bpf);
 int vpnet_xdp_open(struct vpnet *vp);
 void vpnet_xdp_close(struct vpnet *vp);
+
+/* tc.c */
+int vpnet_setup_tc(struct net_device *dev, enum tc_setup_type type, void *data);
+int vpnet_tc_start(struct vpnet *vp);
+void vpnet_tc_stop(struct vpnet *vp);
 
 /* netdev.c */
 void vpnet_channels_update(struct vpnet *vp);

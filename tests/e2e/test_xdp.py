@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""XDP in the mirror's driver: every verdict, and forwarding between two origins. One mirror and two origins, booted once."""
+"""Forwarding in the mirror's driver: XDP with every verdict, tc offload. One mirror and two origins, booted once."""
 import base64
 import gzip
 import pathlib
@@ -41,7 +41,20 @@ class Chain:
 
     @property
     def all(self) -> tuple[guests.Guest, ...]:
-        return self.mirror, self.origin, self.third
+        return (self.mirror, self.origin) + ((self.third,) if self.third else ())
+
+    def offload(self, source: str, target: str) -> None:
+        """All frames from one to the other by a tc filter in the driver."""
+        self.mirror.command(f"/usr/sbin/ethtool -K {source} hw-tc-offload on; /usr/sbin/tc qdisc add dev {source} ingress; "
+                            f"/usr/sbin/tc filter add dev {source} ingress matchall skip_sw action mirred egress redirect dev {target}")
+        assert "in_hw" in self.filters(source)
+
+    def filters(self, source: str) -> str:
+        return self.mirror.command(f"/usr/sbin/tc -s filter show dev {source} ingress")
+
+    def no_offload(self) -> None:
+        for interface in (self.near, self.far):
+            self.mirror.run(f"/usr/sbin/tc qdisc del dev {interface} ingress; /usr/sbin/ethtool -K {interface} hw-tc-offload off")
 
     def index(self, interface: str) -> str:
         return self.mirror.command(f"cat /sys/class/net/{interface}/ifindex")
@@ -71,6 +84,7 @@ def chain(run: process.RunDir):
 @pytest.fixture(autouse=True)
 def clean(chain: Chain):
     yield
+    chain.no_offload()
     chain.detach()
     for vm in chain.all:
         assert vm.qemu.running, vm.qemu.output()[-2000:]
@@ -178,3 +192,59 @@ def test_a_program_may_come_and_go_under_load(chain: Chain):
         chain.detach()
     chain.origin.wait_until("grep -q transmitted /tmp/ping.out", 60)
     assert "1500 packets transmitted, 1500 received" in chain.origin.command("cat /tmp/ping.out")
+
+
+def test_tc_redirects_in_the_driver(chain: Chain):
+    chain.offload(chain.near, chain.far)
+    chain.offload(chain.far, chain.near)
+    for size in (56, 1472):
+        ping = chain.origin.ping(THIRD_IP, 50, 0.02, size)
+        assert ping.lossless, str(ping)
+    # With offloads: frames of 64 KB, whose checksums are nobody's yet.
+    sent, received = traffic.transfer_file(chain.origin, chain.third, THIRD_IP, 8)
+    assert sent == received
+    for interface in (chain.near, chain.far):
+        assert int(re.search(r"Sent hardware \d+ bytes (\d+) pkt", chain.filters(interface)).group(1)) >= 100
+    # tc believes that the filter is here. The second command takes the refused wish back, which the kernel keeps.
+    assert chain.mirror.run(f"/usr/sbin/ethtool -K {chain.near} hw-tc-offload off").status != 0
+    chain.mirror.command(f"/usr/sbin/ethtool -K {chain.near} hw-tc-offload on")
+    chain.no_offload()
+    assert "hw-tc-offload: off" in chain.mirror.command(f"/usr/sbin/ethtool -k {chain.near}")
+    assert chain.origin.ping(guests.MIRROR_IP, 20).lossless
+
+
+def test_tc_waits_for_a_slow_receiver(chain: Chain):
+    chain.third.command(f"/usr/sbin/ip link set {chain.third.wait_interface(THIRD_IP)} promisc on")
+    chain.offload(chain.near, chain.far)
+    sent, received = flood(chain)
+    # Somebody may have asked for a neighbour meanwhile.
+    assert received >= sent
+
+
+@pytest.mark.parametrize("refused", ("protocol ip matchall skip_sw action mirred egress redirect dev {far}",
+                                     "matchall skip_sw action mirred egress mirror dev {far}",
+                                     "matchall skip_sw action drop",
+                                     "chain 1 matchall skip_sw action mirred egress redirect dev {far}"))
+def test_tc_refuses_what_the_driver_does_not_do(chain: Chain, refused: str):
+    chain.mirror.command(f"/usr/sbin/ethtool -K {chain.near} hw-tc-offload on; /usr/sbin/tc qdisc add dev {chain.near} ingress")
+    assert chain.mirror.run(f"/usr/sbin/tc filter add dev {chain.near} ingress {refused.format(far=chain.far)}").status != 0
+
+
+def test_one_tc_filter_only(chain: Chain):
+    chain.offload(chain.near, chain.far)
+    assert chain.mirror.run(f"/usr/sbin/tc filter add dev {chain.near} ingress matchall skip_sw action mirred egress redirect dev {chain.far}").status != 0
+    assert chain.mirror.run(f"/usr/sbin/tc filter add dev {chain.far} ingress matchall skip_sw action mirred egress redirect dev {chain.far}").status != 0
+
+
+def test_the_target_of_tc_goes_away(chain: Chain):
+    """The last one: it takes the third VM away."""
+    chain.offload(chain.near, chain.far)
+    chain.offload(chain.far, chain.near)
+    assert chain.origin.ping(THIRD_IP, 20, 0.02).lossless
+    third, chain.third = chain.third, None
+    third.stop()
+    # Its device goes, although a filter refers to it.
+    chain.mirror.wait_until(f"[ ! -e /sys/class/net/{chain.far} ]", 30)
+    chain.mirror.command(f"/usr/sbin/tc qdisc del dev {chain.near} ingress")
+    chain.origin.wait_until(f"/usr/bin/ping -c 1 -W 1 {guests.MIRROR_IP}", 20)
+    assert chain.origin.ping(guests.MIRROR_IP, 20).lossless
