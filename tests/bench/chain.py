@@ -12,13 +12,14 @@ from lab import guests, paths, process
 from switches import HugePages, OpenVSwitch, Switch, Testpmd
 
 VHOST_PCI, STREAM, TESTPMD, OVS = "vhost-pci", "stream", "testpmd", "OVS-DPDK"
-XDP, STREAM_XDP, OVS_XDP = "vhost-pci-XDP", "stream-XDP", "OVS-DPDK-XDP"
-PLAIN = {XDP: VHOST_PCI, STREAM_XDP: STREAM, OVS_XDP: OVS}
-"""Native XDP instead of tc in the VMs between, and what the path is without it. On vhost-pci-XDP every second VM mirrors both neighbours."""
+XDP, XDP_BOTH, STREAM_XDP, OVS_XDP = "vhost-pci-XDP", "vhost-pci-XDP-both", "stream-XDP", "OVS-DPDK-XDP"
+PLAIN = {XDP: VHOST_PCI, XDP_BOTH: VHOST_PCI, STREAM_XDP: STREAM, OVS_XDP: OVS}
+"""Native XDP instead of tc in the VMs between, and what the path is without it. On vhost-pci-XDP-both every second VM mirrors both
+neighbours, so that all the devices of a forwarder are ours."""
 THREADED, BUSY_POLL = "vhost-pci-threaded", "vhost-pci-busy-poll"
 """Variants for the curious: NAPI in threads; sockets that poll their queue before they sleep."""
-OURS = (VHOST_PCI, XDP, THREADED, BUSY_POLL)
-PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP, STREAM_XDP, OVS_XDP)
+OURS = (VHOST_PCI, XDP, XDP_BOTH, THREADED, BUSY_POLL)
+PATHS = (VHOST_PCI, STREAM, TESTPMD, OVS, XDP, XDP_BOTH, STREAM_XDP, OVS_XDP)
 ALL_PATHS = PATHS + (THREADED, BUSY_POLL)
 SWITCHES = {TESTPMD: Testpmd, OVS: OpenVSwitch, OVS_XDP: OpenVSwitch}
 LARGEST_RING, LARGEST_STREAM_TX_RING = 1024, 256
@@ -78,8 +79,8 @@ class Chain:
             self.guests = [started[n] for n in sorted(started)]
 
     def _is_mirror(self, number: int, side: int) -> bool:
-        """On vhost-pci every VM is the mirror of its left and the origin for its right neighbour; with XDP every second VM mirrors both."""
-        if self.path == XDP:
+        """On vhost-pci every VM is the mirror of its left and the origin for its right neighbour; on one path every second VM mirrors both."""
+        if self.path == XDP_BOTH:
             return number % 2 == 1
         return self.path in OURS and side == LEFT and number > 0
 
@@ -129,6 +130,8 @@ class Chain:
                 self._forward_with_xdp(guest, sides)
             elif len(sides) == 2:
                 for source, target in ((LEFT, RIGHT), (RIGHT, LEFT)):
+                    # Ours can take the filter over; virtio_net has no such switch.
+                    guest.run(f"/usr/sbin/ethtool -K {sides[source]} hw-tc-offload on 2>/dev/null")
                     guest.command(f"/usr/sbin/tc qdisc add dev {sides[source]} ingress && /usr/sbin/tc filter add dev {sides[source]} "
                                   f"parent ffff: matchall action mirred egress redirect dev {sides[target]}")
         for (guest, name), address in ((self.first, FIRST_IP), (self.last, LAST_IP)):

@@ -273,8 +273,8 @@ def markdown(run: Run, name: str, pictures: dict[str, str]) -> str:
               "All paths use the same QEMU, `-M q35 -accel tcg,thread=multi -cpu max,-erms,-fsrm`, one vCPU, MSI-X, the same guest. Left to right the "
               "VMs are vm0 (generator), vm1 ... (forwarders: `tc` matchall, mirred redirect; on the paths with XDP a native XDP redirect), the last "
               "the sink. On vhost-pci each VM "
-              "is the **origin** of the link to its right (stock virtio_net) and the **mirror** of the link to its left (vhost_pci_net). On vhost-pci-XDP "
-              "every second VM mirrors both neighbours, and the others are origins to both. *Forth* is from vm0, *back* the other way. Switches are wired port to port. Packets: "
+              "is the **origin** of the link to its right (stock virtio_net) and the **mirror** of the link to its left (vhost_pci_net). On vhost-pci-XDP-both "
+              "every second VM mirrors both neighbours, and the others are origins to both. Where the driver is ours `tc` filters are offloaded to it. *Forth* is from vm0, *back* the other way. Switches are wired port to port. Packets: "
               "the kernel's pktgen, to a MAC address that is nobody's.\n", generator(run), rings(run),
               "## Negotiated features\n", masks(run)]
     if two:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from chain import OVS, OVS_XDP, STREAM, STREAM_XDP, SWITCHES, TESTPMD, VHOST_PCI, XDP, plain
+from chain import OVS, OVS_XDP, STREAM, STREAM_XDP, SWITCHES, TESTPMD, VHOST_PCI, XDP, XDP_BOTH, plain
 from figures import Records, Spread, number, slope, spread
 
 SMALL, CPU, CPU_WITHOUT_VM0 = "packets 64", "all CPU s/Mpkt", "all but vm0 CPU s/Mpkt"
@@ -59,8 +59,8 @@ def chain_points(records: Records, path: str, figure: str, test: str = SMALL) ->
 
 
 def forwarders(records: Records, path: str, figure: str = "insn/packet", test: str = SMALL) -> list[float]:
-    """Instructions per packet of every VM in the middle of every chain; with XDP, of those with two of our devices."""
-    return [value for vms, features in records.phases() for n in range(1, vms - 1, 2 if path == XDP else 1)
+    """Instructions per packet of every VM in the middle of every chain, or of those with two of our devices."""
+    return [value for vms, features in records.phases() for n in range(1, vms - 1, 2 if path == XDP_BOTH else 1)
             if features == "equal" and (value := records.median(vms, features, path, test, f"vm{n} {figure}")) is not None]
 
 
@@ -185,7 +185,8 @@ def judge(records: Records, cores: int = os.cpu_count() or 1) -> list[Row]:
               if (found := records.spread(2, "best", VHOST_PCI, f"TCP sendfile {way}", "all insn/KB"))]
     rows.append(_join(parts,
                       "guest instructions per TCP KB with offloads, sender + receiver", "at most 900"))
-    for path, label, limit in ((VHOST_PCI, "guest instructions per forwarded packet in a middle VM, tc mirred", 2600), (XDP, "the same with XDP", 600)):
+    for path, label, limit in ((VHOST_PCI, "guest instructions per forwarded packet in a middle VM, tc mirred (offloaded to the driver)", 2600),
+                               (XDP_BOTH, "the same with XDP between two vhost-pci-net", 600)):
         parts = [_limit(spread(forwarders(records, path)), limit, "")]
         # A flood brings more than some can pass on, and what they drop has cost them something.
         beside = [f"{label}: {found}" for label, found in (("for each that came, dropped ones too", spread(forwarders(records, path, "insn/packet got"))),
