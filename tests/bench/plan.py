@@ -15,6 +15,8 @@ FIRST_TRIALS, CHAIN_TRIALS, LATER_TRIALS = 8, 6, 5
 SOME_ROUNDS = 2
 EXTRA_ROUND = 2
 CHAIN_SEARCH_ROUND = 3
+FEWER_ROUNDS = (chains.TESTPMD, chains.XDP_BOTH)
+"""In chains; nothing is judged by them, but for instructions, which are steady."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,18 +54,21 @@ def phases(settings: Settings) -> list[Phase]:
 
 
 def runs_in(path: str, phase: Phase) -> bool:
-    # XDP is for those in the middle; with two VMs there are none. Nor has a chain of four more forwarders with two devices of ours than one of three.
+    # XDP is for those in the middle; with two VMs there are none. A chain of four has no more forwarders with two devices of ours than one of three.
     return path not in chains.PLAIN or phase.vms > 2 and (path != chains.XDP_BOTH or phase.vms % 2 == 1)
 
 
 def steps(settings: Settings, phase: Phase, number: int, path: str) -> list[Step]:
     """One turn of one path in this round. What is cheap and judged comes in every round; the rest in the first ones."""
-    if not runs_in(path, phase) or phase.vms > 2 and path == chains.TESTPMD and number > CHAIN_SEARCH_ROUND:
+    if not runs_in(path, phase) or phase.vms > 2 and path in FEWER_ROUNDS and number > CHAIN_SEARCH_ROUND:
         return []
+    if path == chains.XDP_BOTH:
+        # Here only for the instructions of its forwarders.
+        return [Step("ping"), Step("packets", settings.sizes[0])]
     two, tcp = phase.vms == 2, []
     if two and (phase.features == "best" or number <= settings.rounds // 2 + 1):
         tcp += [Step("TCP forth"), Step("TCP back")]
-    if two and number <= max(1, settings.rounds // 2):
+    if two and number <= (max(1, settings.rounds // 2) if phase.features == "best" else 1):
         tcp += [Step("TCP sendfile forth"), Step("TCP sendfile back")]
     if phase.features == "best":
         return tcp
