@@ -23,7 +23,7 @@ static const struct vpnet_stat_desc vpnet_counter_descs[] = {
 	COUNTER(xdp_drops),
 	COUNTER(xdp_tx),
 	COUNTER(xdp_redirects),
-	COUNTER(xdp_holds),
+	COUNTER(holds),
 };
 
 static const struct vpnet_stat_desc vpnet_total_descs[] = {

@@ -308,7 +308,9 @@ static int vpnet_rx_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	int done;
 
 	round->to = rcu_dereference_bh(pair->vp->redirect);
-	if (unlikely(round->to) && vpnet_tc_busy(pair, round->to, round))
+	/* a program may send some elsewhere */
+	if (unlikely(round->to) && !prog &&
+	    vpnet_tc_busy(pair, round->to, round))
 		return 0;
 	round->gro = vpnet_gro_wanted(pair, round);
 	list.end = &list.first;
@@ -339,6 +341,7 @@ static void vpnet_rx_arm(struct vpnet_pair *pair, struct vpnet_queue *q,
 			 u32 hold)
 {
 	if (unlikely(hold)) {
+		vpnet_inc(&q->count.holds);
 		vpnet_coalesce_hold(pair, hold);
 		return;
 	}

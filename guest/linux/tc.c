@@ -166,8 +166,9 @@ bool vpnet_tc_busy(struct vpnet_pair *pair, const struct net_device *to,
 		pair->tc_hold = VPNET_TC_HOLD_MIN;
 		return false;
 	}
-	round->hold = pair->tc_hold;
-	pair->tc_hold = min_t(u32, pair->tc_hold * 2, VPNET_TC_HOLD_MAX);
+	round->hold = clamp_t(u32, pair->tc_hold, VPNET_TC_HOLD_MIN,
+			      VPNET_TC_HOLD_MAX);
+	pair->tc_hold = round->hold * 2;
 	return true;
 }
 

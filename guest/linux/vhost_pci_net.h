@@ -69,7 +69,7 @@ struct vpnet_counters {
 	unsigned long xdp_drops;	/* what an XDP program decided */
 	unsigned long xdp_tx;
 	unsigned long xdp_redirects;
-	unsigned long xdp_holds;	/* rounds ended for want of room */
+	unsigned long holds;		/* frames left for want of room */
 };
 
 struct vpnet_stats {

@@ -259,7 +259,6 @@ static noinline bool vpnet_xdp_look(struct vpnet_pair *pair,
 static void vpnet_xdp_hold(struct vpnet_pair *pair, struct vpnet_round *round)
 {
 	pair->xdp_holds++;
-	vpnet_inc(&pair->queue[VPNET_ORIGIN_TX].count.xdp_holds);
 	pair->xdp_hold = clamp_t(u32, pair->xdp_hold, VPNET_XDP_HOLD_MIN,
 				 VPNET_XDP_HOLD_MAX);
 	round->hold = pair->xdp_hold;
