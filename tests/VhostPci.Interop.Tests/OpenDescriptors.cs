@@ -9,6 +9,8 @@ internal static class OpenDescriptors
         // Earlier tests' garbage would otherwise be closed in the middle of a count.
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        return Directory.GetFileSystemEntries("/proc/self/fd").Length;
+
+        // The runtime's own threads open a file now and then, for a moment.
+        return Enumerable.Range(0, 5).Min(static _ => Directory.GetFileSystemEntries("/proc/self/fd").Length);
     }
 }

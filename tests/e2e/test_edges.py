@@ -8,6 +8,7 @@ import pytest
 
 from lab import footprint, guests, process
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
+from lab.patience import Deadline
 
 TIMES = 20 if os.environ.get("VHOST_PCI_LONG") == "1" else 1
 
@@ -37,7 +38,7 @@ def assert_link_works(pair: Pair) -> None:
     pair.wait_link()
     for sender, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
         # The first may have to find its neighbour again
-        sender.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {target}", 20)
+        sender.wait_answer(target)
         ping = sender.ping(target, 20, 0.02, 1400)
         assert ping.lossless, f"{sender.name} to {target}: {ping}"
 
@@ -53,9 +54,9 @@ def peers(pair: Pair) -> list[dict]:
 
 
 def wait_peers(pair: Pair, what: str, condition, timeout: float = 30) -> None:
-    end = time.monotonic() + timeout
+    end = Deadline(timeout)
     while not condition(peers(pair)):
-        assert time.monotonic() < end, f"waited {timeout} s for {what}: {peers(pair)}"
+        assert not end.over, f"waited {timeout} s for {what}: {peers(pair)}"
         time.sleep(0.05)
 
 

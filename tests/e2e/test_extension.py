@@ -6,6 +6,7 @@ import time
 import pytest
 
 from lab.guests import MIRROR_IP, ORIGIN_IP, Pair
+from lab.patience import Deadline
 
 pytestmark = pytest.mark.usefixtures("clean_kernels")
 CSUM = 1 << 0
@@ -25,8 +26,9 @@ def carrier(vm, name: str, up: bool) -> None:
 
 
 def assert_link_works(pair: Pair) -> None:
-    assert pair.mirror.ping(ORIGIN_IP, 10).received == 10
-    assert pair.origin.ping(MIRROR_IP, 10).received == 10
+    for sender, target in ((pair.mirror, ORIGIN_IP), (pair.origin, MIRROR_IP)):
+        sender.wait_answer(target)
+        assert sender.ping(target, 10).received == 10
 
 
 def reload_mirror(pair: Pair, options: str = "") -> None:
@@ -37,6 +39,18 @@ def reload_mirror(pair: Pair, options: str = "") -> None:
 def rebind_origin(pair: Pair, device: str) -> None:
     pair.origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/unbind")
     pair.origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/bind", 30)
+
+
+def needs_reset(pair: Pair) -> bool:
+    client, = pair.origin.qmp.execute("query-vhost-pci")["clients"]
+    return client["needs-reset"]
+
+
+def wait_needs_reset(pair: Pair) -> None:
+    end = Deadline(10)
+    while not needs_reset(pair):
+        assert not end.over
+        time.sleep(0.1)
 
 
 def test_the_carrier_is_that_of_both_ends(pair: Pair):
@@ -59,13 +73,13 @@ def test_an_announcement_reaches_the_mirrors_network(pair: Pair):
                         "protocol 0x8035 matchall action mirred egress mirror dev lo")
     try:
         pair.origin.qmp.execute("announce-self", {"initial": 50, "max": 50, "rounds": 3, "step": 0})
-        end = time.monotonic() + 20
+        end = Deadline(20)
         while True:
             text = pair.mirror.command(f"/usr/sbin/tc -s filter show dev {name} ingress")
             counts = [int(n) for n in re.findall(r"Sent \d+ bytes (\d+) pkt", text)]
             if counts and counts[0] >= 2:
                 break
-            assert time.monotonic() < end, text
+            assert not end.over, text
             time.sleep(0.2)
         assert_link_works(pair)
     finally:
@@ -80,12 +94,11 @@ def test_linux_negotiates_again_when_its_driver_is_bound_again(pair: Pair):
 
     reload_mirror(pair, f"refuse={CSUM:#x}")
     carrier(pair.origin, name, False)
-    client, = pair.origin.qmp.execute("query-vhost-pci")["clients"]
-    assert client["needs-reset"]
+    wait_needs_reset(pair)
     status = int(pair.origin.command(f"cat /sys/bus/virtio/devices/{device}/status"), 16)
     assert status & NEEDS_RESET
     time.sleep(3)
-    assert pair.origin.qmp.execute("query-vhost-pci")["clients"][0]["needs-reset"], "Linux has learnt to reset by itself"
+    assert needs_reset(pair), "Linux has learnt to reset by itself"
 
     rebind_origin(pair, device)
     pair.wait_link()
@@ -99,7 +112,7 @@ def test_linux_negotiates_again_when_its_driver_is_bound_again(pair: Pair):
     reload_mirror(pair)
     pair.wait_link()
     assert_link_works(pair)
-    assert not pair.origin.qmp.execute("query-vhost-pci")["clients"][0]["needs-reset"]
+    assert not needs_reset(pair)
     rebind_origin(pair, device)
     pair.wait_link()
     assert "tx-checksum-ip-generic: on" in pair.origin.command(f"/usr/sbin/ethtool -k {origin_name(pair)}")

@@ -19,8 +19,9 @@ def test_the_link_comes_up_when_the_mirror_does_and_again_after_its_death(run: p
                 mirror.wait_ready()
                 origin.wait_interface(ORIGIN_IP)
                 mirror.wait_interface(MIRROR_IP)
-                assert origin.ping(MIRROR_IP).lossless
-                assert mirror.ping(ORIGIN_IP).lossless
+                for sender, target in ((origin, MIRROR_IP), (mirror, ORIGIN_IP)):
+                    sender.wait_answer(target)
+                    assert sender.ping(target).lossless
                 assert mirror.complaints() == []
             finally:
                 mirror.kill()

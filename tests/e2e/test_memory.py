@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from lab import footprint, guests, process
+from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
+from lab.patience import Deadline
 
 TIMES = 20 if os.environ.get("VHOST_PCI_LONG") == "1" else 2
 GIB = 1 << 30
@@ -21,7 +22,7 @@ DIRECT = ",indirect_desc=off"
 def mirror(run: process.RunDir):
     mirror = guests.start_mirror(run, "q35")
     mirror.wait_ready()
-    mirror.command("/usr/bin/iperf3 -s -D; :")
+    traffic.start_server(mirror)
     yield mirror
     mirror.stop()
 
@@ -35,12 +36,12 @@ def vms():
 
 
 def wait_for(what: str, condition, timeout: float = 60):
-    end = time.monotonic() + timeout
+    end = Deadline(timeout)
     while True:
         result = condition()
         if result:
             return result
-        assert time.monotonic() < end, f"waited {timeout} s for {what}"
+        assert not end.over, f"waited {timeout} s for {what}"
         time.sleep(0.1)
 
 
@@ -86,9 +87,7 @@ class Stream:
     def __init__(self, origin: Guest):
         self.origin = origin
         # A file of its own, and its pages where new memory is
-        # Again while the server has not noticed yet that its last client has gone
-        origin.wait_until(f"(/usr/bin/iperf3 -Z -i 0 -t 3600 -c {MIRROR_IP} >/tmp/stream 2>&1 & echo $! >/tmp/stream.pid); "
-                          "sleep 1; kill -0 $(cat /tmp/stream.pid) 2>/dev/null", 30)
+        traffic.start_client(origin, MIRROR_IP, "stream", "-Z -i 0 -t 3600")
 
     def stop(self) -> None:
         assert self.origin.run("kill -0 $(cat /tmp/stream.pid)").status == 0, f"the stream broke: {self.origin.command('cat /tmp/stream')}"
@@ -130,7 +129,7 @@ def packets_above(origin: Guest, mirror: Guest, limit: int) -> bool:
 
 def assert_whole(mirror: Guest, origin: Guest) -> None:
     for sender, target in ((origin, MIRROR_IP), (mirror, ORIGIN_IP)):
-        sender.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {target}", 20)
+        sender.wait_answer(target)
         ping = sender.ping(target, 20, 0.02)
         assert ping.lossless, f"{sender.name}: {ping}"
         assert sender.complaints() == []
@@ -192,7 +191,7 @@ def test_memory_that_outgrows_the_window_under_traffic(run: process.RunDir, mirr
     assert second != first
     mirror.command(f"/usr/sbin/ip addr flush dev {second}; /usr/sbin/ip addr add {MIRROR_IP}/24 dev {second}; /usr/sbin/ip link set {second} up")
     mirror.wait_interface(MIRROR_IP)
-    mirror.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {ORIGIN_IP}", 20)
+    mirror.wait_answer(ORIGIN_IP)
     wait_flow(mirror)
     stream.stop()
     stream = Stream(origin)

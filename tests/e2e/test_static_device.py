@@ -58,7 +58,7 @@ def test_origins_come_and_go_and_the_interface_stays(run: process.RunDir, mirror
             origin.wait_interface(ORIGIN_IP)
             assert mirror.wait_interface(MIRROR_IP) == name
             for sender, target in ((origin, MIRROR_IP), (mirror, ORIGIN_IP)):
-                sender.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {target}", 20)
+                sender.wait_answer(target)
                 assert sender.ping(target, 20, 0.02).lossless
             origin.command(f"(/usr/bin/ping -f -q {MIRROR_IP} >/dev/null 2>&1 &)")
             mirror.command(f"(/usr/bin/ping -f -q {ORIGIN_IP} >/dev/null 2>&1 &)")
@@ -67,6 +67,6 @@ def test_origins_come_and_go_and_the_interface_stays(run: process.RunDir, mirror
         finally:
             origin.kill()
         mirror.wait_until(f'[ "$(cat /sys/class/net/{name}/carrier)" = 0 ]', 15)
-        mirror.command("killall ping")
+        mirror.command("killall ping; :")
         assert only_interface(mirror) == (name, facts)
         footprint.wait_back(mirror.qemu, before)

@@ -12,6 +12,7 @@ import pytest
 
 from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, Guest
+from lab.patience import Deadline
 
 from light_origin import State
 
@@ -90,12 +91,12 @@ class Full:
 
 
 def wait_for(what: str, condition, timeout: float = 30):
-    end = time.monotonic() + timeout
+    end = Deadline(timeout)
     while True:
         result = condition()
         if result:
             return result
-        if time.monotonic() > end:
+        if end.over:
             raise TimeoutError(f"waited {timeout} s for {what}")
         time.sleep(0.1)
 

@@ -6,6 +6,7 @@ import pytest
 
 from lab import guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
+from lab.patience import Deadline
 
 OTHER_IP = "10.0.0.3"
 
@@ -55,7 +56,7 @@ def assert_all_reach_all(bridged: Bridged) -> None:
     for sender in bridged.all:
         for target in bridged.all:
             if sender is not target:
-                sender.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {addresses[target]}", 20)
+                sender.wait_answer(addresses[target])
                 ping = sender.ping(addresses[target], 20, 0.02, 1400)
                 assert ping.lossless, f"{sender.name} to {target.name}: {ping}"
 
@@ -73,7 +74,7 @@ def test_forwarded_packets_are_counted_on_both_devices(bridged: Bridged):
     for port, then, now in zip(bridged.ports, before, bridged.packets()):
         received, sent = (b - a for a, b in zip(then, now))
         # And a few of the neighbours' business
-        assert count <= received <= count + 20 and count <= sent <= count + 20, f"{port}: {received} received, {sent} sent"
+        assert count <= received < 1.5 * count and count <= sent < 1.5 * count, f"{port}: {received} received, {sent} sent"
 
 
 def test_tcp_is_forwarded_whole(bridged: Bridged):
@@ -92,7 +93,10 @@ def test_the_drivers_of_both_reload_together(bridged: Bridged):
             bridged.mirror.command(f"/usr/sbin/ip link set {port} up; /usr/sbin/ip link set {port} master br0")
         bridged.ports = sorted(bridged.mirror.interfaces())
         assert len(bridged.ports) == 2
-    bridged.near.command("killall ping")
+    bridged.near.command("killall ping; :")
+    # vp-net gives each interface an address when it gets round to it.
+    for port in bridged.ports:
+        bridged.mirror.wait_until(f"[ -e /run/vp-net/done.$(cat /sys/class/net/{port}/ifindex) ]")
     for port in bridged.ports:
         bridged.mirror.command(f"/usr/sbin/ip addr flush dev {port}")
     assert_all_reach_all(bridged)
@@ -102,6 +106,9 @@ def test_the_death_of_one_is_not_felt_on_the_other(bridged: Bridged):
     ping = traffic.SteadyPing(bridged.near, MIRROR_IP)
     bridged.far.kill()
     bridged.mirror.wait_until("[ $(ls -d /sys/class/net/*/device | wc -l) = 1 ]", 30)
+    after, end = ping.counts()[0] + 20, Deadline(10)
+    while ping.counts()[0] < after:
+        assert not end.over, ping.counts()
     sent, answered = ping.stop()
-    assert sent > 20 and sent == answered, f"{answered} of {sent}"
+    assert sent == answered, f"{answered} of {sent}"
     bridged.far = bridged.near

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from interop.mirror import Mirror  # noqa: E402
-from lab import paths, process  # noqa: E402
+from lab import footprint, paths, process  # noqa: E402
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -42,8 +42,8 @@ def booted_mirror(run: process.RunDir):
 def mirror(booted_mirror: Mirror):
     """The mirror without any origin. After the test: nothing is left, nobody complained."""
     booted_mirror.wait_alone()
-    before = booted_mirror.vm.qemu.open_fds()
+    before = footprint.Footprint(booted_mirror.vm.qemu)
     yield booted_mirror
     booted_mirror.wait_alone()
-    booted_mirror.wait_descriptors(before)
+    footprint.wait_back(booted_mirror.vm.qemu, before)
     assert booted_mirror.vm.complaints() == []

@@ -5,6 +5,7 @@ import time
 
 from lab import guests
 from lab.guests import MIRROR_IP, Guest
+from lab.patience import Deadline
 from lab.process import RunDir
 
 # What the server of each kind of front-end needs besides its defaults; the reasons are in the interop matrix.
@@ -15,9 +16,9 @@ UNPLUG_AT_ONCE = ",unplug-delay=0"
 
 
 def wait_for(what: str, condition, timeout: float = 30):
-    end = time.monotonic() + timeout
+    end = Deadline(timeout)
     while not (result := condition()):
-        if time.monotonic() > end:
+        if end.over:
             raise TimeoutError(f"waited {timeout:.0f} s for {what}")
         time.sleep(0.05)
     return result
@@ -45,9 +46,6 @@ class Mirror:
     def wait_alone(self) -> None:
         wait_for("the devices to go", lambda: not self.peers(), 30)
         wait_for("their interfaces to go", lambda: not self.vm.interfaces(), 10)
-
-    def wait_descriptors(self, wanted: list[str]) -> None:
-        wait_for("the descriptors to be closed", lambda: self.vm.qemu.open_fds() == wanted, 10)
 
     def wait_link(self, pid: int) -> dict:
         """The peer that is this process, when its link is up and the guest's driver uses it."""

@@ -27,6 +27,7 @@ VARIANTS = {
 
 def assert_answers_ping(mirror: Mirror, pmd: Testpmd) -> None:
     pmd.forward("icmpecho")
+    mirror.vm.wait_answer("10.0.0.1")
     for size in (56, 1472):
         ping = mirror.vm.ping("10.0.0.1", 20, 0.02, size)
         assert ping.lossless, f"{size} bytes: {ping}"

@@ -6,8 +6,8 @@ import re
 import select
 import shutil
 import subprocess
-import time
 
+from lab.patience import Deadline
 from lab.process import RunDir, die_with_parent
 
 PROGRAM = shutil.which("dpdk-testpmd")
@@ -44,7 +44,7 @@ class Testpmd:
     def __exit__(self, *_rest: object) -> None:
         if self.process.poll() is None:
             try:
-                self.process.communicate(b"quit\n", 15)
+                self.process.communicate(b"quit\n", 60)
             except subprocess.TimeoutExpired:
                 pass
         self.kill()
@@ -79,10 +79,10 @@ class Testpmd:
         return tuple(int(re.search(rf"{name}-packets:\s+(\d+)", text).group(1)) for name in ("RX", "TX"))
 
     def _read_prompt(self, timeout: float) -> str:
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         text = ""
         while not text.endswith(PROMPT):
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            ready, _, _ = select.select([self.process.stdout], [], [], end.left)
             if not ready:
                 raise TimeoutError(f"testpmd: no prompt for {timeout:.0f} s after: {text[-1000:]}")
             data = os.read(self.process.stdout.fileno(), 65536)

@@ -6,6 +6,8 @@ import os
 import pathlib
 import time
 
+from tests.lab.patience import Deadline
+
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WALL = 0x40000000
 SYS_PPOLL = 271
@@ -35,9 +37,9 @@ def frozen(*guests):
     stopped = []
     try:
         for pid in pids:
-            end = time.monotonic() + 5
+            end = Deadline(5)
             while not _stop_in_poll(pid):
-                if time.monotonic() > end:
+                if end.over:
                     raise TimeoutError(f"the main thread of {pid} is never idle")
                 time.sleep(0.005)
             stopped.append(pid)

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from tests.lab import paths
+from tests.lab.patience import Deadline
 from tests.lab.process import Qemu, RunDir
 from tests.lab.qmp import Qmp
 from tests.lab.qtest import PciHost
@@ -68,12 +69,12 @@ class Guest(PciHost):
         raise RuntimeError(f"{self.name}: QEMU has no memory-backend-memfd open")
 
     def _wait(self, what: str, condition, timeout: float) -> None:
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         while not condition():
             self.qemu.check()
             if self._words[FAULT]:
                 raise RuntimeError(f"{self.name}: the agent took exception {self._words[FAULT] - 0x100}")
-            if time.monotonic() > end:
+            if end.over:
                 raise TimeoutError(f"{self.name}: waited {timeout} s for {what}; {self.qemu.output()[-500:]}")
             time.sleep(0.0001)
 

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.lab import footprint
+
 from tests.qtest import front_end as fe
 from tests.qtest.front_end import FrontEnd, memory, region
 from tests.qtest.mirror import wait_for
@@ -281,10 +283,10 @@ def test_unplug_leaves_nothing_behind(mirror):
 
     before = routes()
     come_and_go()                   # what is opened once stays open
-    files = mirror.qemu.open_fds()
+    held = footprint.Footprint(mirror.qemu)
     for _ in range(2):
         come_and_go()
-        wait_for("the descriptors", lambda: mirror.qemu.open_fds() == files)
+        footprint.wait_back(mirror.qemu, held)
 
 
 def test_one_eventfd_for_both_rings(mirror):

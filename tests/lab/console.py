@@ -8,6 +8,8 @@ import shlex
 import socket
 import time
 
+from .patience import Deadline
+
 READY = r"VHOST-PCI-READY (\S+) ([\d.]+)"
 # The tty's line discipline drops what does not fit into one line.
 LONGEST_LINE = 4000
@@ -31,7 +33,7 @@ class Console:
         self._buffer = ""
         self._log = open(log, "a", encoding="latin-1", newline="")
         self._numbers = itertools.count(time.time_ns() % 10**9)
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         while True:
             self._socket = socket.socket(socket.AF_UNIX)
             try:
@@ -40,20 +42,20 @@ class Console:
             except (FileNotFoundError, ConnectionRefusedError):
                 self._socket.close()
                 check()
-                if time.monotonic() > end:
+                if end.over:
                     raise TimeoutError(f"{name}: no console at {path}") from None
                 time.sleep(0.05)
         self._socket.settimeout(0.25)
 
     def expect(self, pattern: str, timeout: float) -> re.Match[str]:
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         while True:
             match = re.search(pattern, self._buffer)
             if match:
                 self._before = self._buffer[:match.start()]
                 self._buffer = self._buffer[match.end():]
                 return match
-            if time.monotonic() > end:
+            if end.over:
                 raise TimeoutError(f"{self.name}: waited {timeout:.0f} s for {pattern!r}; last: {self._buffer[-500:]!r}")
             try:
                 data = self._socket.recv(65536).decode("latin-1")

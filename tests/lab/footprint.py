@@ -5,6 +5,7 @@ import pathlib
 import re
 import time
 
+from .patience import Deadline
 from .process import Qemu
 
 # QEMU's pool for slow calls: threads that come when needed and leave after a while
@@ -28,26 +29,18 @@ class Footprint:
                 sizes[fields[4]] += end - begin
         self.shared = collections.Counter(f"{size >> 10} KiB" for size in sizes.values())
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Footprint) and vars(self) == vars(other)
-
-    def difference(self, before: "Footprint") -> str:
-        lines = []
-        for what, now in vars(self).items():
-            then = getattr(before, what)
-            more, less = now - then, then - now
-            if more or less:
-                lines.append(f"{what}: more {dict(more)}, less {dict(less)}")
-        return "; ".join(lines)
+    def more(self, before: "Footprint") -> str:
+        """What is held now and was not before. Not the reverse: QEMU frees some things late, perhaps after the first look."""
+        return "; ".join(f"{what}: {dict(more)}" for what, now in vars(self).items() if (more := now - getattr(before, what)))
 
 
 def wait_back(qemu: Qemu, before: Footprint, timeout: float = 20) -> None:
-    """Fails with the difference when the process does not get back to what it held."""
-    end = time.monotonic() + timeout
+    """Fails with the difference when the process goes on holding more than it held."""
+    end = Deadline(timeout)
     while True:
-        now = Footprint(qemu)
-        if now == before:
+        more = Footprint(qemu).more(before)
+        if not more:
             return
-        if time.monotonic() > end:
-            raise AssertionError(f"{qemu.name} does not get back to its footprint: {now.difference(before)}")
+        if end.over:
+            raise AssertionError(f"{qemu.name} does not get back to its footprint, it has more {more}")
         time.sleep(0.1)

@@ -7,6 +7,7 @@ import time
 
 from . import kernel, paths
 from .console import CommandFailed, Console, Result
+from .patience import Deadline
 from .process import Qemu, RunDir
 from .qmp import Qmp
 
@@ -14,7 +15,7 @@ ORIGIN_MAC = "52:54:00:00:00:01"
 ORIGIN_IP, MIRROR_IP = "10.0.0.1", "10.0.0.2"
 MEMORY_MB = 400
 # Seconds.
-LATE_ANSWER = 10
+LATE_ANSWER = 2
 # A kernel's complaints; none may appear in any guest.
 COMPLAINTS = r"BUG:|Oops|WARNING:|Call Trace|nobody cared|general protection|rcu.*stall|blocked for more than|KASAN|Unable to handle"
 
@@ -84,12 +85,12 @@ class Guest:
 
     def wait_until(self, command: str, timeout: float = 30, pause: float = 0.2) -> str:
         """Repeats a guest command until it succeeds."""
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         while True:
             result = self.run(command)
             if result.status == 0:
                 return result.output
-            if time.monotonic() > end:
+            if end.over:
                 raise TimeoutError(f"{self.name}: '{command}' still fails after {timeout:.0f} s: {result.output}")
             time.sleep(pause)
 
@@ -107,6 +108,10 @@ class Guest:
     def complaints(self) -> list[str]:
         return re.findall(rf".*(?:{COMPLAINTS}).*", self.command("dmesg"))
 
+    def wait_answer(self, target: str) -> None:
+        """After a link has come up: the kernel shows the carrier before it sends anything, and may have to find its neighbour."""
+        self.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {target}", 20)
+
     def ping(self, target: str, count: int = 20, interval: float = 0.05, size: int = 56) -> "Ping":
         before = self._echo_replies()
         result = self.run(f"/usr/bin/ping -q -c {count} -i {interval} -s {size} -W 2 {target}", 30 + count * (interval + 2))
@@ -117,8 +122,8 @@ class Guest:
         sent, received = int(counts.group(1)), int(counts.group(2))
         # Once there were answers, ping waits for the others only twice as long as the slowest took: on a busy machine that is
         # late, not lost. The kernel counts those as well.
-        end = time.monotonic() + LATE_ANSWER
-        while received < sent and time.monotonic() < end:
+        end = Deadline(LATE_ANSWER)
+        while received < sent and not end.over:
             time.sleep(0.2)
             received = max(received, min(sent, self._echo_replies() - before))
         return Ping(sent, received, float(times.group(2)) if times else None)

@@ -6,6 +6,8 @@ import pathlib
 import socket
 import time
 
+from .patience import TIMES, Deadline
+
 
 class QmpError(RuntimeError):
     """QEMU answered with an error; .kind is its class."""
@@ -18,9 +20,9 @@ class QmpError(RuntimeError):
 class Qmp:
     def __init__(self, connection: socket.socket, timeout: float = 30):
         self._socket = connection
-        self._socket.settimeout(timeout)
+        self.timeout = timeout * TIMES
+        self._socket.settimeout(self.timeout)
         self._buffer = b""
-        self.timeout = timeout
         self.events: collections.deque[dict] = collections.deque()
         self._read_message()
         self.execute("qmp_capabilities")
@@ -28,7 +30,7 @@ class Qmp:
     @classmethod
     def connect(cls, path: pathlib.Path, check, timeout: float = 30) -> "Qmp":
         """check() is called while waiting and raises when QEMU is gone."""
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         while True:
             connection = socket.socket(socket.AF_UNIX)
             try:
@@ -37,7 +39,7 @@ class Qmp:
             except (FileNotFoundError, ConnectionRefusedError):
                 connection.close()
                 check()
-                if time.monotonic() > end:
+                if end.over:
                     raise TimeoutError(f"nobody listens at {path}") from None
                 time.sleep(0.05)
 
@@ -70,16 +72,15 @@ class Qmp:
 
     def wait_event(self, name: str, timeout: float = 30, match=lambda data: True) -> dict:
         """The first event of this name whose data match, from those kept or still to come; others stay kept."""
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         while True:
             for event in list(self.events):
                 if event["event"] == name and match(event.get("data", {})):
                     self.events.remove(event)
                     return event
-            left = end - time.monotonic()
-            if left <= 0:
+            if end.over:
                 raise TimeoutError(f"no {name} event; seen: {[event['event'] for event in self.events]}")
-            self._socket.settimeout(left)
+            self._socket.settimeout(max(0.001, end.left))
             try:
                 message = self._read_message()
             except TimeoutError:

@@ -2,9 +2,9 @@
 """QEMU without a guest: the test is the CPU. Port and memory accesses by QEMU's qtest protocol, PCI on top of them."""
 import pathlib
 import socket
-import time
 
 from . import paths
+from .patience import TIMES, Deadline
 from .process import Qemu, QemuDied, RunDir
 from .qmp import Qmp
 
@@ -61,16 +61,16 @@ class QTest(PciHost):
         return listener
 
     def _accept(self, listener: socket.socket, timeout: float) -> socket.socket:
-        end = time.monotonic() + timeout
+        end = Deadline(timeout)
         listener.settimeout(0.05)
         while True:
             try:
                 connection = listener.accept()[0]
-                connection.settimeout(timeout)
+                connection.settimeout(timeout * TIMES)
                 return connection
             except TimeoutError:
                 self.qemu.check()
-                if time.monotonic() > end:
+                if end.over:
                     raise TimeoutError(f"{self.name}: QEMU did not connect to its test sockets") from None
 
     def __enter__(self) -> "QTest":

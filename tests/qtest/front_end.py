@@ -7,6 +7,8 @@ import select
 import socket
 import struct
 
+from tests.lab.patience import TIMES
+
 F_SEAL_SHRINK = 2
 REPLY, NEED_REPLY, VERSION = 4, 8, 1
 GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
@@ -54,7 +56,7 @@ class FrontEnd:
     def __init__(self, path, connect: bool = True):
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
+        self.socket.settimeout(5 * TIMES)
         self.fds: list[int] = []
         if connect:
             self.connect()
@@ -116,7 +118,7 @@ class FrontEnd:
     def closed_by_server(self, timeout=5.0) -> bool:
         end = select.poll()
         end.register(self.socket, select.POLLIN | select.POLLHUP)
-        while end.poll(timeout * 1000):
+        while end.poll(timeout * TIMES * 1000):
             try:
                 if not self.socket.recv(65536):
                     return True

@@ -2,6 +2,7 @@
 """The mirror VM: a QEMU with a vhost-pci-server, and a driver of its vhost-pci-net that is this test."""
 import time
 
+from tests.lab.patience import Deadline
 from tests.lab.process import RunDir
 from tests.lab.qtest import PciFunction, QTest
 
@@ -23,12 +24,12 @@ CONFIG_VECTOR = 2
 
 def wait_for(what, condition, timeout=10):
     """The first true result of condition(); says what was waited for when the time is over."""
-    end = time.monotonic() + timeout
+    end = Deadline(timeout)
     while True:
         result = condition()
         if result:
             return result
-        if time.monotonic() > end:
+        if end.over:
             raise TimeoutError(f"waited {timeout} s for {what}")
         time.sleep(0.01)
 

@@ -6,6 +6,8 @@ import tempfile
 
 import pytest
 
+from tests.lab import footprint
+
 from . import front_end as fe
 from .front_end import FrontEnd, memory, region
 from .mirror import wait_for
@@ -101,7 +103,7 @@ def mirror_and_neighbour():
 @pytest.mark.parametrize("misdeed", BAD, ids=lambda f: f.__name__[4:])
 def test_refused(mirror_and_neighbour, misdeed):
     mirror, neighbour = mirror_and_neighbour
-    fds = mirror.qemu.open_fds()
+    before = footprint.Footprint(mirror.qemu)
     logged = len(mirror.qemu.output())
     refused = mirror.info()["servers"][0]["refused"]
     with FrontEnd(mirror.path) as origin:
@@ -115,7 +117,7 @@ def test_refused(mirror_and_neighbour, misdeed):
     for peer in [p for p in mirror.peers() if p["state"] == "leaving"]:
         mirror.eject(peer["slot"])
     wait_for("the neighbour alone", lambda: len(mirror.peers()) == 1)
-    wait_for("the descriptors", lambda: mirror.qemu.open_fds() == fds)
+    footprint.wait_back(mirror.qemu, before)
     assert mirror.info()["servers"][0]["refused"] == refused + 1
     lines = mirror.qemu.output()[logged:].strip().splitlines()
     if not any("suppressed" in line or "more" in line for line in lines):
@@ -131,7 +133,7 @@ def test_half_a_message_does_not_stop_anyone(mirror):
         slow.send_raw(b"\x01\x00\x00")
         assert other.ask(fe.GET_FEATURES)
         assert mirror.qmp.execute("query-status")["running"]
-        assert slow.closed_by_server(timeout=9)
+        assert slow.closed_by_server(timeout=10)
         assert other.ask(fe.GET_FEATURES)
 
 

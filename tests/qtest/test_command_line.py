@@ -13,7 +13,7 @@ SHARED = ["-object", "memory-backend-memfd,id=mem,size=64M,share=on", "-machine"
 
 def qemu(*args, machine="pc", env=None, binary=paths.QEMU) -> str:
     done = subprocess.run([str(binary), "-nodefaults", "-display", "none", "-accel", "qtest", "-M", machine, "-m", "64",
-                           *args], capture_output=True, text=True, timeout=20, env=env)
+                           *args], capture_output=True, text=True, timeout=100, env=env)
     assert done.returncode == 1, done.stderr
     return done.stderr
 
@@ -141,6 +141,6 @@ def test_library_has_another_abi_version(run):
 
 
 def test_help_lists_the_options():
-    done = subprocess.run([str(paths.QEMU), "-vhost-pci-server", "help"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([str(paths.QEMU), "-vhost-pci-server", "help"], capture_output=True, text=True, timeout=100)
     for option in ("chardev", "slot-size", "allow-unsealed", "allow-uid", "log-level"):
         assert option in done.stdout

@@ -47,15 +47,20 @@ def capture(run):
         with FrontEnd(mirror.path) as other:
             start_named(other, "other", mac=2)
             wait_for("two links", lambda: sum(p["link"] for p in mirror.peers()) == 2)
-        messages = mirror.qmp.execute("qom-get", {"path": "/machine/peripheral/vps", "property": "messages"})
+
+        def complete():
+            messages = mirror.qmp.execute("qom-get", {"path": "/machine/peripheral/vps", "property": "messages"})
+            found = records(path)
+            return sum(direction == 0 for direction, *_rest in found) == messages and found
+
         # Later there is more: the origin stops its rings
-        return path, origin.qemu.pid, messages, records(path)
+        wait_for("the other's end", lambda: sum(p["link"] for p in mirror.peers()) == 1)
+        return path, origin.qemu.pid, wait_for("a record of each message", complete)
 
 
 def test_all_messages_of_both_directions(run):
-    path, pid, messages, found = capture(run)
+    path, pid, found = capture(run)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    assert sum(direction == 0 for direction, *_rest in found) == messages
     first = [r for r in found if r[3] == 1]
     second = [r for r in found if r[3] == 2]
     assert {r[2] for r in first} == {pid} and {r[2] for r in second} == {os.getpid()}
@@ -91,7 +96,7 @@ def test_the_dissector_reads_a_real_capture(run):
 
     def read(*options):
         return subprocess.run([tshark, "-X", f"lua_script:{copies[1]}", "-r", str(copies[0]), *options], cwd="/",
-                              capture_output=True, text=True, timeout=60, check=True, **user).stdout
+                              capture_output=True, text=True, timeout=300, check=True, **user).stdout
 
     fields = [word for name in ("connection", "direction", "request", "size") for word in ("-e", f"vhost_pci.{name}")]
     lines = [tuple(int(word, 0) for word in line.split())

@@ -107,7 +107,7 @@ def test_255_origins_come_and_half_of_them_go_and_return(run):
         for peer in wait_for("all to leave", mirror.all_leaving, 60):
             mirror.eject_peer(peer)
         wait_for("nothing to be left", lambda: mirror.peers() == [])
-        wait_for("descriptors to be closed", lambda: len(mirror.qemu.open_fds()) == baseline)
+        wait_for("descriptors to be closed", lambda: len(mirror.qemu.open_fds()) <= baseline)
 
 
 def test_a_device_on_the_last_bridge_works_like_any(run):
@@ -167,7 +167,7 @@ def test_a_bridge_without_a_window_is_reported(run):
 
 def run_qemu(*args, limits=None) -> subprocess.CompletedProcess:
     return subprocess.run([str(paths.QEMU), "-nodefaults", "-display", "none", "-accel", "qtest", "-S", *args], capture_output=True,
-                          text=True, timeout=60, preexec_fn=limits and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)))
+                          text=True, timeout=300, preexec_fn=limits and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)))
 
 
 def server(run, connections) -> list[str]:

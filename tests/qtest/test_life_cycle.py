@@ -2,13 +2,11 @@
 """Resets, deaths and unplugs of either side; afterwards nothing is left."""
 import time
 
+from tests.lab import footprint
+
 from .front_end import FrontEnd
 from .mirror import CONFIG_VECTOR, WINDOWS, MirrorDevice, wait_for
 from .origin import Origin
-
-
-def settled(qemu, baseline, what="descriptors"):
-    wait_for(f"{what} of {qemu.name} back at the baseline", lambda: qemu.open_fds() == baseline)
 
 
 def test_origin_killed(linked):
@@ -37,8 +35,7 @@ def test_nothing_is_left_after_an_origin(run, mirror):
     mirror.wait_peer("leaving", lambda p: p["state"] == "leaving")
     mirror.eject(1)
     wait_for("no peer", lambda: not mirror.peers())
-    fds, threads = mirror.qemu.open_fds(), mirror.qemu.threads()
-    maps = count_maps(mirror)
+    before = footprint.Footprint(mirror.qemu)
     for _ in range(3):
         with Origin(run, mirror.path) as origin:
             origin.start_driver()
@@ -47,15 +44,7 @@ def test_nothing_is_left_after_an_origin(run, mirror):
         mirror.wait_peer("leaving", lambda p: p["state"] == "leaving")
         mirror.eject(1)
         wait_for("no peer", lambda: not mirror.peers())
-        settled(mirror.qemu, fds)
-    assert mirror.qemu.threads() == threads
-    assert "memfd" not in open(f"/proc/{mirror.qemu.pid}/maps").read().replace("memory-backend-memfd", "") \
-        or count_maps(mirror) <= maps
-
-
-def count_maps(vm) -> int:
-    with open(f"/proc/{vm.qemu.pid}/maps", encoding="ascii", errors="replace") as maps:
-        return sum("memfd:" in line for line in maps)
+        footprint.wait_back(mirror.qemu, before)
 
 
 def test_reset_of_the_origins_device(linked):
@@ -194,10 +183,10 @@ def test_a_hundred_connections_leave_no_descriptor(mirror):
     with FrontEnd(mirror.path) as origin:
         origin.greet()
     wait_for("no peer", lambda: not mirror.peers())
-    fds = mirror.qemu.open_fds()
+    before = footprint.Footprint(mirror.qemu)
     for _ in range(100):
         with FrontEnd(mirror.path) as origin:
             origin.greet()
             origin.send(2, 1 << 32)
     wait_for("no peer", lambda: not mirror.peers())
-    settled(mirror.qemu, fds)
+    footprint.wait_back(mirror.qemu, before)

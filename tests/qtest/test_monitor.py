@@ -74,6 +74,7 @@ def test_trace_events_at_each_edge(run):
             origin.kick(1)
             wait_for("the kick", lambda: device.take_message(1))
         mirror.wait_link(False)
+        wait_for("the last event", lambda: "vhost_pci_unplug " in mirror.qemu.output() and "vhost_pci_close " in mirror.qemu.output())
         log = mirror.qemu.output()
     for event in ("library", "accept", "message", "plug", "map", "bind", "epoch", "ack", "status", "doorbell", "kick",
                   "clear", "close", "unplug"):

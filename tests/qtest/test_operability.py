@@ -24,12 +24,12 @@ def log_level(mirror, *level):
 def connect_as(uid, path) -> str:
     """What a process of another user gets: an answer, the end of the connection, or no connection at all."""
     program = ("import socket, struct, sys\n"
-               "s = socket.socket(socket.AF_UNIX); s.settimeout(5)\n"
+               "s = socket.socket(socket.AF_UNIX); s.settimeout(60)\n"
                "try:\n"
                "    s.connect(sys.argv[1]); s.send(struct.pack('=III', 1, 1, 0)); print(len(s.recv(20)))\n"
                "except OSError as e: print(type(e).__name__)\n")
     done = subprocess.run([sys.executable, "-c", program, str(path)], user=uid, group=uid, extra_groups=[],
-                          capture_output=True, text=True, timeout=20, check=True)
+                          capture_output=True, text=True, timeout=120, check=True)
     return done.stdout.strip()
 
 

@@ -15,7 +15,7 @@ F_REPLY_ACK = 1 << 3
 
 
 def test_an_origin_that_is_restarted_gets_its_device_back(run):
-    with Mirror(run, unplug_delay=5) as mirror:
+    with Mirror(run, unplug_delay=600) as mirror:
         with Origin(run, mirror.path) as origin:
             origin.start_driver()
             peer = mirror.wait_link()
@@ -41,24 +41,24 @@ def test_an_origin_that_is_restarted_gets_its_device_back(run):
 
 
 def test_the_guest_is_asked_after_the_delay(run):
-    with Mirror(run, unplug_delay=1) as mirror:
+    with Mirror(run, unplug_delay=2) as mirror:
         with FrontEnd(mirror.path) as origin:
             start_named(origin, "one")
             slot = mirror.wait_link()["slot"]
             mirror.device(slot)
             left = time.monotonic()
-        mirror.wait_peer("away", lambda p: p["state"] == "away")
+        mirror.wait_peer("away", lambda p: p["state"] in ("away", "leaving"))
         mirror.outl(0xae10, 1)
-        assert not mirror.inl(0xae04)
         wait_for("the request", lambda: mirror.inl(0xae04) & 1 << slot)
-        assert 0.9 < time.monotonic() - left < 5
+        # It may be seen later on a busy machine, but never sooner
+        assert time.monotonic() - left > 1.9
         assert mirror.peers()[0]["state"] == "leaving"
         mirror.eject(slot)
         wait_for("no peer", lambda: not mirror.peers())
 
 
 def test_another_origin_does_not_get_it(run):
-    with Mirror(run, unplug_delay=5) as mirror:
+    with Mirror(run, unplug_delay=600) as mirror:
         with FrontEnd(mirror.path) as origin:
             start_named(origin, "one")
             mirror.wait_link()

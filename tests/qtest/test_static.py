@@ -2,6 +2,7 @@
 """-device vhost-pci-net,server=: there from the start, keeps its place, takes one origin after the other."""
 import pytest
 
+from tests.lab import footprint
 from tests.lab.qmp import QmpError
 
 from . import front_end as fe
@@ -65,9 +66,8 @@ def test_nothing_is_left_of_an_origin(run):
                 origin.start()
                 wait_for("the link", lambda: (device.ack(device.config().epoch), device.config().up)[1])
             mirror.wait_peer("waiting", lambda p: p["state"] == "waiting")
-            now = (mirror.qemu.open_fds(), mirror.qemu.threads())
-            assert baseline in (None, now)
-            baseline = now
+            baseline = baseline or footprint.Footprint(mirror.qemu)
+            footprint.wait_back(mirror.qemu, baseline)
 
 
 def test_by_name_and_in_order(run):
