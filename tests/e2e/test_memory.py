@@ -87,7 +87,7 @@ class Stream:
     def __init__(self, origin: Guest):
         self.origin = origin
         # A file of its own, and its pages where new memory is
-        traffic.start_client(origin, MIRROR_IP, "stream", "-Z -i 0 -t 3600")
+        traffic.start_client(origin, MIRROR_IP, "stream", "-Z -t 3600")
 
     def stop(self) -> None:
         assert self.origin.run("kill -0 $(cat /tmp/stream.pid)").status == 0, f"the stream broke: {self.origin.command('cat /tmp/stream')}"

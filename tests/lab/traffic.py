@@ -44,7 +44,7 @@ def start_server(guest: Guest, options: str = "") -> None:
 
 def start_client(guest: Guest, target: str, name: str, options: str = "") -> None:
     """In the background, connected, with its output in /tmp/NAME and its number in /tmp/NAME.pid. Again while the server is busy:
-    it may not have noticed that its last client has gone."""
+    it may not have noticed that its last client has gone. What it writes is in the file after its first interval (-i)."""
     alive = f"kill -0 $(cat /tmp/{name}.pid) 2>/dev/null"
     guest.wait_until(f"(exec /usr/bin/iperf3 --forceflush {options} -c {target} >/tmp/{name} 2>&1 & echo $! >/tmp/{name}.pid); "
                      f"until grep -q 'connected to' /tmp/{name} || ! {alive}; do usleep 100000; done; {alive}")

@@ -102,7 +102,7 @@ def test_features_are_negotiated_again(run, mirror):
         device.accept(~F_CSUM)
         peer = mirror.wait_peer("a mirror that refuses", lambda p: not p["link"])
         wait_for("no carrier at the origin", lambda: not origin.readw(origin.config + CONFIG_LINK) & 1)
-        assert origin.readb(origin.common + 20) & NEEDS_RESET
+        wait_for("the demand", lambda: origin.readb(origin.common + 20) & NEEDS_RESET)
         client = origin.client()
         assert client["needs-reset"] and not client["link"] and not client["offered"] & (F_CSUM | F_HOST_TSO4)
         assert "does not accept csum host_tso4" in origin.qemu.output()

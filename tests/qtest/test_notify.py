@@ -43,8 +43,8 @@ def test_the_token_is_completed_once_and_stays(linked):
     _mirror, origin, device = linked
     device.take_message(TX)
     device.post_token(TX)
-    assert device.used_index(TX) == 1
-    assert device.take_message(TX)
+    wait_for("the token", lambda: device.used_index(TX) == 1)
+    wait_for("its interrupt", lambda: device.take_message(TX))
     origin.kick(TX)
     wait_for("the interrupt after the completion", lambda: device.take_message(TX))
     assert device.used_index(TX) == 1
