@@ -147,12 +147,15 @@ def send_many(chain: Chain) -> int:
 def flood(chain: Chain) -> tuple[int, int]:
     """Sent by one origin, and received by the other."""
     receiver = chain.third.wait_interface(THIRD_IP)
-    before, last = traffic.rx_packets(chain.third, receiver), None
-    sent = send_many(chain)
-    while (now := traffic.rx_packets(chain.third, receiver)) != last:
-        last = now
-        time.sleep(0.5)
-    return sent, now - before
+    before = traffic.rx_packets(chain.third, receiver)
+    sent, received, quiet = send_many(chain), 0, 0
+    # A busy machine may make a pause in the midst of it.
+    while received < sent and quiet < 8:
+        now = traffic.rx_packets(chain.third, receiver) - before
+        quiet = quiet + 1 if now == received else 0
+        received = now
+        time.sleep(0.25)
+    return sent, received
 
 
 def test_a_slow_receiver_is_waited_for(chain: Chain):
@@ -161,11 +164,12 @@ def test_a_slow_receiver_is_waited_for(chain: Chain):
     chain.attach(chain.far, "redirect", chain.near)
     # Without waiting a fifth and more is lost. A receiver that gets no processor for long is not waited for, so a busy machine gets several tries.
     floods = []
-    for _ in range(6):
+    for _ in range(20):
         before = chain.count(chain.near, "holds")
         sent, received = flood(chain)
         assert sent >= 20000
         floods.append((sent, received, chain.count(chain.near, "holds") - before))
+        print(floods[-1])
         if received >= sent * 0.98 and floods[-1][2]:
             return
     pytest.fail(f"sent, received, rounds that waited: {floods}")
@@ -183,7 +187,7 @@ def test_a_receiver_that_takes_nothing_holds_up_nobody_for_long(chain: Chain):
         chain.mirror.wait_until(f"[ $(/usr/sbin/ethtool -S {chain.near} | sed -n 's/.*origin0_tx_xdp_redirects: //p') -ge {before + 20000} ]", 60)
     finally:
         chain.third.command(f"/usr/sbin/ip link set {far} up; /usr/sbin/ip addr replace {THIRD_IP}/24 dev {far}")
-    chain.origin.wait_until(f"/usr/bin/ping -c 1 -W 1 {THIRD_IP}", 20)
+    chain.origin.wait_answer(THIRD_IP)
     assert chain.origin.ping(THIRD_IP, 50, 0.02).lossless
 
 
@@ -212,6 +216,7 @@ def test_tc_redirects_in_the_driver(chain: Chain):
     chain.mirror.command(f"/usr/sbin/ethtool -K {chain.near} hw-tc-offload on")
     chain.no_offload()
     assert "hw-tc-offload: off" in chain.mirror.command(f"/usr/sbin/ethtool -k {chain.near}")
+    chain.origin.wait_answer(guests.MIRROR_IP)
     assert chain.origin.ping(guests.MIRROR_IP, 20).lossless
 
 
