@@ -71,8 +71,8 @@ static void vpnet_coalesce_learn(struct vpnet_coalesce *c)
 	if (!c->waited)
 		return;
 	c->waited = false;
-	/* where nothing came nobody waited */
-	if (!c->found)
+	/* where nothing came nobody waited, but perhaps for buffers */
+	if (!c->found && !c->owing)
 		return;
 	if (!c->expired) {
 		c->pause = VPNET_COALESCE_PAUSE;

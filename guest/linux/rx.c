@@ -32,6 +32,9 @@
 /* ... and of one whose sender counts what it has on its way */
 #define VPNET_RX_BULK		SZ_16K
 
+/* Used buffers not told of: half of what fills a socket's send buffer */
+#define VPNET_RX_UNTOLD		128
+
 /*
  * Forwarders, above all fair queueing, and the choice of a queue or a CPU need
  * a hash of the flow.  Here, where the headers are known and were just copied,
@@ -209,7 +212,8 @@ static bool vpnet_rx_telling(const struct vpnet_pair *pair,
 			     const struct vpnet_round *round)
 {
 	return !pair->ahead || round->bytes > VPNET_RX_BULK ||
-	       vpring_untold(&q->ring) >= q->ring.size / 2;
+	       vpring_untold(&q->ring) >= min_t(u32, VPNET_RX_UNTOLD,
+						q->ring.size / 2);
 }
 
 /* A large frame, or one with offloads or in pieces */
@@ -382,8 +386,10 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	/* this sends to the stack what GRO has held, and the stack may answer */
 	complete = done < budget && napi_complete_done(napi, done);
 	if (likely(vpnet_usable(q))) {
-		if (complete)
+		if (complete) {
+			pair->coalesce.owing = vpring_untold(&q->ring);
 			pair->ahead = vpnet_coalesce_ahead(pair);
+		}
 		/* after a wait in which nothing came another would be long */
 		if (!done || vpnet_rx_telling(pair, q, &round))
 			vpnet_rx_tell(q);
