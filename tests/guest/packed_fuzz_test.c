@@ -7,6 +7,7 @@
  * RING_FUZZ_ROUNDS and RING_FUZZ_SEED in the environment change the extent.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -278,6 +279,9 @@ static void changing_under_our_eyes(void)
 		CHECK(!packed_setup(&o, &r, VPRING_F_INDIRECT |
 				    VPRING_F_EVENT_IDX));
 		CHECK(r.used_pos < 2 * o.size);
+		/* on one processor they meet only like this */
+		if (popped >= 1000000)
+			sched_yield();
 		while (vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_OK) {
 			u64 len = 0;
 
