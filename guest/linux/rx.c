@@ -242,6 +242,9 @@ static noinline enum vpring_result vpnet_rx_other(struct vpnet_pair *pair,
 		}
 	}
 	vpring_fill(&q->ring, chain.head, 0);
+	/* the sender of much data goes on while we copy the next piece */
+	if (len > VPNET_RX_LINEAR)
+		vpnet_rx_tell(q);
 	return res;
 }
 
