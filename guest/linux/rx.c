@@ -145,7 +145,9 @@ struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
 			     struct vpsegs *it, u32 len)
 {
 	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
-	struct sk_buff *skb = vpnet_rxbuf_skb(&pair->rxbuf, it, len);
+	const u32 head = hdr->gso_type ? __virtio16_to_cpu(true, hdr->hdr_len) :
+					 0;
+	struct sk_buff *skb = vpnet_rxbuf_skb(&pair->rxbuf, it, len, head);
 
 	if (unlikely(!skb)) {
 		vpnet_rx_dropped(q);

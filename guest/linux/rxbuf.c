@@ -7,8 +7,11 @@
 
 #include "rxbuf.h"
 
-/* Of a larger frame: all headers of any sensible packet */
+/* Of a larger frame: all headers of any sensible packet, if it does not say */
 #define VPNET_RX_HEAD		256
+
+/* Less is not believed: Ethernet, IPv4 and TCP */
+#define VPNET_RX_MIN_HEAD	54
 
 #define VPNET_RX_HEADROOM	(NET_SKB_PAD + NET_IP_ALIGN)
 
@@ -103,13 +106,14 @@ static bool vpnet_rxbuf_pages(struct vpnet_rxbuf *rb, struct sk_buff *skb,
 	return true;
 }
 
-static struct sk_buff *vpnet_rxbuf_paged(struct vpnet_rxbuf *rb, u32 len)
+static struct sk_buff *vpnet_rxbuf_paged(struct vpnet_rxbuf *rb, u32 len,
+					 u32 head)
 {
-	const u32 paged = len - VPNET_RX_HEAD;
+	const u32 paged = len - head;
 	struct sk_buff *skb;
 	int err;
 
-	skb = vpnet_rxbuf_linear(rb, VPNET_RX_HEAD);
+	skb = vpnet_rxbuf_linear(rb, head);
 	if (likely(skb)) {
 		if (likely(vpnet_rxbuf_pages(rb, skb, paged)))
 			return skb;
@@ -117,12 +121,12 @@ static struct sk_buff *vpnet_rxbuf_paged(struct vpnet_rxbuf *rb, u32 len)
 	}
 
 	/* no large pages left: small ones, and not from the pool */
-	skb = alloc_skb_with_frags(VPNET_RX_HEADROOM + VPNET_RX_HEAD, paged,
+	skb = alloc_skb_with_frags(VPNET_RX_HEADROOM + head, paged,
 				   PAGE_ALLOC_COSTLY_ORDER, &err, VPNET_RX_GFP);
 	if (unlikely(!skb))
 		return NULL;
 	skb_reserve(skb, VPNET_RX_HEADROOM);
-	__skb_put(skb, VPNET_RX_HEAD);
+	__skb_put(skb, head);
 	skb->data_len = paged;
 	skb->len += paged;
 	return skb;
@@ -151,9 +155,14 @@ struct sk_buff *vpnet_rxbuf_copy(struct vpnet_rxbuf *rb, const void *data,
 	return skb;
 }
 
-/* A packet with a copy of the next @len bytes; NULL when there is no memory */
+/*
+ * A packet with a copy of the next @len bytes; NULL when there is no memory.
+ * @head is how many of them are headers, as the origin says: then the data are
+ * in pages alone and are read in fewer pieces.  Should it not be true the stack
+ * gathers what it needs.
+ */
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
-				u32 len)
+				u32 len, u32 head)
 {
 	struct sk_buff *skb;
 
@@ -163,7 +172,9 @@ struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 			vpsegs_read(it, skb->data, len);
 		return skb;
 	}
-	skb = vpnet_rxbuf_paged(rb, len);
+	if (head < VPNET_RX_MIN_HEAD || head > VPNET_RX_HEAD)
+		head = VPNET_RX_HEAD;
+	skb = vpnet_rxbuf_paged(rb, len, head);
 	if (likely(skb))
 		vpnet_rxbuf_fill(skb, it);
 	return skb;

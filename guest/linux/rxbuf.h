@@ -34,7 +34,7 @@ void *vpnet_rxbuf_turn(struct vpnet_rxbuf *rb, u32 size);
 struct sk_buff *vpnet_rxbuf_copy(struct vpnet_rxbuf *rb, const void *data,
 				 u32 len);
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
-				u32 len);
+				u32 len, u32 head);
 
 /*
  * Room for a packet of @len bytes in @size bytes; to be freed with
