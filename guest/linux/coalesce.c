@@ -66,13 +66,13 @@ static void vpnet_coalesce_measure(struct vpnet_coalesce *c, u64 wait, u64 now)
 	c->since = now;
 }
 
-static void vpnet_coalesce_learn(struct vpnet_coalesce *c)
+static void vpnet_coalesce_learn(struct vpnet_coalesce *c, bool owing)
 {
 	if (!c->waited)
 		return;
 	c->waited = false;
 	/* where nothing came nobody waited, but perhaps for buffers */
-	if (!c->found && !c->owing)
+	if (!c->found && !owing)
 		return;
 	if (!c->expired) {
 		c->pause = VPNET_COALESCE_PAUSE;
@@ -110,7 +110,7 @@ u16 vpnet_coalesce_ahead(struct vpnet_pair *pair)
 	if (!READ_ONCE(vp->rx_adaptive))
 		return vpnet_coalesce_idle(c) ? 0 : frames - 1;
 
-	vpnet_coalesce_learn(c);
+	vpnet_coalesce_learn(c, vpring_untold(ring));
 	vpnet_coalesce_measure(c, usecs * (u64)NSEC_PER_USEC, ktime_get_ns());
 	if (c->skip) {
 		c->skip--;

@@ -21,7 +21,6 @@ struct vpnet_coalesce {
 	unsigned int pause;	/* the same after the next wait in vain */
 	u32 found;		/* since the last wait began */
 	bool waited;		/* before this round */
-	bool owing;		/* buffers that the origin was not told of */
 	bool waiting;		/* read by the timer */
 	bool expired;		/* written by the timer */
 };

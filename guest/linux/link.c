@@ -33,8 +33,8 @@ void vpnet_rings_off(struct vpnet *vp)
 	for (i = 0; i < vp->pairs; i++) {
 		struct vpnet_pair *pair = &vp->pair[i];
 
-		vpnet_rx_settle(pair);
 		spin_lock_bh(&pair->rx_lock);
+		vpnet_rx_settle(pair);
 		pair->queue[VPNET_ORIGIN_TX].on = false;
 		spin_unlock_bh(&pair->rx_lock);
 

@@ -40,9 +40,13 @@ static int vpnet_stop(struct net_device *dev)
 	vpnet_driver_tell_up(vp, false);
 	netif_tx_stop_all_queues(dev);
 	for (i = 0; i < vp->pairs; i++) {
-		napi_disable(&vp->pair[i].napi);
-		vpnet_coalesce_stop(&vp->pair[i].coalesce);
-		vpnet_rx_settle(&vp->pair[i]);
+		struct vpnet_pair *pair = &vp->pair[i];
+
+		napi_disable(&pair->napi);
+		vpnet_coalesce_stop(&pair->coalesce);
+		spin_lock_bh(&pair->rx_lock);
+		vpnet_rx_settle(pair);
+		spin_unlock_bh(&pair->rx_lock);
 	}
 	vpnet_xdp_close(vp);
 	return 0;

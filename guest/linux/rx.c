@@ -391,10 +391,8 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	/* this sends to the stack what GRO has held, and the stack may answer */
 	complete = done < budget && napi_complete_done(napi, done);
 	if (likely(vpnet_usable(q))) {
-		if (complete) {
-			pair->coalesce.owing = vpring_untold(&q->ring);
+		if (complete)
 			pair->ahead = vpnet_coalesce_ahead(pair);
-		}
 		/* after a wait in which nothing came another would be long */
 		if (!done || vpnet_rx_telling(pair, q, &round))
 			vpnet_rx_tell(q);
@@ -405,15 +403,16 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	return done;
 }
 
-/* Nobody looks at the ring for a while: what was not told is told now */
+/*
+ * Nobody looks at the ring for a while: what was not told is told now.
+ * Called with the receive lock.
+ */
 void vpnet_rx_settle(struct vpnet_pair *pair)
 {
 	struct vpnet_queue *q = &pair->queue[VPNET_ORIGIN_TX];
 
-	spin_lock_bh(&pair->rx_lock);
 	if (vpnet_usable(q))
 		vpnet_rx_tell(q);
-	spin_unlock_bh(&pair->rx_lock);
 }
 
 /* From process context: look at the ring even if no kick comes */
