@@ -7,6 +7,7 @@ import re
 import time
 
 from chain import FIRST_IP, LAST_IP, LEFT, RIGHT, Chain
+from lab import traffic
 from lab.guests import Guest
 from search import Trial
 
@@ -108,10 +109,8 @@ class Generator:
 
     def prepare(self, size: int, rate: float | None = None) -> None:
         # pktgen's size is without the checksum.
-        settings = ["count 0", f"clone_skb {SAME_FRAME}", f"pkt_size {size - 4}", f"dst_mac {NOBODY}", "src_min 10.0.0.1",
-                    "src_max 10.0.0.1", "dst 10.0.0.99", *pace(rate)]
-        self.guest.command(f"cd /proc/net/pktgen && echo rem_device_all >kpktgend_0 && echo 'add_device {self.interface}' >kpktgend_0 && "
-                           + " && ".join(f"echo '{setting}' >{self.interface}" for setting in settings) + " && cd /")
+        traffic.set_up_pktgen(self.guest, self.interface, "count 0", f"clone_skb {SAME_FRAME}", f"pkt_size {size - 4}", f"dst_mac {NOBODY}",
+                              "src_min 10.0.0.1", "src_max 10.0.0.1", "dst 10.0.0.99", *pace(rate))
 
     def start(self) -> None:
         self.guest.command("echo start >/proc/net/pktgen/pgctrl & true")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from lab.guests import MIRROR_IP, ORIGIN_IP, Pair
-from lab.patience import Deadline
+from lab.patience import Deadline, wait_for
 
 pytestmark = pytest.mark.usefixtures("clean_kernels")
 CSUM = 1 << 0
@@ -44,13 +44,6 @@ def rebind_origin(pair: Pair, device: str) -> None:
 def needs_reset(pair: Pair) -> bool:
     client, = pair.origin.qmp.execute("query-vhost-pci")["clients"]
     return client["needs-reset"]
-
-
-def wait_needs_reset(pair: Pair) -> None:
-    end = Deadline(10)
-    while not needs_reset(pair):
-        assert not end.over
-        time.sleep(0.1)
 
 
 def test_the_carrier_is_that_of_both_ends(pair: Pair):
@@ -94,7 +87,7 @@ def test_linux_negotiates_again_when_its_driver_is_bound_again(pair: Pair):
 
     reload_mirror(pair, f"refuse={CSUM:#x}")
     carrier(pair.origin, name, False)
-    wait_needs_reset(pair)
+    wait_for("the demand for a reset", lambda: needs_reset(pair), 10)
     status = int(pair.origin.command(f"cat /sys/bus/virtio/devices/{device}/status"), 16)
     assert status & NEEDS_RESET
     time.sleep(3)

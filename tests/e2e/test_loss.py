@@ -6,7 +6,7 @@ import pytest
 
 from lab import guests, process
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
-from lab.patience import Deadline
+from lab.patience import Deadline, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,8 @@ def test_an_origin_killed_under_traffic_leaves_the_mirror_running_and_its_slot_f
     origin.kill()
     wait_no_device(mirror)
     assert "0 of 32 connections" in mirror.hmp("info vhost-pci")
-    end = Deadline(10)
-    while [name for name in mirror.qemu.open_fds() if "memfd:" in name and "deleted" in name][1:]:
-        assert not end.over, "the mirror still holds the dead origin's memory"
-        time.sleep(0.1)
+    wait_for("the mirror to let the dead origin's memory go",
+             lambda: not [name for name in mirror.qemu.open_fds() if "memfd:" in name and "deleted" in name][1:], 10)
     # With a neighbour that does not answer, the kernel throws away what waits for it, and so the first answers to the next one
     mirror.command("killall ping; true")
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Memory that an origin gets and gives back while TCP flows out of it: the packets are in that memory."""
 import os
-import time
 
 import pytest
 
-from lab import footprint, guests, process, traffic
+from lab import footprint, guests, patience, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
-from lab.patience import Deadline
 
 TIMES = 20 if os.environ.get("VHOST_PCI_LONG") == "1" else 2
 GIB = 1 << 30
@@ -35,14 +33,8 @@ def vms():
         vm.stop()
 
 
-def wait_for(what: str, condition, timeout: float = 60):
-    end = Deadline(timeout)
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert not end.over, f"waited {timeout} s for {what}"
-        time.sleep(0.1)
+def wait_for(what: str, condition):
+    return patience.wait_for(what, condition, 60)
 
 
 def peers(mirror: Guest) -> list[dict]:

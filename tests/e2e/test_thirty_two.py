@@ -12,7 +12,7 @@ import pytest
 
 from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, Guest
-from lab.patience import Deadline
+from lab.patience import wait_for
 
 from light_origin import State
 
@@ -88,17 +88,6 @@ class Full:
             light.kill()
         for vm in (self.first, self.second, self.mirror):
             vm.stop()
-
-
-def wait_for(what: str, condition, timeout: float = 30):
-    end = Deadline(timeout)
-    while True:
-        result = condition()
-        if result:
-            return result
-        if end.over:
-            raise TimeoutError(f"waited {timeout} s for {what}")
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -138,10 +138,10 @@ def test_the_mirror_forwards_between_two_origins(chain: Chain):
 def send_many(chain: Chain) -> int:
     """Twenty thousand frames in bursts, to a MAC address that is nobody's, from the origin. How many it sent."""
     sender = chain.origin.wait_interface(guests.ORIGIN_IP)
-    settings = ("count 20000", "clone_skb 1000", "burst 64", "pkt_size 60", "delay 0", f"dst {NOBODY}", "dst_mac 02:00:00:00:99:99")
-    chain.origin.command(f"cd /proc/net/pktgen; echo rem_device_all > kpktgend_0; echo 'add_device {sender}' > kpktgend_0; "
-                         + "; ".join(f"echo '{setting}' > {sender}" for setting in settings) + "; echo start > pgctrl; cd /")
-    return int(re.search(r"pkts-sofar: (\d+)", chain.origin.command(f"cat /proc/net/pktgen/{sender}")).group(1))
+    traffic.set_up_pktgen(chain.origin, sender, "count 20000", "clone_skb 1000", "burst 64", "pkt_size 60", "delay 0", f"dst {NOBODY}",
+                          "dst_mac 02:00:00:00:99:99")
+    chain.origin.command("echo start >/proc/net/pktgen/pgctrl")
+    return traffic.pktgen_sent(chain.origin, sender)
 
 
 def flood(chain: Chain) -> tuple[int, int]:

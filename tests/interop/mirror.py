@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The mirror VM of these tests: Linux with our driver, and two servers as their users would set them up."""
 import pathlib
-import time
 
 from lab import guests
 from lab.guests import MIRROR_IP, Guest
-from lab.patience import Deadline
+from lab.patience import wait_for
 from lab.process import RunDir
 
 # What the server of each kind of front-end needs besides its defaults; the reasons are in the interop matrix.
@@ -13,15 +12,6 @@ SEALED, UNSEALED = "sealed", "unsealed"
 SERVER_OPTIONS = {SEALED: "", UNSEALED: ",allow-unsealed=on,slot-size=8G"}
 # The next test wants to see the last one's devices gone.
 UNPLUG_AT_ONCE = ",unplug-delay=0"
-
-
-def wait_for(what: str, condition, timeout: float = 30):
-    end = Deadline(timeout)
-    while not (result := condition()):
-        if end.over:
-            raise TimeoutError(f"waited {timeout:.0f} s for {what}")
-        time.sleep(0.05)
-    return result
 
 
 class Mirror:

@@ -18,3 +18,13 @@ class Deadline:
     @property
     def over(self) -> bool:
         return time.monotonic() > self._end
+
+
+def wait_for(what: str, condition, timeout: float = 30, pause: float = 0.05):
+    """The first true result of condition(); says what was waited for when the time is over."""
+    end = Deadline(timeout)
+    while not (result := condition()):
+        if end.over:
+            raise TimeoutError(f"waited {timeout} s for {what}")
+        time.sleep(pause)
+    return result

@@ -101,6 +101,16 @@ class Flood:
     seconds: float
 
 
+def set_up_pktgen(guest: Guest, interface: str, *settings: str) -> None:
+    """The kernel's packet generator on this interface; for its frames not to be answered they want a destination that is nobody's."""
+    guest.command(f"cd /proc/net/pktgen && echo rem_device_all >kpktgend_0 && echo 'add_device {interface}' >kpktgend_0 && "
+                  + " && ".join(f"echo '{setting}' >{interface}" for setting in settings) + " && cd /")
+
+
+def pktgen_sent(guest: Guest, interface: str) -> int:
+    return int(re.search(r"pkts-sofar: (\d+)", guest.command(f"cat /proc/net/pktgen/{interface}")).group(1))
+
+
 class PacketFlood:
     """The origin's kernel pktgen, to a MAC that is nobody's: the receiver drops early, after its driver. At full speed until stop(),
     or a frame each `delay` nanoseconds (late ones catch up), or so many with burst()."""
@@ -111,10 +121,8 @@ class PacketFlood:
         self.sender = pair.origin.wait_interface(ORIGIN_IP)
         self.receiver = pair.mirror.wait_interface(MIRROR_IP)
         pair.mirror.command(f"/usr/sbin/ip link set {self.receiver} promisc on")
-        settings = ("count 0", "clone_skb 0", f"pkt_size {size - 4}", f"delay {delay}", "dst 10.0.0.99", "dst_mac 02:00:00:00:99:99")
-        pair.origin.command("cd /proc/net/pktgen; echo rem_device_all > kpktgend_0; "
-                            f"echo 'add_device {self.sender}' > kpktgend_0; "
-                            + "; ".join(f"echo '{setting}' > {self.sender}" for setting in settings))
+        set_up_pktgen(pair.origin, self.sender, "count 0", "clone_skb 0", f"pkt_size {size - 4}", f"delay {delay}", "dst 10.0.0.99",
+                      "dst_mac 02:00:00:00:99:99")
 
     def burst(self, frames: int) -> None:
         """Sends so many and waits until all have arrived."""
@@ -135,8 +143,7 @@ class PacketFlood:
     def stop(self) -> Flood:
         self.pair.origin.command("echo stop > /proc/net/pktgen/pgctrl; wait", 30)
         seconds = time.monotonic() - self.started
-        status = self.pair.origin.command(f"cat /proc/net/pktgen/{self.sender}")
-        sent = int(re.search(r"pkts-sofar: (\d+)", status).group(1))
+        sent = pktgen_sent(self.pair.origin, self.sender)
         # What is still in the ring arrives when the receiver gets round to it.
         end = Deadline(2)
         while (received := rx_packets(self.pair.mirror, self.receiver) - self.before) < sent and not end.over:
