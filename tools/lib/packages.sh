@@ -7,6 +7,9 @@
 VP_PACKAGES=(
     gcc libc6-dev make patch dpkg-dev xz-utils cmake ninja-build meson pkg-config python3
     libglib2.0-dev libpixman-1-dev zlib1g-dev libfdt-dev
+    libslirp-dev libseccomp-dev libspice-server-dev libspice-protocol-dev libgnutls28-dev libsasl2-dev
+    libjpeg62-turbo-dev libpng-dev libncurses-dev libusb-1.0-0-dev libusbredirparser-dev libattr1-dev libcap-ng-dev
+    libnuma-dev libaio-dev liburing-dev libzstd-dev libkeyutils-dev
     seabios qemu-system-data
     linux-headers-amd64 kmod cpio
     busybox-static iproute2 iputils-ping ethtool iperf3
