@@ -7,6 +7,7 @@ using VhostPci.Interop.Generated;
 namespace VhostPci.Plugin;
 
 /// <summary>The library's only export.</summary>
+/// <remarks>CoreCLR's host finds an export by its managed name: no other method may have the name of one.</remarks>
 public static unsafe class Exports
 {
     private static vhost_pci_api* _api;
@@ -17,7 +18,7 @@ public static unsafe class Exports
     {
         try
         {
-            return GetApi(version, (vhost_pci_host*)host, (vhost_pci_api**)api, (vhost_pci_error*)error);
+            return Start(version, (vhost_pci_host*)host, (vhost_pci_api**)api, (vhost_pci_error*)error);
         }
         catch (Exception exception)
         {
@@ -26,7 +27,7 @@ public static unsafe class Exports
         }
     }
 
-    private static int GetApi(uint version, vhost_pci_host* host, vhost_pci_api** api, vhost_pci_error* error)
+    private static int Start(uint version, vhost_pci_host* host, vhost_pci_api** api, vhost_pci_error* error)
     {
         long start = Stopwatch.GetTimestamp();
         if (version != VhostPciAbi.VHOST_PCI_ABI_VERSION)
