@@ -228,7 +228,8 @@ enum vpring_result vpring_pop_chain(struct vpring *ring,
  * @ring: the ring
  *
  * A peer that looks by itself goes on.  One that waits for an interrupt does
- * so until vpring_publish(), which is due soon.
+ * so until vpring_publish(), which is due soon: for a packed ring before more
+ * is filled, because its positions do not tell two rounds from none.
  */
 void vpring_show(struct vpring *ring)
 {

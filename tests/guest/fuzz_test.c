@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "origin.h"
+#include "reference.h"
 
 #define NEXT	VRING_DESC_F_NEXT
 #define WRITE	VRING_DESC_F_WRITE
@@ -102,79 +103,20 @@ static void random_tables(struct origin *o, u16 direction)
 	}
 }
 
-struct ref_result {
-	enum vpring_result result;
-	enum vpring_error error;
-	u32 nsegs;
-	u64 len;
-	struct {
-		u64 addr;
-		u32 len;
-	} seg[VPRING_MAX_SEGS];
-};
-
-/*
- * The rules once more, straight from the specification and with a map of what
- * has been visited where the driver only counts.  Each table is small, so a
- * chain is never too long here.
- */
+/* The rules for the index, and then those for the chain */
 static void ref_pop(const struct origin *o, u32 flags, u16 taken,
 		    struct ref_result *ref)
 {
-	bool visited[2][1024] = { { false } };
-	const struct vring_desc *t = o->desc;
-	u32 n = o->size, i;
-	int level = 0;
-
-	ref->nsegs = 0;
-	ref->len = 0;
-	ref->error = VPRING_E_NONE;
 	if ((u16)(o->avail->idx - taken) > o->size) {
+		ref->result = VPRING_BROKEN;
 		ref->error = VPRING_E_AVAIL_IDX;
 	} else if (o->avail->idx == taken) {
 		ref->result = VPRING_EMPTY;
-		return;
+		ref->error = VPRING_E_NONE;
+	} else {
+		ref_chain(&o->win, o->desc, o->size, flags,
+			  o->avail->ring[taken % o->size], ref);
 	}
-	i = o->avail->ring[taken % o->size];
-	while (!ref->error) {
-		const struct vring_desc *d = &t[i];
-
-		if (i >= n) {
-			ref->error = VPRING_E_DESC_IDX;
-		} else if (visited[level][i]) {
-			ref->error = VPRING_E_LOOP;
-		} else if (!d->len) {
-			ref->error = VPRING_E_EMPTY_DESC;
-		} else if ((unsigned __int128)d->addr + d->len > ORIGIN_SIZE) {
-			ref->error = VPRING_E_DESC_ADDR;
-		} else if (d->flags & IND) {
-			visited[level][i] = true;
-			if (!(flags & VPRING_F_INDIRECT) || level ||
-			    (d->flags & NEXT) || d->len % 16 || d->addr % 8 ||
-			    d->len > 1024 * 16) {
-				ref->error = VPRING_E_INDIRECT;
-				break;
-			}
-			level = 1;
-			n = d->len / 16;
-			t = (const void *)(o->mem + d->addr);
-			i = 0;
-		} else if (!!(d->flags & WRITE) !=
-			   !!(flags & VPRING_F_WRITABLE)) {
-			ref->error = VPRING_E_DIRECTION;
-		} else {
-			visited[level][i] = true;
-			ref->seg[ref->nsegs].addr = d->addr;
-			ref->seg[ref->nsegs++].len = d->len;
-			ref->len += d->len;
-			if (!(d->flags & NEXT)) {
-				ref->result = VPRING_OK;
-				return;
-			}
-			i = d->next;
-		}
-	}
-	ref->result = VPRING_BROKEN;
 }
 
 /*

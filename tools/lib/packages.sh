@@ -19,6 +19,9 @@ VP_PACKAGES=(
 # Other people's front-ends for tests/interop, which leaves out what is not there.
 VP_INTEROP_PACKAGES=(qemu-system-x86 dpdk-dev librte-net-virtio23 librte-mempool-ring23)
 
+# libFuzzer for tests/fuzz, which is left out without.
+VP_FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
+
 # UEFI firmware for tests/e2e, which leaves its cases out when it is not there.
 VP_E2E_PACKAGES=(ovmf)
 
