@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Clients;
@@ -56,6 +57,13 @@ public sealed class VhostPciLibrary
             return false;
         }
 
+        if (config.UnplugDelay > Budgets.MaxUnplugDelay)
+        {
+            error = string.Create(
+                CultureInfo.InvariantCulture, $"unplug-delay={config.UnplugDelay} is more than a day: {Budgets.MaxUnplugDelay} seconds are the most");
+            return false;
+        }
+
         if (config.SocketPath is { } path && !listener.TrySetMode(path, uids.SocketMode(config.Uid), out string reason))
         {
             error = $"cannot set the permissions of the socket: {reason}";
@@ -71,8 +79,14 @@ public sealed class VhostPciLibrary
     public void Destroy(VhostPciServer server)
     {
         ArgumentNullException.ThrowIfNull(server);
-        server.Destroy();
-        _servers.Remove(server);
+        try
+        {
+            server.Destroy();
+        }
+        finally
+        {
+            _servers.Remove(server);
+        }
     }
 
     /// <summary>Creates the client of a virtio-net device.</summary>
@@ -87,8 +101,14 @@ public sealed class VhostPciLibrary
     public void Destroy(VhostPciClient client)
     {
         ArgumentNullException.ThrowIfNull(client);
-        client.Destroy();
-        _clients.Remove(client);
+        try
+        {
+            client.Destroy();
+        }
+        finally
+        {
+            _clients.Remove(client);
+        }
     }
 
     /// <summary>For people.</summary>

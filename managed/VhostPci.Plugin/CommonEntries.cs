@@ -27,7 +27,7 @@ internal static unsafe class CommonEntries
         {
             PluginState.Fault(exception);
 
-            // It may still be ready, and would then be reported again at once and for ever.
+            // It may still be ready, and would then be reported again at once and for ever. A server listens again by its timer.
             PluginState.Current?.Objects.StopWatching(number, descriptor);
         }
     }

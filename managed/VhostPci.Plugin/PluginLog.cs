@@ -8,6 +8,9 @@ internal static partial class PluginLog
     [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci: internal error in {entry}, please report it")]
     internal static partial void Fault(ILogger logger, string entry, Exception exception);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci: internal error in {entry}, please report it ({hidden} before were not shown)")]
+    internal static partial void FaultAfterOthers(ILogger logger, string entry, ulong hidden, Exception exception);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "vhost-pci-client: the chardev's connection could not be duplicated (ulimit -n)")]
     internal static partial void NoChannel(ILogger logger);
 }

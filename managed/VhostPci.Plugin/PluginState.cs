@@ -12,6 +12,7 @@ namespace VhostPci.Plugin;
 internal sealed class PluginState
 {
     private readonly ILogger _logger;
+    private readonly LineBudget _faults = new(TimeProvider.System, Budgets.FaultLines, Budgets.FaultPeriod);
 
     internal PluginState(HostObjects objects)
     {
@@ -44,14 +45,26 @@ internal sealed class PluginState
 
     internal void LogNoChannel() => PluginLog.NoChannel(_logger);
 
-    /// <summary>An exception must not cross into C, where it would end the VM; what went wrong is said once and the call fails.</summary>
+    /// <summary>
+    /// An exception must not cross into C, where it would end the VM; the call fails and what went wrong is said, a few times an hour,
+    /// since a guest may be able to repeat it.
+    /// </summary>
     internal static int Fault(Exception exception, [CallerMemberName] string entry = "")
     {
         try
         {
-            if (Current is { } state)
+            if (Current is not { } state || !state._faults.TryTake(out ulong hidden))
+            {
+                return Errno.IO;
+            }
+
+            if (hidden == 0)
             {
                 PluginLog.Fault(state._logger, entry, exception);
+            }
+            else
+            {
+                PluginLog.FaultAfterOthers(state._logger, entry, hidden, exception);
             }
         }
         catch (Exception nested) when (nested is not null)

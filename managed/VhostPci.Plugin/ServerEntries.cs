@@ -53,6 +53,8 @@ internal static unsafe class ServerEntries
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Create(void* host, vhost_pci_server_config* config, ulong* number, vhost_pci_error* error)
     {
+        DumpFile? dump = null;
+        bool created = false;
         try
         {
             if (PluginState.Current is not { } state)
@@ -70,7 +72,6 @@ internal static unsafe class ServerEntries
 
             var bridge = new ServerHost(state.Objects, host);
             var listener = new Listener(config->listen_fd);
-            DumpFile? dump = null;
             if (Marshal.PtrToStringUTF8((nint)config->dump) is { } path && !DumpFile.TryCreate(path, out dump, out string failure))
             {
                 ErrorText.Write(error, $"dump={failure}");
@@ -79,11 +80,11 @@ internal static unsafe class ServerEntries
 
             if (!state.Library.TryCreateServer(bridge, listener, translated, out VhostPciServer? server, out string reason, dump) || server is null)
             {
-                dump?.Dispose();
                 ErrorText.Write(error, reason);
                 return Errno.InvalidArgument;
             }
 
+            created = true;
             *number = server.Number;
             return 0;
         }
@@ -91,6 +92,13 @@ internal static unsafe class ServerEntries
         {
             ErrorText.Write(error, exception.Message);
             return PluginState.Fault(exception);
+        }
+        finally
+        {
+            if (!created)
+            {
+                dump?.Dispose();
+            }
         }
     }
 

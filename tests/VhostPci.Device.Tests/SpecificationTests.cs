@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Numerics;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
@@ -39,7 +38,8 @@ public sealed partial class SpecificationTests
         ["link request"] = (ulong)BackEndRequest.SetLink,
         ["accept features request"] = (ulong)BackEndRequest.AcceptFeatures,
         ["extension feature"] = (ulong)BitOperations.Log2(ProtocolFeatures.VhostPci),
-        ["message timeout"] = Connection.MessageTimeout,
+        ["message timeout"] = Budgets.MessageTimeout,
+        ["silence timeout"] = Budgets.SilenceTimeout,
         ["ack warning"] = NetDevice.AckTimeout,
     };
 
@@ -120,7 +120,7 @@ public sealed partial class SpecificationTests
         return tables;
     }
 
-    private static string Find(string path = "docs/reference/vhost-pci-spec.md")
+    internal static string Find(string path = "docs/reference/vhost-pci-spec.md")
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

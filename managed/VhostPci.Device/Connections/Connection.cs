@@ -10,12 +10,6 @@ namespace VhostPci.Device.Connections;
 /// <summary>One origin at a server's socket, from accept to close: takes its messages, owns its device until it leaves.</summary>
 internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 {
-    /// <summary>How long a message may take to come in full, in milliseconds.</summary>
-    internal const uint MessageTimeout = 5000;
-
-    // One peer must not keep the main loop; the watch is level-triggered, so the rest is not lost.
-    private const int MessagesPerTurn = 32;
-
     private readonly IHost _host;
     private readonly VhostPciServer _server;
     private readonly IChannel _channel;
@@ -24,7 +18,12 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private readonly ulong _number;
     private readonly byte[] _reply = new byte[MessageHeader.Size + U64Payload.Size];
 
-    private bool _timing;
+    private readonly long _accepted;
+
+    private bool _inMessage;
+    private ulong _messageBefore;
+    private long? _speakBy;
+    private long? _armedFor;
     private bool _busy;
     private bool _closed;
     private string? _failure;
@@ -44,9 +43,23 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         _session = new Session(this);
         Id = id;
         Peer = channel.Peer;
+        _accepted = server.Now;
         _number = host.Register(this);
-        host.Watch(_number, channel.Descriptor, DescriptorEvents.Read);
-        host.Trace(TraceEvent.Accept, id, unchecked((ulong)Peer.Pid), Peer.Uid);
+        try
+        {
+            host.Watch(_number, channel.Descriptor, DescriptorEvents.Read);
+            WatchTheClock();
+            host.Trace(TraceEvent.Accept, id, unchecked((ulong)Peer.Pid), Peer.Uid);
+        }
+        catch
+        {
+            // The channel is still the server's.
+            AllSteps.Run(
+                () => host.Watch(_number, channel.Descriptor, DescriptorEvents.None),
+                () => host.ArmTimer(_number, 0),
+                () => host.Unregister(_number));
+            throw;
+        }
     }
 
     /// <summary>Counts up from 1 in each server; what traces, log lines and device ids show.</summary>
@@ -80,16 +93,17 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public Ring GetRing(int index) => _session.GetRing(index);
 
-    public void OnReady(int descriptor, DescriptorEvents events)
+    public void OnReady(int descriptor, DescriptorEvents events) => Protect(TakeMessages);
+
+    private void Protect(Action action)
     {
         try
         {
-            TakeMessages();
+            action();
         }
         catch (Exception exception)
         {
             // Our own mistake. The peer may repeat what has led to it, so it has to go; the host hears of the exception as well.
-            _busy = false;
             Refuse($"internal error: {exception.Message}");
             throw;
         }
@@ -97,7 +111,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     private void TakeMessages()
     {
-        for (int i = 0; i < MessagesPerTurn && !_closed; i++)
+        for (int i = 0; i < Budgets.MessagesPerTurn && !_closed; i++)
         {
             ReadStatus status = _source.Read(out string reason);
             switch (status)
@@ -123,14 +137,20 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
     }
 
-    public void OnTimer()
+    public void OnTimer() => Protect(() =>
     {
-        _timing = false;
-        if (!_closed && _source.IsInMessage)
+        // What has come while this VM was stopped, or busy, was in time.
+        _armedFor = null;
+        TakeMessages();
+        if (_closed || _speakBy is not { } due || _server.Now < due)
         {
-            Refuse($"half a message, and no more for {MessageTimeout / 1000} s");
+            return;
         }
-    }
+
+        Refuse(_inMessage
+            ? $"half a message, and no more for {Budgets.MessageTimeout / 1000} s"
+            : $"it has said nothing for {Budgets.SilenceTimeout / 1000} s");
+    });
 
     public Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)
     {
@@ -164,11 +184,18 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             return;
         }
 
-        Verdict verdict = Guarded(TryPlugAndUpdate);
-        if (!verdict.IsOk)
+        Protect(() =>
         {
-            Refuse(verdict.Reason);
-        }
+            Verdict verdict = Guarded(TryPlugAndUpdate);
+            if (!verdict.IsOk)
+            {
+                Refuse(verdict.Reason);
+            }
+            else if (_failure is not null)
+            {
+                Close();
+            }
+        });
     }
 
     public void OnDeviceFailed(string reason) => Fail(reason);
@@ -180,15 +207,18 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             return;
         }
 
-        Verdict verdict = _session.CheckFeatures(device);
-        if (verdict.IsOk)
+        Protect(() =>
         {
-            TellOrigin(device);
-        }
-        else
-        {
-            Fail(verdict.Reason);
-        }
+            Verdict verdict = _session.CheckFeatures(device);
+            if (verdict.IsOk)
+            {
+                TellOrigin(device);
+            }
+            else
+            {
+                Fail(verdict.Reason);
+            }
+        });
     }
 
     public void OnDeviceRemoved()
@@ -209,6 +239,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     }
 
     /// <summary>Ends the connection: everything of the peer's is let go before its descriptors are closed.</summary>
+    /// <remarks>When a step throws the others are done all the same, so nothing of it stays and the server forgets it.</remarks>
     internal void Close()
     {
         if (_closed)
@@ -217,17 +248,18 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
 
         _closed = true;
-        _host.Watch(_number, _channel.Descriptor, DescriptorEvents.None);
-        _host.ArmTimer(_number, 0);
-        _host.Trace(TraceEvent.Close, Id, 0, 0);
         NetDevice? device = Device;
         Device = null;
-        device?.Abandon(_server.UnplugDelay);
-        _session.Dispose();
-        _source.Dispose();
-        _channel.Dispose();
-        _host.Unregister(_number);
-        _server.OnClosed(this);
+        AllSteps.Run(
+            () => _host.Watch(_number, _channel.Descriptor, DescriptorEvents.None),
+            () => _host.ArmTimer(_number, 0),
+            () => _host.Trace(TraceEvent.Close, Id, 0, 0),
+            () => device?.Abandon(_server.UnplugDelay),
+            _session.Dispose,
+            _source.Dispose,
+            _channel.Dispose,
+            () => _host.Unregister(_number),
+            () => _server.OnClosed(this));
     }
 
     public void Dispose() => Close();
@@ -246,14 +278,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
 
         int replySize = 0;
-        _busy = true;
-        Verdict verdict = _session.Handle(_source, _reply.AsSpan(MessageHeader.Size), out replySize);
-        _busy = false;
-        if (verdict.IsOk && _failure is { Length: > 0 } failure)
-        {
-            verdict = Verdict.Refuse(failure);
-        }
-
+        Verdict verdict = Guarded(() => _session.Handle(_source, _reply.AsSpan(MessageHeader.Size), out replySize));
         bool sent = true;
         if (replySize != 0 && verdict.IsOk)
         {
@@ -326,12 +351,19 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
     }
 
+    /// <summary>Acts for the peer; what fails meanwhile on other ways is a refusal of it, too.</summary>
     private Verdict Guarded(Func<Verdict> action)
     {
         _busy = true;
-        Verdict verdict = action();
-        _busy = false;
-        return verdict.IsOk && _failure is { } failure ? Verdict.Refuse(failure) : verdict;
+        try
+        {
+            Verdict verdict = action();
+            return verdict.IsOk && _failure is { Length: > 0 } failure ? Verdict.Refuse(failure) : verdict;
+        }
+        finally
+        {
+            _busy = false;
+        }
     }
 
     private Verdict TryPlugAndUpdate()
@@ -382,15 +414,26 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         device.Abandon(0);
     }
 
+    /// <summary>Sets what the peer has time for until when: the rest of a message from its beginning, the first one from the accept.</summary>
     private void WatchTheClock()
     {
-        if (_source.IsInMessage == _timing)
+        bool same = _inMessage && _messageBefore == Messages;
+        _inMessage = _source.IsInMessage;
+        if (_inMessage)
         {
-            return;
+            _speakBy = same ? _speakBy : _server.Now + Budgets.MessageTimeout;
+            _messageBefore = Messages;
+        }
+        else
+        {
+            _speakBy = Messages == 0 ? _accepted + Budgets.SilenceTimeout : null;
         }
 
-        _timing = _source.IsInMessage;
-        _host.ArmTimer(_number, _timing ? MessageTimeout : 0);
+        if (_armedFor != _speakBy)
+        {
+            _armedFor = _speakBy;
+            _host.ArmTimer(_number, _speakBy is { } due ? (uint)Math.Max(1, due - _server.Now) : 0);
+        }
     }
 
     private void Fail(string reason)

@@ -43,31 +43,33 @@ internal sealed class Ring
     /// <summary>Whether everything is there that belongs to the ring itself.</summary>
     internal bool IsComplete => Size != 0 && Address is not null && Kick is not null;
 
-    /// <summary>Replaces an eventfd, closing the old one.</summary>
-    internal void SetFile(RingEndpoint endpoint, IPeerFile? file)
+    /// <summary>Takes an eventfd, which is the ring's from here on.</summary>
+    /// <returns>The one before, now the caller's.</returns>
+    internal IPeerFile? Exchange(RingEndpoint endpoint, IPeerFile? file)
     {
+        IPeerFile? before = endpoint == RingEndpoint.Kick ? Kick : Call;
         if (endpoint == RingEndpoint.Kick)
         {
-            Kick?.Dispose();
             Kick = file;
         }
         else
         {
-            Call?.Dispose();
             Call = file;
         }
+
+        return before;
     }
 
     internal void CloseFiles()
     {
-        SetFile(RingEndpoint.Kick, null);
-        SetFile(RingEndpoint.Call, null);
+        Exchange(RingEndpoint.Kick, null)?.Dispose();
+        Exchange(RingEndpoint.Call, null)?.Dispose();
     }
 
     /// <summary>Back to where only the size and the call eventfd are known, and the position if it is still to be told: front-ends send that one before they reset.</summary>
     internal void Reset(bool keepPosition)
     {
-        SetFile(RingEndpoint.Kick, null);
+        Exchange(RingEndpoint.Kick, null)?.Dispose();
         Address = null;
         IsEnabled = false;
         if (!keepPosition)

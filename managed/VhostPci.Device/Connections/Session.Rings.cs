@@ -121,13 +121,16 @@ internal sealed partial class Session
         }
 
         IPeerFile? next = file.HasDescriptor ? source.Take(0) : null;
-        next?.SetNonBlocking();
-        if (ring.IsInUse)
+        using (ring.Exchange(endpoint, next))
         {
-            owner.Device?.Unbind((int)file.Index, endpoint);
+            // The old one is closed only when nothing uses it any more.
+            next?.SetNonBlocking();
+            if (ring.IsInUse)
+            {
+                owner.Device?.Unbind((int)file.Index, endpoint);
+            }
         }
 
-        ring.SetFile(endpoint, next);
         if (!ring.IsInUse || next is null || owner.Device is not { } device)
         {
             return Verdict.Ok;

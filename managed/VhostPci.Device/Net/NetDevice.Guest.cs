@@ -56,7 +56,6 @@ public sealed partial class NetDevice
         }
 
         // A driver that finds no window gives up, or does not notice.
-        bool known = _windowMissing;
         _windowMissing = (status & (DriverOkBit | FailedBit)) != 0 && windowAddress is < FourGibibytes or NoAddress;
         if (!IsDriverReady)
         {
@@ -75,11 +74,7 @@ public sealed partial class NetDevice
 
         if (_windowMissing)
         {
-            if (!known)
-            {
-                LogWindowMissing(windowAddress);
-            }
-
+            LogWindowMissing(windowAddress);
             TakeDown(notify: true);
             return;
         }
@@ -109,14 +104,23 @@ public sealed partial class NetDevice
         }
     }
 
+    /// <summary>Says each of the two once for a device: a guest can come here as often as it likes. The monitor shows the state at any time.</summary>
     private void LogWindowMissing(ulong address)
     {
-        if (address == NoAddress)
+        bool placed = address != NoAddress;
+        if (placed ? _saidTooLow : _saidNotPlaced)
         {
+            return;
+        }
+
+        if (!placed)
+        {
+            _saidNotPlaced = true;
             DeviceLog.WindowNotPlaced(_logger, Identity.Id, Bytes.Format(WindowSize), _owner.DescribeRoom(this));
         }
         else
         {
+            _saidTooLow = true;
             DeviceLog.WindowTooLow(_logger, Identity.Id, Bytes.Format(WindowSize), address);
         }
     }

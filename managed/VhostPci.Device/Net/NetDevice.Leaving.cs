@@ -11,8 +11,11 @@ public sealed partial class NetDevice
     internal void Abandon(uint unplugDelay)
     {
         _wanted = false;
-        TakeDown(notify: true);
-        _origin = null;
+        AllSteps.Run(() => TakeDown(notify: true), () => _origin = null, () => Settle(unplugDelay));
+    }
+
+    private void Settle(uint unplugDelay)
+    {
         if (_stage is not (DeviceStage.Attached or DeviceStage.Ready))
         {
             return;
@@ -62,8 +65,9 @@ public sealed partial class NetDevice
         {
             RequestUnplug();
         }
-        else if (_awaited is { } epoch)
+        else if (_awaited is { } epoch && _saidNotAcknowledged < Budgets.GuestLines)
         {
+            _saidNotAcknowledged++;
             DeviceLog.NotAcknowledged(_logger, Identity.Id, epoch, _config.Ack, AckTimeout / 1000);
         }
     }
@@ -75,8 +79,7 @@ public sealed partial class NetDevice
         _config.OriginMac = default;
         _config.Mtu = 0;
         _config.NextEpoch();
-        _device?.NotifyConfigChanged();
-        _owner.OnVacated(this);
+        AllSteps.Run(() => _device?.NotifyConfigChanged(), () => _owner.OnVacated(this));
     }
 
     private void RequestUnplug()

@@ -16,18 +16,40 @@ public sealed partial class NetDevice
             return;
         }
 
-        if (!TryMap(origin, window, out string error) || !TryBindRings(origin, out bool[] added, out error))
+        try
         {
-            _wanted = false;
-            UnbindAll(device);
-            window.Clear();
-            origin.OnDeviceFailed(error);
-            return;
-        }
+            if (window.MappedBytes != 0)
+            {
+                // It could not be cleared the last time.
+                window.Clear();
+            }
 
-        IsUp = true;
-        _config.SetLink(up: true, origin.Features);
-        Publish(origin, device, added);
+            if (TryMap(origin, window, out string error) && TryBindRings(origin, out bool[] added, out error))
+            {
+                IsUp = true;
+                _config.SetLink(up: true, origin.Features);
+                Publish(origin, device, added);
+                return;
+            }
+
+            FailToShow(origin, device, window, error);
+        }
+        catch (Exception exception)
+        {
+            // It may be the guest's turn and not the origin's, so nobody else would tell the origin.
+            FailToShow(origin, device, window, $"internal error: {exception.Message}");
+            throw;
+        }
+    }
+
+    private void FailToShow(IOrigin origin, IDeviceHost device, IWindow window, string error)
+    {
+        _wanted = false;
+        AllSteps.Run(
+            () => TakeDown(notify: true),
+            () => UnbindAll(device),
+            window.Clear,
+            () => origin.OnDeviceFailed(error));
     }
 
     private bool TryMap(IOrigin origin, IWindow window, out string error)
@@ -117,9 +139,15 @@ public sealed partial class NetDevice
         // This order: no interrupt can start what the next lines take away, no doorbell reaches a closed eventfd, and the
         // memory is gone before the driver is told.
         IsUp = false;
-        UnbindAll(device);
         ulong mapped = MappedBytes;
-        _window?.Clear();
+        AllSteps.Run(
+            () => UnbindAll(device),
+            () => _window?.Clear(),
+            () => WithdrawConfig(device, mapped, notify));
+    }
+
+    private void WithdrawConfig(IDeviceHost device, ulong mapped, bool notify)
+    {
         _host.Trace(TraceEvent.Clear, Number, mapped, 0);
         Array.Clear(_shown);
         _config.SetLink(up: false, features: 0);
@@ -142,15 +170,10 @@ public sealed partial class NetDevice
 
     private void UnbindAll(IDeviceHost device)
     {
-        for (int i = 0; i < RingCount; i++)
-        {
-            device.Bind(i, RingEndpoint.Kick, -1);
-        }
-
-        for (int i = 0; i < RingCount; i++)
-        {
-            device.Bind(i, RingEndpoint.Call, -1);
-        }
+        IEnumerable<int> rings = Enumerable.Range(0, RingCount);
+        AllSteps.Run(
+            () => AllSteps.RunFor(rings, ring => device.Bind(ring, RingEndpoint.Kick, -1)),
+            () => AllSteps.RunFor(rings, ring => device.Bind(ring, RingEndpoint.Call, -1)));
     }
 
     private void RaiseRings(bool[] which)

@@ -32,6 +32,9 @@ public sealed partial class NetDevice : IReactor
     private bool _plugging;
     private bool _wanted;
     private bool _windowMissing;
+    private bool _saidNotPlaced;
+    private bool _saidTooLow;
+    private int _saidNotAcknowledged;
     private uint? _awaited;
     private int _unplugAttempts;
     private bool _unplugging;
@@ -117,26 +120,39 @@ public sealed partial class NetDevice : IReactor
     /// <summary>Plugs the device in; the host attaches to it before this returns.</summary>
     internal bool TryPlug(IServerHost server, out string error)
     {
+        bool plugged = false;
         _plugging = true;
-        bool plugged = server.TryPlug(Number, Identity.Bus, Identity.Slot, Identity.Id, out error);
-        _plugging = false;
+        try
+        {
+            plugged = server.TryPlug(Number, Identity.Bus, Identity.Slot, Identity.Id, out error);
+        }
+        finally
+        {
+            _plugging = false;
+            if (!plugged)
+            {
+                GiveUpPlug();
+            }
+        }
+
         if (plugged)
         {
             _host.Trace(TraceEvent.Plug, Identity.Connection, (ulong)Identity.Slot, 0);
-            return true;
         }
 
+        return plugged;
+    }
+
+    private void GiveUpPlug()
+    {
         _origin = null;
         _unplugging = true;
         _wanted = false;
         if (_stage == DeviceStage.Planned)
         {
             // The host never saw it, so nobody else will say that it is gone.
-            Detach();
             Release();
         }
-
-        return false;
     }
 
     /// <summary>The host realizes the device: reserve its window.</summary>
@@ -179,16 +195,20 @@ public sealed partial class NetDevice : IReactor
             return;
         }
 
-        TakeDown(notify: false);
-        _stage = DeviceStage.Detached;
-        _device = null;
-        _awaited = null;
-        _host.ArmTimer(Number, 0);
         IOrigin? origin = _plugging ? null : _origin;
-        _origin = null;
-        _unplugging = true;
-        _owner.OnDetached(this);
-        origin?.OnDeviceRemoved();
+        AllSteps.Run(
+            () => TakeDown(notify: false),
+            () =>
+            {
+                _stage = DeviceStage.Detached;
+                _device = null;
+                _awaited = null;
+                _origin = null;
+                _unplugging = true;
+            },
+            () => _host.ArmTimer(Number, 0),
+            () => _owner.OnDetached(this),
+            () => origin?.OnDeviceRemoved());
     }
 
     /// <summary>No vCPU can reach the window any more.</summary>
@@ -199,11 +219,12 @@ public sealed partial class NetDevice : IReactor
             return;
         }
 
-        Detach();
-        _stage = DeviceStage.Released;
-        _window?.Dispose();
-        _window = null;
-        _host.Unregister(Number);
-        _owner.OnReleased(this);
+        AllSteps.Run(
+            Detach,
+            () => _stage = DeviceStage.Released,
+            () => _window?.Dispose(),
+            () => _window = null,
+            () => _host.Unregister(Number),
+            () => _owner.OnReleased(this));
     }
 }

@@ -5,6 +5,6 @@ namespace VhostPci.Device.Ports;
 public interface IDumpFile : IDisposable
 {
     /// <summary>Adds bytes at the end.</summary>
-    /// <returns>False when the file system takes no more.</returns>
+    /// <returns>False when the file system takes no more; nothing is added then.</returns>
     bool TryAppend(ReadOnlySpan<byte> bytes);
 }

@@ -207,10 +207,6 @@ public sealed partial class VhostPciServer
             return;
         }
 
-        // A connection may end while it tries.
-        foreach (Connection connection in _connections.ToArray())
-        {
-            connection.RetryPlug();
-        }
+        AllSteps.RunFor(_connections, static connection => connection.RetryPlug());
     }
 }

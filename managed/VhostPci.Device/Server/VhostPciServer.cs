@@ -10,17 +10,13 @@ namespace VhostPci.Device.Server;
 /// <summary>A vhost-pci-server: accepts origins and gives each a device on its bridge.</summary>
 public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
 {
-    /// <summary>Pause after the process has run out of descriptors, in milliseconds.</summary>
-    internal const uint AcceptPause = 100;
-
-    private const int AcceptsPerTurn = 16;
-
     private readonly IHost _host;
     private readonly IServerHost _bridge;
     private readonly IListener _listener;
     private readonly IWindowFactory _windows;
     private readonly SlotMap _slots;
-    private readonly RefusalLog _refusals;
+    private readonly LineBudget _refusals;
+    private readonly TimeProvider _time;
     private readonly ServerLogger _logger;
     private readonly List<Connection> _connections = [];
     private readonly List<NetDevice> _devices = [];
@@ -48,7 +44,8 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         _listener = listener;
         _windows = windows;
         _slots = new SlotMap(bridge, config, plan);
-        _refusals = new RefusalLog(time);
+        _refusals = new LineBudget(time, Budgets.LogLines, Budgets.LogPeriod);
+        _time = time;
         Config = config;
         Plan = plan;
         Uids = uids;
@@ -83,7 +80,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     public ulong Accepted { get; private set; }
 
     /// <summary>Connections that were turned away or thrown out.</summary>
-    public ulong Refused => _refusals.Total;
+    public ulong Refused { get; private set; }
 
     /// <summary>Control messages since the start.</summary>
     public ulong Messages { get; private set; }
@@ -102,19 +99,36 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
 
     internal IReadOnlyList<Connection> Connections => _connections;
 
+    /// <summary>Milliseconds of a clock that only goes forward.</summary>
+    internal long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
+
     /// <summary>Devices that have not been released, with or without an origin.</summary>
     internal IReadOnlyList<NetDevice> Devices => _devices;
 
     /// <inheritdoc/>
     public void OnReady(int descriptor, DescriptorEvents events)
     {
-        for (int i = 0; i < AcceptsPerTurn && !_destroyed; i++)
+        try
+        {
+            TakeConnections();
+        }
+        catch
+        {
+            // A server must hear again, whatever went wrong: the same may not go wrong with the next connection.
+            Pause();
+            throw;
+        }
+    }
+
+    private void TakeConnections()
+    {
+        for (int i = 0; i < Budgets.AcceptsPerTurn && !_destroyed; i++)
         {
             if (!_listener.TryAccept(out IChannel? channel, out bool outOfDescriptors) || channel is null)
             {
                 if (outOfDescriptors)
                 {
-                    Pause();
+                    PauseWithoutDescriptors();
                 }
 
                 return;
@@ -128,9 +142,19 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     /// <inheritdoc/>
     public void OnTimer()
     {
-        if (!_destroyed)
+        if (_destroyed)
+        {
+            return;
+        }
+
+        try
         {
             _host.Watch(Number, _listener.Descriptor, DescriptorEvents.Read);
+        }
+        catch
+        {
+            _host.ArmTimer(Number, Budgets.AcceptPause);
+            throw;
         }
     }
 
@@ -143,15 +167,12 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         }
 
         _destroyed = true;
-        _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
-        _host.ArmTimer(Number, 0);
-        while (_connections.Count != 0)
-        {
-            _connections[^1].Close();
-        }
-
-        Dump?.Dispose();
-        _host.Unregister(Number);
+        AllSteps.Run(
+            () => _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None),
+            () => _host.ArmTimer(Number, 0),
+            () => AllSteps.RunFor(_connections, static connection => connection.Close()),
+            () => Dump?.Dispose(),
+            () => _host.Unregister(Number));
     }
 
     string INetDeviceOwner.DescribeRoom(NetDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
@@ -172,7 +193,8 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     {
         _host.Trace(TraceEvent.Refuse, Number, unchecked((ulong)peer.Pid), peer.Uid);
         LastRefusal = string.Create(CultureInfo.InvariantCulture, $"pid {peer.Pid} uid {peer.Uid}: {reason}");
-        if (!_refusals.Count(out ulong hidden))
+        Refused++;
+        if (!_refusals.TryTake(out ulong hidden))
         {
             return;
         }
@@ -210,7 +232,16 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         }
         else if (_connections.Count < Config.Connections)
         {
-            _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
+            try
+            {
+                _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
+            }
+            catch
+            {
+                channel.Dispose();
+                throw;
+            }
+
             return;
         }
         else
@@ -218,14 +249,29 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
             reason = string.Create(CultureInfo.InvariantCulture, $"all {Config.Connections} connections are in use (raise connections=)");
         }
 
-        LogRefusal(channel.Peer, reason);
-        channel.Dispose();
+        try
+        {
+            LogRefusal(channel.Peer, reason);
+        }
+        finally
+        {
+            channel.Dispose();
+        }
     }
 
+    /// <summary>Does not listen for a moment. The timer comes first: with it alone the server would at least hear again.</summary>
     private void Pause()
     {
-        _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
-        _host.ArmTimer(Number, AcceptPause);
+        if (!_destroyed)
+        {
+            _host.ArmTimer(Number, Budgets.AcceptPause);
+            _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
+        }
+    }
+
+    private void PauseWithoutDescriptors()
+    {
+        Pause();
         if (!_outOfDescriptors)
         {
             _outOfDescriptors = true;

@@ -10,6 +10,7 @@ public sealed class DumpFile : IDumpFile
     private const uint OwnerOnly = 0x180; // 0600
 
     private readonly Descriptor _file;
+    private long _length;
 
     private DumpFile(Descriptor file) => _file = file;
 
@@ -27,8 +28,22 @@ public sealed class DumpFile : IDumpFile
     /// <inheritdoc/>
     public unsafe bool TryAppend(ReadOnlySpan<byte> bytes)
     {
+        nint written;
         fixed (byte* start = bytes)
-            return LibcFiles.Write(_file.Number, start, (nuint)bytes.Length) == bytes.Length;
+            written = LibcFiles.Write(_file.Number, start, (nuint)bytes.Length);
+        if (written == bytes.Length)
+        {
+            _length += written;
+            return true;
+        }
+
+        if (written > 0)
+        {
+            // The disk has become full on the way: programs that read the file would call it damaged.
+            _ = LibcFiles.Truncate(_file.Number, _length);
+        }
+
+        return false;
     }
 
     /// <inheritdoc/>

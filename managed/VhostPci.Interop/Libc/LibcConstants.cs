@@ -34,6 +34,7 @@ internal static class LibcConstants
     internal const int O_NOFOLLOW = 0x20000;
     internal const int O_CLOEXEC = 0x80000;
     internal const int O_NONBLOCK = 0x800;
+    internal const int O_PATH = 0x200000;
 
     internal const int RLIMIT_NOFILE = 7;
 
@@ -42,6 +43,7 @@ internal static class LibcConstants
     internal const uint STATX_SIZE = 0x200;
     internal const int S_IFMT = 0xf000;
     internal const int S_IFREG = 0x8000;
+    internal const int S_IFSOCK = 0xc000;
     internal const long TMPFS_MAGIC = 0x01021994;
     internal const long HUGETLBFS_MAGIC = 0x958458f6;
 

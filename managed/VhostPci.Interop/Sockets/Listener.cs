@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
 using VhostPci.Device.Ports;
 using VhostPci.Interop.Files;
 using VhostPci.Interop.Libc;
@@ -13,9 +14,30 @@ public sealed class Listener(int descriptor) : IListener
     public int Descriptor => descriptor;
 
     /// <inheritdoc/>
-    public bool TrySetMode(string path, UnixFileMode mode, out string error)
+    /// <remarks>
+    /// Where others may write to the folder, another file or a symbolic link may be there by now: only a socket is changed, and the one
+    /// that was looked at.
+    /// </remarks>
+    public unsafe bool TrySetMode(string path, UnixFileMode mode, out string error)
     {
-        bool done = LibcFiles.ChangeMode(path, (uint)mode) == 0;
+        int number = LibcFiles.Open(path, LibcConstants.O_PATH | LibcConstants.O_NOFOLLOW | LibcConstants.O_CLOEXEC, 0);
+        if (number < 0)
+        {
+            error = $"{path}: {Errno.Describe(Errno.Last)}";
+            return false;
+        }
+
+        using var file = new Descriptor(number);
+        ExtendedStat stat = default;
+        byte noPath = 0;
+        if (LibcFiles.Stat(number, &noPath, LibcConstants.AT_EMPTY_PATH, LibcConstants.STATX_TYPE, &stat) != 0
+            || (stat.Mode & LibcConstants.S_IFMT) != LibcConstants.S_IFSOCK)
+        {
+            error = $"{path} is not a socket any more: somebody has put another file there";
+            return false;
+        }
+
+        bool done = LibcFiles.ChangeMode(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{number}"), (uint)mode) == 0;
         error = done ? "" : $"{path}: {Errno.Describe(Errno.Last)}";
         return done;
     }

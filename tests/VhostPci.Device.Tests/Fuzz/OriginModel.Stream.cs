@@ -14,6 +14,9 @@ internal sealed partial class OriginModel
     private readonly List<byte> _bytes = [];
     private readonly List<FileKind> _files = [];
 
+    /// <summary>Messages that have come as a whole.</summary>
+    internal int Messages { get; private set; }
+
     /// <summary>Whether the server waits for the rest of a message.</summary>
     internal bool IsInMessage => _bytes.Count != 0;
 
@@ -91,6 +94,7 @@ internal sealed partial class OriginModel
     {
         byte[] message = [.. _bytes];
         _bytes.Clear();
+        Messages++;
         var request = (RequestCode)BinaryPrimitives.ReadUInt32LittleEndian(message);
         bool needsReply = (message[4] & NeedReplyFlag) != 0;
         byte[] payload = message[HeaderSize..];

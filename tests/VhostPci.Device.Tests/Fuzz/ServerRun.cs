@@ -238,7 +238,13 @@ internal sealed class ServerRun : IDisposable
         _host.Pump(4);
         foreach (Origin origin in _connected)
         {
-            origin.Silence = origin.Model.IsInMessage ? origin.Silence : 0;
+            if (origin.AwaitedPart != (origin.Model.Messages, origin.Model.IsInMessage))
+            {
+                // The time is each message's own.
+                origin.AwaitedPart = (origin.Model.Messages, origin.Model.IsInMessage);
+                origin.Silence = 0;
+            }
+
             if (origin.Reads)
             {
                 Read(origin);
@@ -259,10 +265,10 @@ internal sealed class ServerRun : IDisposable
     {
         long before = _host.Time.Milliseconds;
         _host.Advance(milliseconds);
-        foreach (Origin origin in _connected.Where(static origin => origin.Model.IsInMessage))
+        foreach (Origin origin in _connected.Where(static origin => origin.Model.IsInMessage || origin.Model.Messages == 0))
         {
             origin.Silence += _host.Time.Milliseconds - before;
-            if (origin.Silence >= 5000)
+            if (origin.Silence >= (origin.Model.IsInMessage ? 5000 : 30_000))
             {
                 origin.Model.Close();
             }
@@ -362,7 +368,10 @@ internal sealed class ServerRun : IDisposable
 
         internal bool Reads { get; set; } = true;
 
-        /// <summary>Milliseconds since the server has begun to wait for the rest of a message.</summary>
+        /// <summary>Whole messages, and whether another has begun, when the server began to wait.</summary>
+        internal (int Messages, bool IsInMessage) AwaitedPart { get; set; }
+
+        /// <summary>Milliseconds since the server has begun to wait for the first message, or for the rest of one.</summary>
         internal long Silence { get; set; }
     }
 }

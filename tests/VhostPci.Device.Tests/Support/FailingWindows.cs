@@ -13,9 +13,15 @@ internal sealed class FailingWindows : IWindowFactory
 
     internal bool MapFails { get; set; }
 
+    /// <summary>Times that memory cannot be taken out of a window.</summary>
+    internal int ClearFails { get; set; }
+
+    internal FaultPlan? Plan { get; set; }
+
     public bool TryReserve(ulong size, out IWindow? window, out string error)
     {
         window = null;
+        Plan?.Step();
         error = "no addresses are left";
         if (ReserveFails || !_real.TryReserve(size, out IWindow? real, out error))
         {
@@ -36,6 +42,7 @@ internal sealed class FailingWindows : IWindowFactory
 
         public bool TryMap(ulong at, IPeerFile file, ulong offset, ulong length, out string error)
         {
+            windows.Plan?.Step();
             error = "the kernel does not map it";
             return !windows.MapFails && real.TryMap(at, file, offset, length, out error);
         }
@@ -44,7 +51,17 @@ internal sealed class FailingWindows : IWindowFactory
 
         public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => real.TryReplaceUInt16(at, old, value);
 
-        public void Clear() => real.Clear();
+        public void Clear()
+        {
+            windows.Plan?.Step();
+            if (windows.ClearFails > 0)
+            {
+                windows.ClearFails--;
+                throw new InvalidOperationException("cannot withdraw memory from a window");
+            }
+
+            real.Clear();
+        }
 
         public void Dispose() => real.Dispose();
     }

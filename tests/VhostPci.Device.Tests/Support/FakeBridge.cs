@@ -13,6 +13,8 @@ internal sealed class FakeBridge : IServerHost
 
     internal string? Failure { get; set; }
 
+    internal FaultPlan? Plan { get; set; }
+
     /// <summary>No eventfd can be bound to the devices to come.</summary>
     internal bool BindFails { get; set; }
 
@@ -30,6 +32,7 @@ internal sealed class FakeBridge : IServerHost
 
     public bool TryPlug(ulong device, string? bus, int slot, string id, out string error)
     {
+        Plan?.Step();
         error = Failure ?? string.Empty;
         if (Failure is not null)
         {
@@ -42,7 +45,7 @@ internal sealed class FakeBridge : IServerHost
 
     internal bool TryAttach(NetDevice device, int slot, string id, out string error)
     {
-        var fake = new FakeDevice(device, slot, id) { BindFails = BindFails };
+        var fake = new FakeDevice(device, slot, id) { BindFails = BindFails, Faults = Plan };
         if (!device.TryAttach(fake, out DevicePlan plan, out error))
         {
             return false;

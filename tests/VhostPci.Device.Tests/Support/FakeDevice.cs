@@ -32,6 +32,8 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
 
     internal bool BindFails { get; set; }
 
+    internal FaultPlan? Faults { get; set; }
+
     internal bool UnplugFails { get; set; }
 
     /// <summary>What the host does when it is told of a change.</summary>
@@ -55,6 +57,7 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
     {
         UnplugRequests++;
         Events.Add("unplug");
+        Faults?.Step();
         error = UnplugFails ? "the guest has no driver for its bridge" : string.Empty;
         return !UnplugFails;
     }
@@ -64,6 +67,7 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
         Told?.Invoke();
         ConfigChanges++;
         Events.Add($"config link={(Link ? 1 : 0)} mapped={Device.MappedBytes}");
+        Faults?.Step();
     }
 
     public bool Bind(int ring, RingEndpoint endpoint, int descriptor)
@@ -82,10 +86,15 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
         }
 
         _bound[(ring, endpoint)] = descriptor;
+        Faults?.Step();
         return true;
     }
 
-    public void RaiseRing(int ring) => Raised[ring]++;
+    public void RaiseRing(int ring)
+    {
+        Raised[ring]++;
+        Faults?.Step();
+    }
 
     public RingCounters GetCounters(int ring) => new(1, 2, 3);
 

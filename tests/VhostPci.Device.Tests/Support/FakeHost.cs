@@ -15,6 +15,12 @@ internal sealed class FakeHost : IHost
 
     internal List<(TraceEvent Event, ulong Id, ulong A, ulong B)> Traces { get; } = [];
 
+    /// <summary>What goes wrong after each thing that is done here; null for nothing.</summary>
+    internal FaultPlan? Plan { get; set; }
+
+    /// <summary>Exceptions that came out of reactors and were kept from the loop, as the ABI's entries do; null lets them through.</summary>
+    internal List<Exception>? Caught { get; set; }
+
     internal int Reactors => _reactors.Count;
 
     internal int Watches => _watches.Count;
@@ -45,6 +51,8 @@ internal sealed class FakeHost : IHost
         {
             _watches[descriptor] = reactor;
         }
+
+        Plan?.Step();
     }
 
     public void ArmTimer(ulong reactor, uint milliseconds)
@@ -58,6 +66,8 @@ internal sealed class FakeHost : IHost
         {
             _timers[reactor] = Time.Milliseconds + milliseconds;
         }
+
+        Plan?.Step();
     }
 
     public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b)
@@ -65,6 +75,22 @@ internal sealed class FakeHost : IHost
         if (Traces.Count < 100_000)
         {
             Traces.Add((traceEvent, id, a, b));
+        }
+
+        Plan?.Step();
+    }
+
+    /// <summary>Calls something of the library's as the host does.</summary>
+    internal void Call(Action action, Action? afterFault = null)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception exception) when (Caught is not null)
+        {
+            Caught.Add(exception);
+            afterFault?.Invoke();
         }
     }
 
@@ -77,7 +103,7 @@ internal sealed class FakeHost : IHost
             {
                 if (_watches.TryGetValue(descriptor, out ulong still) && still == number)
                 {
-                    _reactors[number].OnReady(descriptor, DescriptorEvents.Read);
+                    Call(() => _reactors[number].OnReady(descriptor, DescriptorEvents.Read), () => StopWatching(number, descriptor));
                 }
             }
         }
@@ -97,9 +123,17 @@ internal sealed class FakeHost : IHost
 
             Time.Milliseconds = due;
             _timers.Remove(number);
-            _reactors[number].OnTimer();
+            Call(_reactors[number].OnTimer);
         }
 
         Time.Milliseconds = end;
+    }
+
+    private void StopWatching(ulong number, int descriptor)
+    {
+        if (_reactors.ContainsKey(number))
+        {
+            _watches.Remove(descriptor);
+        }
     }
 }

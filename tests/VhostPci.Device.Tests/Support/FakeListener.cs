@@ -18,6 +18,9 @@ internal sealed class FakeListener : IListener
 
     internal string? ModeFailure { get; set; }
 
+    /// <summary>Times that accepting ends in an exception.</summary>
+    internal int Throws { get; set; }
+
     public bool TrySetMode(string path, UnixFileMode mode, out string error)
     {
         error = ModeFailure ?? string.Empty;
@@ -29,6 +32,12 @@ internal sealed class FakeListener : IListener
     {
         outOfDescriptors = OutOfDescriptors;
         channel = null;
+        if (Throws > 0)
+        {
+            Throws--;
+            throw new InvalidOperationException("accepting failed");
+        }
+
         if (OutOfDescriptors || !_waiting.TryDequeue(out Channel? next))
         {
             return false;

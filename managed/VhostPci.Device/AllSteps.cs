@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Runtime.ExceptionServices;
+
+namespace VhostPci.Device;
+
+/// <summary>Does everything on a list though something on it fails: what is to be let go is let go.</summary>
+internal static class AllSteps
+{
+    /// <summary>Runs the steps in order.</summary>
+    /// <exception cref="Exception">The first step's that threw, after all have run.</exception>
+    internal static void Run(params ReadOnlySpan<Action> steps)
+    {
+        ExceptionDispatchInfo? first = null;
+        foreach (Action step in steps)
+        {
+            first = Try(step, first);
+        }
+
+        first?.Throw();
+    }
+
+    /// <summary>Does the same with each item; the items are copied first, since a step may remove some.</summary>
+    /// <exception cref="Exception">The first item's that threw, after all have had their turn.</exception>
+    internal static void RunFor<T>(IEnumerable<T> items, Action<T> step)
+    {
+        ExceptionDispatchInfo? first = null;
+        foreach (T item in items.ToArray())
+        {
+            first = Try(() => step(item), first);
+        }
+
+        first?.Throw();
+    }
+
+    private static ExceptionDispatchInfo? Try(Action step, ExceptionDispatchInfo? first)
+    {
+        try
+        {
+            step();
+            return first;
+        }
+        catch (Exception exception)
+        {
+            return first ?? ExceptionDispatchInfo.Capture(exception);
+        }
+    }
+}

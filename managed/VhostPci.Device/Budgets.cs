@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+namespace VhostPci.Device;
+
+/// <summary>How much one peer, one user or the mirror's guest may take of what all share: every limit in one place (ADR 0026).</summary>
+/// <remarks>The sums are explained in <c>docs/reference/operation.md</c>, and a test compares the numbers there with these.</remarks>
+public static class Budgets
+{
+    /// <summary>Milliseconds that a message may take from its first byte to its last.</summary>
+    public const uint MessageTimeout = 5000;
+
+    /// <summary>Milliseconds in which a new connection must have said something.</summary>
+    public const uint SilenceTimeout = 30_000;
+
+    /// <summary>Messages of one connection in one turn of the main loop; the watch is level-triggered, so the rest is not lost.</summary>
+    public const int MessagesPerTurn = 32;
+
+    /// <summary>New connections in one turn of the main loop.</summary>
+    public const int AcceptsPerTurn = 16;
+
+    /// <summary>Milliseconds without new connections after the process has run out of descriptors, or after a fault of our own.</summary>
+    public const uint AcceptPause = 100;
+
+    /// <summary>Greatest <c>unplug-delay=</c> in seconds: a day.</summary>
+    public const uint MaxUnplugDelay = 86_400;
+
+    /// <summary>Log lines that one user's processes can cause in one <see cref="LogPeriod"/>.</summary>
+    public const int LogLines = 10;
+
+    /// <summary>After which <see cref="LogLines"/> lines are allowed again.</summary>
+    public static readonly TimeSpan LogPeriod = TimeSpan.FromSeconds(10);
+
+    /// <summary>Warnings about one kind of thing that the mirror's guest can cause with one device, for as long as the device is there.</summary>
+    public const int GuestLines = 10;
+
+    /// <summary>Reports of faults of our own in one <see cref="FaultPeriod"/>: each has a stack trace.</summary>
+    public const int FaultLines = 10;
+
+    /// <summary>After which <see cref="FaultLines"/> reports are allowed again.</summary>
+    public static readonly TimeSpan FaultPeriod = TimeSpan.FromHours(1);
+}
