@@ -70,7 +70,7 @@ public sealed class VhostPciLibrary
             return false;
         }
 
-        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump);
+        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump, _servers);
         _servers.Add(server);
         return true;
     }

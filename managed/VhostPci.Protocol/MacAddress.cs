@@ -9,7 +9,9 @@ public readonly record struct MacAddress
 
     private const ulong MulticastBit = 1UL << 40;
     private const ulong LocalBit = 1UL << 41;
-    private const ulong MirrorBit = 0x80;
+
+    // "VP", which has the local bit and not the group bit.
+    private const ulong MirrorPrefix = 0x5650UL << 32;
 
     private readonly ulong _value;
 
@@ -47,9 +49,24 @@ public readonly record struct MacAddress
             destination[i] = Part(i);
     }
 
-    /// <summary>The address of the mirror's interface for an origin's: locally administered, unicast, always the same, never equal.</summary>
-    /// <remarks>It differs in the top bit of the last byte, so consecutive origins get distinct ones up to 128 apart.</remarks>
-    public MacAddress ToMirror() => new((_value & ~MulticastBit | LocalBit) ^ MirrorBit);
+    /// <summary>The address of the mirror's interface for an origin's: locally administered, unicast, always the same; <c>56:50:</c> and four bytes.</summary>
+    /// <remarks>
+    /// Origins whose first two bytes are equal get distinct ones; so do the steps of one origin. Others meet with a chance of 1 in 2^32.
+    /// </remarks>
+    /// <param name="step">Another address for the same origin, for when the one before is taken; below 65536.</param>
+    public MacAddress ToMirror(int step = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(step);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(step, ushort.MaxValue);
+        unchecked
+        {
+            // Each line can be undone, so two different numbers stay different.
+            uint mixed = (uint)_value ^ ((uint)((_value >> 32) | ((ulong)step << 16)) * 0x9e3779b1);
+            mixed = (mixed ^ (mixed >> 15)) * 0x2c9277b5;
+            mixed = (mixed ^ (mixed >> 13)) * 0xac564b05;
+            return new MacAddress(MirrorPrefix | (mixed ^ (mixed >> 16)));
+        }
+    }
 
     /// <summary>The usual text, such as <c>52:54:00:00:00:01</c>.</summary>
     public override string ToString() => $"{Part(0):x2}:{Part(1):x2}:{Part(2):x2}:{Part(3):x2}:{Part(4):x2}:{Part(5):x2}";

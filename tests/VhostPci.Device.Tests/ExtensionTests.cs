@@ -26,7 +26,7 @@ public sealed class ExtensionTests
         SendRarp(origin, [0x52, 0x54, 0, 0, 0, 9]);
         Assert.Equal(1U, device.Read32(GuestAbi.Config.Announce));
         Assert.Equal([0x52, 0x54, 0, 0, 0, 9], device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)]);
-        Assert.Equal([0x52, 0x54, 0, 0, 0, 0x81], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
+        Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
         Assert.Equal((epoch + 1, changes + 1), (device.Epoch, device.ConfigChanges));
         Assert.True(device.Link);
         SendRarp(origin, [0x52, 0x54, 0, 0, 0, 9]);

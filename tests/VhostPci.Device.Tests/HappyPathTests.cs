@@ -23,7 +23,7 @@ public sealed class HappyPathTests
         Assert.Equal(GuestAbi.Config.Size(2), device.Plan.ConfigSize);
         Assert.False(device.Link);
         Assert.Equal([0x52, 0x54, 0, 0, 0, 1], device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)]);
-        Assert.Equal([0x52, 0x54, 0, 0, 0, 0x81], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
+        Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
         Assert.Empty(rig.Log.Warnings);
     }
 

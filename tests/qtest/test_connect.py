@@ -67,7 +67,9 @@ def test_two_origins_do_not_see_each_other(run, mirror):
         assert [mirror.readq(d.window + 0x2000000) for d in devices] == [0x1000, 0x1001]
         devices[0].start()
         devices[1].start()
-        assert devices[0].config().mac == devices[1].config().mac     # the same origin MAC was given to both
+        configs = [device.config() for device in devices]
+        assert configs[0].origin_mac == configs[1].origin_mac and configs[0].mac != configs[1].mac
+        assert [config.mac[:2] for config in configs] == [b"VP", b"VP"]
 
 
 def test_slots_are_used_again(run, mirror):

@@ -83,6 +83,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public ulong AcceptedFeatures => _server.AcceptedFeatures;
 
+    public bool IsMirrorAddress(MacAddress address) => _server.IsMirrorAddress(address, Device);
+
     public OriginMemory Memory => _session.Memory;
 
     public ulong Features => _session.Features;

@@ -15,6 +15,9 @@ internal interface ISessionOwner
     /// <summary>What the mirror's drivers have accepted last.</summary>
     ulong AcceptedFeatures { get; }
 
+    /// <summary>Whether an interface of the mirror has this address, which therefore no origin can have.</summary>
+    bool IsMirrorAddress(MacAddress address);
+
     /// <summary>Sees to it that there is, or will be, a device whose window shows memory up to <paramref name="memoryEnd"/>.</summary>
     Verdict RequireDevice(ulong memoryEnd, out ulong windowSize);
 }

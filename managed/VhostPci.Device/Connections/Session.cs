@@ -231,6 +231,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         }
 
         Verdict verdict = RarpPayload.Parse(payload, out MacAddress mac);
+        verdict = verdict.IsOk ? CheckAddress(mac) : verdict;
         if (verdict.IsOk)
         {
             owner.Device?.Announce(mac);
@@ -252,6 +253,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         }
 
         Verdict verdict = DeviceInfo.Parse(payload, out DeviceInfo info);
+        verdict = verdict.IsOk ? CheckAddress(info.Mac) : verdict;
         if (verdict.IsOk)
         {
             verdict = _rings.Declare(info.QueuePairs);
@@ -275,6 +277,11 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
         return RequireDevice(info.MemoryEnd, out _);
     }
+
+    // The mirror could reach only one of the two, and its interface is there already.
+    private Verdict CheckAddress(MacAddress mac) => owner.IsMirrorAddress(mac)
+        ? Verdict.Refuse($"{mac} is the address of an interface of the mirror: give the origin another mac=")
+        : Verdict.Ok;
 
     private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, _mtu);
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol;
+
 namespace VhostPci.Device.Net;
 
 /// <summary>Who must know when a device leaves its slot and when its window is gone.</summary>
@@ -9,6 +11,9 @@ internal interface INetDeviceOwner
 
     /// <summary>The mirror's driver has said which features of an origin it accepts.</summary>
     void OnAccepted(ulong features);
+
+    /// <summary>The address of a device's interface, made from the origin's or what stands for it, and that nobody else has.</summary>
+    MacAddress ChooseAddress(NetDevice device, MacAddress origin);
 
     void OnDetached(NetDevice device);
 

@@ -39,6 +39,7 @@ internal sealed class NetConfigSpace
 
     internal MacAddress OriginMac
     {
+        get => MacAddress.TryParse(_bytes.AsSpan(GuestAbi.Config.OriginMac), out MacAddress mac) ? mac : default;
         set => value.Write(_bytes.AsSpan(GuestAbi.Config.OriginMac));
     }
 

@@ -14,9 +14,12 @@ public sealed partial class NetDevice
         if (!originMac.IsZero)
         {
             _config.OriginMac = originMac;
-            if (Static is null)
+
+            // Once: it is the same origin for as long as the device lives, and the guest's interface keeps its address.
+            if (!KeepsAddress)
             {
-                _config.Mac = originMac.ToMirror();
+                _hasOriginsAddress = true;
+                _config.Mac = _owner.ChooseAddress(this, originMac);
             }
         }
 

@@ -37,6 +37,7 @@ public sealed partial class NetDevice : IReactor
     private int _saidNotAcknowledged;
     private uint? _awaited;
     private int _unplugAttempts;
+    private bool _hasOriginsAddress;
     private bool _unplugging;
 
     internal NetDevice(
@@ -59,7 +60,7 @@ public sealed partial class NetDevice : IReactor
         _shown = new bool[origin?.RingCount ?? 2 * (fixedConfig?.QueuePairs ?? 1)];
         Static = fixedConfig;
         MacAddress mac = fixedConfig?.Mac ?? default;
-        _config = new NetConfigSpace(RingCount, windowSize) { Mac = mac.IsZero ? StableMac.FromName(identity.Id) : mac };
+        _config = new NetConfigSpace(RingCount, windowSize) { Mac = mac.IsZero ? owner.ChooseAddress(this, StableMac.FromName(identity.Named)) : mac };
         Number = host.Register(this);
     }
 
@@ -111,6 +112,12 @@ public sealed partial class NetDevice : IReactor
     internal uint Ack => _config.Ack;
 
     internal MacAddress Mac => _config.Mac;
+
+    /// <summary>Its address is the user's or made from its origin's, or the guest uses it.</summary>
+    internal bool KeepsAddress => Static is not null || _hasOriginsAddress || IsUp;
+
+    /// <summary>Of the origin that it has or may get back; zero when not known.</summary>
+    internal MacAddress OriginMac => _config.OriginMac;
 
     /// <summary>Whether the driver may use this ring now.</summary>
     internal bool IsShown(int ring) => _shown[ring];

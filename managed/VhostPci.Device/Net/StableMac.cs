@@ -5,10 +5,9 @@ using VhostPci.Protocol;
 
 namespace VhostPci.Device.Net;
 
-/// <summary>An address for the mirror's interface while the origin has not told its own.</summary>
+/// <summary>What stands for the address of an origin that has not told its own.</summary>
 internal static class StableMac
 {
-    private const byte LocallyAdministered = 0x02;
     private const ulong OffsetBasis = 14695981039346656037;
     private const ulong Prime = 1099511628211;
 
@@ -22,7 +21,6 @@ internal static class StableMac
 
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, hash);
-        bytes[0] = LocallyAdministered;
         _ = MacAddress.TryParse(bytes, out MacAddress mac);
         return mac;
     }

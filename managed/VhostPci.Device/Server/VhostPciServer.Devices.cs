@@ -153,6 +153,13 @@ public sealed partial class VhostPciServer
     private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
     {
         device = null;
+
+        // What it had does not suit it any more, and has the address that its new one gets.
+        foreach (NetDevice former in _devices.Where(other => other.IsFree && other.IsAway && other.Key is not null && other.Key == connection.Key).ToArray())
+        {
+            former.Leave();
+        }
+
         bool someLeave = _devices.Any(other => other.Identity.Place is not null && (other.IsLeaving || other.IsAway));
         if (!_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
         {

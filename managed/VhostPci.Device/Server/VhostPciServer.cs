@@ -18,6 +18,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private readonly LineBudget _refusals;
     private readonly TimeProvider _time;
     private readonly ServerLogger _logger;
+    private readonly IReadOnlyCollection<VhostPciServer> _servers;
     private readonly List<Connection> _connections = [];
     private readonly List<NetDevice> _devices = [];
     private ulong _lastConnection;
@@ -37,7 +38,8 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         UidFilter uids,
         ILogger logger,
         TimeProvider time,
-        IDumpFile? dump)
+        IDumpFile? dump,
+        IReadOnlyCollection<VhostPciServer> servers)
     {
         _host = host;
         _bridge = bridge;
@@ -46,6 +48,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         _slots = new SlotMap(bridge, config, plan);
         _refusals = new LineBudget(time, Budgets.LogLines, Budgets.LogPeriod);
         _time = time;
+        _servers = servers;
         Config = config;
         Plan = plan;
         Uids = uids;

@@ -9,8 +9,10 @@ internal sealed class FakeListener : IListener
 {
     private readonly Queue<Channel> _waiting = new();
 
+    private static int s_last = 1_000_000;
+
     // Of no file: the fake host never polls.
-    public int Descriptor => 1_000_000;
+    public int Descriptor { get; } = Interlocked.Increment(ref s_last);
 
     internal bool OutOfDescriptors { get; set; }
 
