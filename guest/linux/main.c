@@ -238,6 +238,7 @@ static int vpnet_alloc(struct vpnet *vp)
 	unsigned int i;
 
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
+	INIT_DELAYED_WORK(&vp->rxbuf_work, vpnet_rx_shrink_work);
 	get_random_bytes(vp->hash_key, sizeof(vp->hash_key));
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
 	vp->tokens = kzalloc(vpnet_rings(vp), GFP_KERNEL);
@@ -267,8 +268,6 @@ static void vpnet_free(struct vpnet *vp)
 			kvfree(vpnet_ring(vp, i)->segs);
 			kvfree(vpnet_ring(vp, i)->done);
 		}
-		for (i = 0; i < vp->pairs; i++)
-			vpnet_rxbuf_free(&pairs[i].rxbuf);
 	}
 	kfree(vp->tokens);
 	/* takes the NAPI contexts, which are in the pairs, off its list */

@@ -48,6 +48,10 @@ static int vpnet_stop(struct net_device *dev)
 		vpnet_rx_settle(pair);
 		spin_unlock_bh(&pair->rx_lock);
 	}
+	/* nobody receives any more, so nobody schedules it again */
+	cancel_delayed_work_sync(&vp->rxbuf_work);
+	for (i = 0; i < vp->pairs; i++)
+		vpnet_rxbuf_free(&vp->pair[i].rxbuf);
 	vpnet_xdp_close(vp);
 	return 0;
 }

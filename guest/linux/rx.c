@@ -32,6 +32,9 @@
 /* ... and of one whose sender counts what it has on its way */
 #define VPNET_RX_BULK		SZ_16K
 
+/* Pages that were not needed for so long are given back */
+#define VPNET_RX_SHRINK		(10 * HZ)
+
 /* Used buffers not told of: half of what fills a socket's send buffer */
 #define VPNET_RX_UNTOLD		128
 
@@ -399,8 +402,31 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 		if (complete)
 			vpnet_rx_arm(pair, q, round.hold);
 	}
+	if (unlikely(pair->rxbuf.grown)) {
+		pair->rxbuf.grown = false;
+		schedule_delayed_work(&pair->vp->rxbuf_work, VPNET_RX_SHRINK);
+	}
 	spin_unlock(&pair->rx_lock);
 	return done;
+}
+
+/* Some time after there were new pages, until all have been given back */
+void vpnet_rx_shrink_work(struct work_struct *work)
+{
+	struct vpnet *vp = container_of(to_delayed_work(work), struct vpnet,
+					rxbuf_work);
+	bool more = false;
+	unsigned int i;
+
+	for (i = 0; i < vp->pairs; i++) {
+		struct vpnet_pair *pair = &vp->pair[i];
+
+		spin_lock_bh(&pair->rx_lock);
+		more |= vpnet_rxbuf_shrink(&pair->rxbuf);
+		spin_unlock_bh(&pair->rx_lock);
+	}
+	if (more)
+		schedule_delayed_work(&vp->rxbuf_work, VPNET_RX_SHRINK);
 }
 
 /*

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/err.h>
+/*
+ * Memory for received frames.  Like ring.c this also runs in user space under
+ * tests/guest.
+ */
 #include <linux/gfp.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
-#include <linux/numa.h>
-#include <net/page_pool.h>
+#include <linux/skbuff.h>
+#include <linux/string.h>
 
 #include "rxbuf.h"
 
@@ -15,92 +19,170 @@
 
 #define VPNET_RX_HEADROOM	(NET_SKB_PAD + NET_IP_ALIGN)
 
-/* Pieces of large frames: few for each frame, yet not hard to get */
-#define VPNET_RX_PAGE_ORDER	3
-#define VPNET_RX_PAGE_SIZE	(PAGE_SIZE << VPNET_RX_PAGE_ORDER)
-
-/* 8 MiB of pages in stock, more than one TCP connection has under way */
-#define VPNET_RX_POOL		256
-
 #define VPNET_RX_GFP		(GFP_ATOMIC | __GFP_NOWARN)
+
+/* Not worth the last reserves: without chunks pages do as well */
+#define VPNET_RX_CHUNK_GFP	(GFP_NOWAIT | __GFP_NOWARN | __GFP_COMP)
+
+static void vpnet_rxpages_free(struct vpnet_rxpages *p)
+{
+	/* a page that is in use elsewhere lives on until its users are done */
+	while (p->count)
+		put_page(p->page[--p->count]);
+	p->turn = 0;
+	p->left = 0;
+}
+
+static struct page *vpnet_rxpages_alloc(const struct vpnet_rxpages *p)
+{
+	if (p->size > PAGE_SIZE)
+		return alloc_pages(VPNET_RX_CHUNK_GFP, get_order(p->size));
+	return alloc_pages(VPNET_RX_GFP, 0);
+}
+
+static bool vpnet_rxpages_reusable(const struct page *page)
+{
+	/* the stack drops what is in memory from the reserves */
+	return page_ref_count(page) == 1 && !page_is_pfmemalloc(page);
+}
+
+/* The next page's turn.  Return: is there one? */
+static noinline bool vpnet_rxpages_turn(struct vpnet_rxbuf *rb,
+					struct vpnet_rxpages *p)
+{
+	unsigned int next = p->turn + 1 < p->count ? p->turn + 1 : 0;
+	struct page *page;
+
+	/* whatever comes of it, nothing can be cut from the last one */
+	p->left = 0;
+	p->turns++;
+	if (!p->count || !vpnet_rxpages_reusable(p->page[next])) {
+		page = vpnet_rxpages_alloc(p);
+		if (unlikely(!page)) {
+			/* the one after it may be free */
+			p->turn = next;
+			return false;
+		}
+		/* all of them are in use at once: one more */
+		if (!next && p->count < VPNET_RX_SLOTS &&
+		    p->count < VPNET_RX_STOCK / p->size)
+			next = p->count++;
+		else
+			put_page(p->page[next]);
+		p->page[next] = page;
+		rb->grown = true;
+	}
+	p->turn = next;
+	p->at = page_address(p->page[next]);
+	p->left = p->size;
+	return true;
+}
+
+/* A piece of the page whose turn it is, from @left on */
+static __always_inline bool vpnet_rxpages_cut(struct vpnet_rxbuf *rb,
+					      struct vpnet_rxpages *p,
+					      u32 size)
+{
+	if (p->left < size && unlikely(!vpnet_rxpages_turn(rb, p)))
+		return false;
+	p->left -= size;
+	get_page(p->page[p->turn]);
+	return true;
+}
 
 void vpnet_rxbuf_init(struct vpnet_rxbuf *rb)
 {
-	const struct page_pool_params params = {
-		.flags = PP_FLAG_PAGE_FRAG,
-		.order = VPNET_RX_PAGE_ORDER,
-		.pool_size = VPNET_RX_POOL,
-		.nid = NUMA_NO_NODE,
-	};
-
 	memset(rb, 0, sizeof(*rb));
-	rb->pool = page_pool_create(&params);
-	if (IS_ERR(rb->pool))
-		rb->pool = NULL;
+	rb->pages.size = PAGE_SIZE;
+	rb->chunks.size = VPNET_RX_CHUNK;
 }
 
-/* What the stack still holds is freed when it lets go of it */
 void vpnet_rxbuf_free(struct vpnet_rxbuf *rb)
 {
-	unsigned int i;
-
-	for (i = 0; i < VPNET_RX_BLOCKS; i++) {
-		struct page_frag_cache *block = &rb->block[i];
-
-		if (block->va)
-			__page_frag_cache_drain(virt_to_head_page(block->va),
-						block->pagecnt_bias);
-		block->va = NULL;
-	}
-	page_pool_destroy(rb->pool);
-	rb->pool = NULL;
+	vpnet_rxpages_free(&rb->pages);
+	vpnet_rxpages_free(&rb->chunks);
 }
 
-/* The block is used up: it may rest until all the others are, too */
-void *vpnet_rxbuf_turn(struct vpnet_rxbuf *rb, u32 size)
+/* Not even each page once since the last time: fewer would have done */
+static void vpnet_rxpages_shrink(struct vpnet_rxpages *p)
 {
-	rb->at = (rb->at + 1) % VPNET_RX_BLOCKS;
-	return page_frag_alloc(&rb->block[rb->at], size, VPNET_RX_GFP);
+	if (p->turns < p->count)
+		vpnet_rxpages_free(p);
+	p->turns = 0;
+}
+
+/*
+ * From time to time: give back what is not needed any more.  Return: is there
+ * something left, so that this should be called again?
+ */
+bool vpnet_rxbuf_shrink(struct vpnet_rxbuf *rb)
+{
+	vpnet_rxpages_shrink(&rb->pages);
+	vpnet_rxpages_shrink(&rb->chunks);
+	return rb->pages.count || rb->chunks.count;
+}
+
+void *vpnet_rxbuf_piece_slow(struct vpnet_rxbuf *rb, u32 size)
+{
+	struct vpnet_rxpages *p = size > PAGE_SIZE ? &rb->chunks : &rb->pages;
+
+	return vpnet_rxpages_cut(rb, p, size) ? p->at + p->left : NULL;
+}
+
+static __always_inline struct sk_buff *
+vpnet_rxbuf_alloc(struct vpnet_rxbuf *rb, u32 len)
+{
+	const u32 size = vpnet_rxbuf_size(VPNET_RX_HEADROOM, len);
+	struct sk_buff *skb;
+	void *piece;
+
+	/* half of such a page is too much for a frame */
+	if (PAGE_SIZE > SZ_16K)
+		return alloc_skb(VPNET_RX_HEADROOM + len, VPNET_RX_GFP);
+	piece = vpnet_rxbuf_piece(rb, size);
+	if (unlikely(!piece))
+		return NULL;
+	skb = napi_build_skb(piece, size);
+	if (unlikely(!skb))
+		page_frag_free(piece);
+	return skb;
 }
 
 static __always_inline struct sk_buff *
 vpnet_rxbuf_linear(struct vpnet_rxbuf *rb, u32 len)
 {
-	struct sk_buff *skb;
-	void *piece;
-	u32 size;
+	struct sk_buff *skb = vpnet_rxbuf_alloc(rb, len);
 
-	piece = vpnet_rxbuf_piece(rb, VPNET_RX_HEADROOM, len, &size);
-	if (unlikely(!piece))
-		return NULL;
-	skb = napi_build_skb(piece, size);
-	if (unlikely(!skb)) {
-		page_frag_free(piece);
-		return NULL;
+	if (likely(skb)) {
+		skb_reserve(skb, VPNET_RX_HEADROOM);
+		__skb_put(skb, len);
 	}
-	skb_reserve(skb, VPNET_RX_HEADROOM);
-	__skb_put(skb, len);
 	return skb;
 }
 
-static bool vpnet_rxbuf_pages(struct vpnet_rxbuf *rb, struct sk_buff *skb,
+/* Room for @len bytes, charged as what they take */
+static bool vpnet_rxbuf_frags(struct vpnet_rxbuf *rb, struct sk_buff *skb,
 			      u32 len)
 {
+	struct vpnet_rxpages *p = &rb->chunks;
 	unsigned int i;
 
-	if (!rb->pool)
-		return false;
-	/* before the first: also what is freed half-way belongs to the pool */
-	skb_mark_for_recycle(skb);
 	for (i = 0; len; i++) {
-		u32 n = min_t(u32, len, VPNET_RX_PAGE_SIZE);
-		unsigned int offset;
-		struct page *page;
+		u32 size = p->size;
+		u32 n;
 
-		page = page_pool_alloc_frag(rb->pool, &offset, n, VPNET_RX_GFP);
-		if (unlikely(!page))
-			return false;
-		skb_add_rx_frag(skb, i, page, offset, n, n);
+		/* the rest, or there are no chunks: pages from here on */
+		if (p == &rb->chunks &&
+		    (len <= size / 2 || !vpnet_rxpages_cut(rb, p, size)))
+			p = &rb->pages;
+		if (p == &rb->pages) {
+			size = len > PAGE_SIZE / 2 ? PAGE_SIZE : PAGE_SIZE / 2;
+			if (unlikely(i == MAX_SKB_FRAGS ||
+				     !vpnet_rxpages_cut(rb, p, size)))
+				return false;
+		}
+		n = min(len, size);
+		skb_add_rx_frag(skb, i, p->page[p->turn], p->left, n, size);
 		len -= n;
 	}
 	return true;
@@ -109,26 +191,13 @@ static bool vpnet_rxbuf_pages(struct vpnet_rxbuf *rb, struct sk_buff *skb,
 static struct sk_buff *vpnet_rxbuf_paged(struct vpnet_rxbuf *rb, u32 len,
 					 u32 head)
 {
-	const u32 paged = len - head;
-	struct sk_buff *skb;
-	int err;
+	struct sk_buff *skb = vpnet_rxbuf_linear(rb, head);
 
-	skb = vpnet_rxbuf_linear(rb, head);
-	if (likely(skb)) {
-		if (likely(vpnet_rxbuf_pages(rb, skb, paged)))
-			return skb;
+	if (likely(skb) &&
+	    unlikely(!vpnet_rxbuf_frags(rb, skb, len - head))) {
 		kfree_skb(skb);
-	}
-
-	/* no large pages left: small ones, and not from the pool */
-	skb = alloc_skb_with_frags(VPNET_RX_HEADROOM + head, paged,
-				   PAGE_ALLOC_COSTLY_ORDER, &err, VPNET_RX_GFP);
-	if (unlikely(!skb))
 		return NULL;
-	skb_reserve(skb, VPNET_RX_HEADROOM);
-	__skb_put(skb, head);
-	skb->data_len = paged;
-	skb->len += paged;
+	}
 	return skb;
 }
 

@@ -1,61 +1,83 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory for received frames, used again without being allocated again */
+/* Memory for received frames: pages that are used again when they are free */
 #ifndef VHOST_PCI_RXBUF_H
 #define VHOST_PCI_RXBUF_H
 
-#include <linux/mm_types.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 
 #include "segs.h"
 
-struct page_pool;
+/* Up to here a frame is linear, and all that belongs to it fits one page */
+#define VPNET_RX_LINEAR		2048
+
+/* For large frames: few pieces for each, yet not hard to get */
+#define VPNET_RX_CHUNK		(PAGE_SIZE << get_order(SZ_32K))
+
+/* Of each kind a pair keeps so many bytes at most, in so many pages */
+#define VPNET_RX_STOCK		SZ_2M
+#define VPNET_RX_SLOTS		512
 
 /*
- * Small frames come from blocks of 32 KiB, which are cut into pieces one
- * after the other.  When a block's turn comes again its pieces have usually
- * all been freed, and then it is cut again as it is.  A kernel that clears
- * all it allocates (Debian's does) makes a fresh block expensive.
+ * Pages of one size, which take turns.  One reference of each is ours, and one
+ * belongs to each piece that was cut from it.  A page that is still in use when
+ * its turn comes is left to its users.  A kernel that clears all it allocates
+ * (Debian's does) makes a new one expensive.
  */
-#define VPNET_RX_BLOCKS		8
-
-/* Up to here one linear buffer is cheaper than page fragments */
-#define VPNET_RX_LINEAR		2048
+struct vpnet_rxpages {
+	void *at;			/* the page whose turn it is */
+	u32 left;			/* bytes of it not given out, from @at */
+	u32 size;			/* of a page */
+	unsigned int turn;
+	unsigned int turns;		/* since vpnet_rxbuf_shrink() */
+	unsigned int count;		/* of pages, as many as were needed */
+	struct page *page[VPNET_RX_SLOTS];
+};
 
 /* Used under the lock of its receive ring */
 struct vpnet_rxbuf {
-	struct page_frag_cache block[VPNET_RX_BLOCKS];
-	unsigned int at;
-	struct page_pool *pool;		/* for large frames; or NULL */
+	struct vpnet_rxpages pages;
+	struct vpnet_rxpages chunks;
+	bool grown;			/* somebody should look after it */
 };
 
 void vpnet_rxbuf_init(struct vpnet_rxbuf *rb);
 void vpnet_rxbuf_free(struct vpnet_rxbuf *rb);
-void *vpnet_rxbuf_turn(struct vpnet_rxbuf *rb, u32 size);
+bool vpnet_rxbuf_shrink(struct vpnet_rxbuf *rb);
+void *vpnet_rxbuf_piece_slow(struct vpnet_rxbuf *rb, u32 size);
 struct sk_buff *vpnet_rxbuf_copy(struct vpnet_rxbuf *rb, const void *data,
 				 u32 len);
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 				u32 len, u32 head);
 
 /*
- * Room for a packet of @len bytes in @size bytes; to be freed with
- * page_frag_free().  This is page_frag_alloc() as long as there is no need to
- * look at the block's page.
+ * What a packet of @len bytes gets, and is charged.  It keeps at most twice as
+ * much from being used otherwise: the other half of its page, when that was
+ * used and is free again.  Smaller pieces would be charged too little.
  */
-static __always_inline void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb,
-					       u32 headroom, u32 len,
-					       u32 *size)
+static __always_inline u32 vpnet_rxbuf_size(u32 headroom, u32 len)
 {
-	struct page_frag_cache *block = &rb->block[rb->at];
 	const u32 need = SKB_DATA_ALIGN(headroom + len) +
 			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 
-	*size = need;
-	/* also before it has any memory */
-	if (unlikely(block->offset < need))
-		return vpnet_rxbuf_turn(rb, need);
-	block->offset -= need;
-	block->pagecnt_bias--;
-	return block->va + block->offset;
+	if (likely(need <= PAGE_SIZE / 2))
+		return PAGE_SIZE / 2;
+	return need <= PAGE_SIZE ? PAGE_SIZE : VPNET_RX_CHUNK;
+}
+
+/* Memory of such a size, to be freed with page_frag_free(); or NULL */
+static __always_inline void *vpnet_rxbuf_piece(struct vpnet_rxbuf *rb,
+					       u32 size)
+{
+	struct vpnet_rxpages *p = &rb->pages;
+
+	/* also before there is any page */
+	if (unlikely(p->left < size))
+		return vpnet_rxbuf_piece_slow(rb, size);
+	p->left -= size;
+	get_page(p->page[p->turn]);
+	return p->at + p->left;
 }
 
 #endif /* VHOST_PCI_RXBUF_H */

@@ -140,6 +140,8 @@ struct vpnet {
 	u32 announced;			/* announcements passed on */
 	struct vpnet_config config;	/* too large for the stack */
 
+	struct delayed_work rxbuf_work;	/* gives unused pages back */
+
 	/* ethtool -C */
 	u32 rx_usecs;			/* longest wait for more frames */
 	u32 rx_frames;			/* ... and for how many at most */
@@ -249,6 +251,7 @@ void vpnet_rings_report(struct vpnet *vp);
 int vpnet_poll(struct napi_struct *napi, int budget);
 void vpnet_rx_schedule(struct vpnet_pair *pair);
 void vpnet_rx_settle(struct vpnet_pair *pair);
+void vpnet_rx_shrink_work(struct work_struct *work);
 
 /* tx.c */
 netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev);

@@ -52,8 +52,7 @@ static DEFINE_PER_CPU(struct vpnet_xdp_target, vpnet_xdp_target);
 struct vpnet_xdp {
 	struct bpf_prog *prog;
 	struct xdp_buff xdp;
-	void *spare;		/* memory that a frame did not need any more */
-	u32 spare_len;		/* of the frame that it was for */
+	void *spare;		/* xdp.frame_sz bytes that no frame needs */
 	unsigned int drops;
 	unsigned int tx;
 	unsigned int redirects;
@@ -131,15 +130,16 @@ static noinline bool vpnet_xdp_verdict(struct vpnet_pair *pair,
 static __always_inline bool vpnet_xdp_prepare(struct vpnet_pair *pair,
 					      struct vpnet_xdp *x, u32 len)
 {
+	const u32 size = vpnet_rxbuf_size(XDP_PACKET_HEADROOM, len);
 	void *piece = x->spare;
 
-	if (!piece || x->spare_len < len) {
+	/* a larger one would do, but is charged when the frame passes */
+	if (!piece || x->xdp.frame_sz != size) {
 		if (unlikely(piece))
 			page_frag_free(piece);
-		piece = vpnet_rxbuf_piece(&pair->rxbuf, XDP_PACKET_HEADROOM,
-					  len, &x->xdp.frame_sz);
+		piece = vpnet_rxbuf_piece(&pair->rxbuf, size);
 		x->spare = piece;
-		x->spare_len = len;
+		x->xdp.frame_sz = size;
 		if (unlikely(!piece)) {
 			vpnet_rx_dropped(&pair->queue[VPNET_ORIGIN_TX]);
 			return false;
@@ -341,34 +341,6 @@ int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
 	return done;
 }
 
-/* Frames that share pages, given back page by page */
-static void vpnet_xdp_frames_free(struct xdp_frame **frames, int n)
-{
-	struct page *page = NULL, *next;
-	unsigned int refs = 0;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		struct xdp_frame *frame = frames[i];
-
-		if (unlikely(frame->mem.type != MEM_TYPE_PAGE_SHARED)) {
-			xdp_return_frame(frame);
-			continue;
-		}
-		/* the frame is in the page, so it is not looked at again */
-		next = virt_to_head_page(frame->data);
-		if (next != page) {
-			if (page)
-				__page_frag_cache_drain(page, refs);
-			page = next;
-			refs = 0;
-		}
-		refs++;
-	}
-	if (page)
-		__page_frag_cache_drain(page, refs);
-}
-
 /* Tell the device where they come from, if it is one of ours, about the room */
 static void vpnet_xdp_note(const struct net_device *dev, struct vpnet_queue *q,
 			   int n)
@@ -405,8 +377,9 @@ int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
 	vpnet_xdp_note(dev, q, n);
 	txq_trans_cond_update(txq);
 	__netif_tx_unlock(txq);
-	/* the caller frees what is left */
-	vpnet_xdp_frames_free(frames, sent);
+	/* they have been copied; the caller frees what is left */
+	for (n = 0; n < sent; n++)
+		xdp_return_frame(frames[n]);
 	return sent;
 }
 

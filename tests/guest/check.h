@@ -34,5 +34,7 @@ extern const struct test frame_tests[];
 extern const struct test packed_tests[];
 extern const struct test packed_hostile_tests[];
 extern const struct test packed_fuzz_tests[];
+extern const struct test rxbuf_tests[];
+extern const struct test rxbuf64_tests[];
 
 #endif /* TESTS_GUEST_CHECK_H */

@@ -10,6 +10,7 @@ int main(void)
 	const struct test *suites[] = {
 		ring_tests, hostile_tests, segs_tests, frame_tests, fuzz_tests,
 		packed_tests, packed_hostile_tests, packed_fuzz_tests,
+		rxbuf_tests, rxbuf64_tests,
 	};
 	int passed = 0, failed = 0;
 

@@ -12,4 +12,6 @@
 #define __always_inline		inline __attribute__((always_inline))
 #endif
 
+#define noinline	__attribute__((noinline))
+
 #endif /* SHIM_LINUX_COMPILER_H */
