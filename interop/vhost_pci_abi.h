@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 10u
+#define VHOST_PCI_ABI_VERSION 11u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -184,7 +184,8 @@ struct vhost_pci_memory_region {
     uint64_t size;
     uint64_t fd_offset;
     int32_t fd;                 /* equal numbers are the same file */
-    uint32_t reserved;
+    int32_t seals;              /* F_GET_SEALS; negative: a file without any */
+    const char *backend;        /* id of its memory backend */
 };
 
 /* A ring as QEMU's vhost core has it: guest-physical addresses */
@@ -312,6 +313,10 @@ struct vhost_pci_api {
     int (*client_set_features)(uint64_t object, uint64_t features);
     /* The driver has chosen its features, maybe after a reset */
     void (*client_negotiated)(uint64_t object);
+    /* What it has switched since: guest offloads that are on, as virtio-net
+       feature bits, and its address (VHOST_PCI_MAC_SIZE bytes) */
+    int (*client_driver_state)(uint64_t object, uint64_t offloads,
+                               const uint8_t *mac);
     /* QEMU itself sends a frame for the device: an announcement */
     void (*client_frame)(uint64_t object, const void *frame, uint32_t length);
     int (*client_set_memory)(uint64_t object,

@@ -10,15 +10,13 @@
 #include "qemu/main-loop.h"
 #include "qemu/uuid.h"
 #include "chardev/char-socket.h"
-#include "exec/address-spaces.h"
-#include "hw/boards.h"
 #include "hw/virtio/vhost.h"
 #include "hw/virtio/virtio-net.h"
 #include "linux-headers/linux/vhost.h"
 #include "net/vhost_net.h"
-#include "qapi/qapi-commands-net.h"
 #include "sysemu/sysemu.h"
 #include "client.h"
+#include "client-memory.h"
 #include "vhost-pci.h"
 
 /* More than any machine has; the library merges and then has its own limit */
@@ -36,9 +34,10 @@ typedef struct VhostPciClient {
     uint64_t object;
     QEMUBH *disconnect_bh;
     QEMUBH *link_bh;
-    QEMUBH *negotiated_bh;
-    NetClientState *first;      /* has the name of all */
+    QEMUBH *driver_bh;
+    NetClientState *first;
     uint32_t pairs;             /* that exist */
+    VhostPciLeftOut *left_out;
 } VhostPciClient;
 
 typedef struct VhostPciClientPair {
@@ -94,32 +93,33 @@ static int op_get_features(struct vhost_dev *dev, uint64_t *features)
     return 0;
 }
 
+/* What the driver has switched by its control queue */
+static int client_tell_state(VhostPciClient *c)
+{
+    VirtIONet *n = VIRTIO_NET(c->vdev);
+
+    return client_result(c->api->client_driver_state(c->object,
+                                                     n->curr_guest_offloads,
+                                                     n->mac));
+}
+
 static int op_set_features(struct vhost_dev *dev, uint64_t features)
 {
     VhostPciClient *c = dev->opaque;
+    int r;
 
     if (!is_first_pair(dev)) {
         return 0;
     }
-    return client_result(c->api->client_set_features(c->object, features));
-}
-
-/*
- * What another VM may map: RAM in a file, shared (a private mapping has an fd
- * as well), and not some other VM's memory that this one has in a window.
- */
-static bool region_is_sharable(const MemoryRegion *mr)
-{
-    return memory_region_is_ram((MemoryRegion *)mr) && mr->ram_block &&
-           memory_region_get_fd((MemoryRegion *)mr) >= 0 &&
-           qemu_ram_is_shared(mr->ram_block) &&
-           !memory_region_is_nonvolatile((MemoryRegion *)mr) &&
-           !memory_region_is_rom((MemoryRegion *)mr);
+    r = client_result(c->api->client_set_features(c->object, features));
+    return r < 0 ? r : client_tell_state(c);
 }
 
 static bool op_section_filter(struct vhost_dev *dev, MemoryRegionSection *s)
 {
-    return region_is_sharable(s->mr);
+    VhostPciClient *c = dev->opaque;
+
+    return vhost_pci_memory_is_shared(s->mr, c->left_out);
 }
 
 static int op_set_mem_table(struct vhost_dev *dev, struct vhost_memory *mem)
@@ -132,18 +132,7 @@ static int op_set_mem_table(struct vhost_dev *dev, struct vhost_memory *mem)
         return 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct vhost_memory_region *r = &mem->regions[i];
-        ram_addr_t offset;
-        MemoryRegion *mr;
-
-        mr = memory_region_from_host((void *)(uintptr_t)r->userspace_addr,
-                                     &offset);
-        regions[i] = (struct vhost_pci_memory_region) {
-            .guest_address = r->guest_phys_addr,
-            .size = r->memory_size,
-            .fd_offset = offset,
-            .fd = memory_region_get_fd(mr),
-        };
+        vhost_pci_memory_describe(&mem->regions[i], &regions[i]);
     }
     return client_result(c->api->client_set_memory(c->object, regions, count));
 }
@@ -280,7 +269,19 @@ void vhost_pci_client_link(void *client, uint32_t up)
 {
     VhostPciClient *c = client;
 
-    qmp_set_link(c->first->name, up, &error_abort);
+    NICPeers *peers = &VIRTIO_NET(c->vdev)->nic_conf.peers;
+    NetClientState *nic = c->first->peer;
+
+    /* As set_link, which finds devices by name: that may be another's, too */
+    for (int i = 0; i < peers->queues; i++) {
+        peers->ncs[i]->link_down = !up;
+        if (peers->ncs[i]->peer) {
+            peers->ncs[i]->peer->link_down = !up;
+        }
+    }
+    if (nic && nic->info->link_status_changed) {
+        nic->info->link_status_changed(nic);
+    }
 }
 
 uint64_t vhost_pci_client_driver_features(void *client)
@@ -310,11 +311,13 @@ void vhost_pci_client_ask_for_reset(void *client)
     }
 }
 
-static void client_negotiated_bh(void *opaque)
+/* One for all that it has switched in this turn of the main loop */
+static void client_driver_bh(void *opaque)
 {
     VhostPciClient *c = opaque;
 
     c->api->client_negotiated(c->object);
+    client_tell_state(c);
 }
 
 /* The NIC, which does not exist yet at attach, takes over our link state */
@@ -347,11 +350,11 @@ static ssize_t client_receive_raw(NetClientState *nc, const uint8_t *buf,
     return size;
 }
 
-/* Told in the middle of a negotiation */
+/* Told in the middle of a negotiation; and what, the device knows itself */
 static void client_set_offload(NetClientState *nc, int csum, int tso4,
                                int tso6, int ecn, int ufo)
 {
-    qemu_bh_schedule(DO_UPCAST(VhostPciClientPair, nc, nc)->c->negotiated_bh);
+    qemu_bh_schedule(DO_UPCAST(VhostPciClientPair, nc, nc)->c->driver_bh);
 }
 
 static bool client_yes(NetClientState *nc)
@@ -375,7 +378,8 @@ static void client_free(VhostPciClient *c)
     }
     qemu_bh_delete(c->disconnect_bh);
     qemu_bh_delete(c->link_bh);
-    qemu_bh_delete(c->negotiated_bh);
+    qemu_bh_delete(c->driver_bh);
+    vhost_pci_left_out_free(c->left_out);
     g_free(c);
 }
 
@@ -407,34 +411,6 @@ static NetClientInfo client_info = {
     .set_vnet_le = client_set_endian,
     .get_vhost_net = client_get_vhost_net,
 };
-
-static bool memory_end_cb(Int128 start, Int128 len, const MemoryRegion *mr,
-                          hwaddr offset, void *opaque)
-{
-    uint64_t *end = opaque;
-
-    if (region_is_sharable(mr)) {
-        *end = MAX(*end, int128_get64(int128_add(start, len)));
-    }
-    return false;
-}
-
-/* 0 when nothing of this VM's memory can be shared */
-static uint64_t client_memory_end(void)
-{
-    MachineState *ms = MACHINE(qdev_get_machine());
-    uint64_t end = 0;
-
-    RCU_READ_LOCK_GUARD();
-    flatview_for_each_range(address_space_to_flatview(&address_space_memory),
-                            memory_end_cb, &end);
-    if (end && ms->maxram_size > ms->ram_size) {
-        /* Hot-plugged memory starts at, and is aligned to, 1 GiB */
-        end = ROUND_UP(end, GiB) + ms->maxram_size - ms->ram_size +
-              ms->ram_slots * GiB;
-    }
-    return end;
-}
 
 static bool client_check_chardev(Chardev *chr, Error **errp)
 {
@@ -517,7 +493,7 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
         .id = id,
         .mtu = n->net_conf.mtu,
         .queue_pairs = n->vhost_pci_queues,
-        .memory_end = client_memory_end(),
+        .memory_end = vhost_pci_memory_end(),
     };
     struct vhost_pci_error err = { 0 };
     const struct vhost_pci_api *api;
@@ -532,11 +508,7 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
         return false;
     }
     if (!config.memory_end) {
-        error_setg(errp, "vhost-pci-client: this VM's memory is not shared");
-        error_append_hint(errp, "Add -object memory-backend-memfd,id=mem,"
-                          "size=%" PRIu64 "M,share=on "
-                          "-machine memory-backend=mem\n",
-                          MACHINE(qdev_get_machine())->ram_size / MiB);
+        vhost_pci_memory_explain(errp);
         return false;
     }
     api = vhost_pci_library(errp);
@@ -553,9 +525,10 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
     c->vdev = VIRTIO_DEVICE(n);
     c->chr = chr;
     c->api = api;
+    c->left_out = vhost_pci_left_out_new(id);
     c->disconnect_bh = qemu_bh_new(client_disconnect_bh, c);
     c->link_bh = qemu_bh_new(client_link_bh, c);
-    c->negotiated_bh = qemu_bh_new(client_negotiated_bh, c);
+    c->driver_bh = qemu_bh_new(client_driver_bh, c);
     if (api->client_create(c, &config, &c->object, &err) < 0) {
         vhost_pci_error_set(errp, &err);
         client_free(c);
@@ -585,5 +558,14 @@ void vhost_pci_client_detach(VirtIONet *n)
     if (peers->ncs[0] && peers->ncs[0]->info == &client_info) {
         qemu_del_net_client(peers->ncs[0]);
         memset(peers, 0, sizeof(*peers));
+    }
+}
+
+void vhost_pci_client_control(VirtIONet *n)
+{
+    NetClientState *nc = n->nic_conf.peers.ncs[0];
+
+    if (nc && nc->info == &client_info) {
+        qemu_bh_schedule(DO_UPCAST(VhostPciClientPair, nc, nc)->c->driver_bh);
     }
 }

@@ -18,6 +18,8 @@
 bool vhost_pci_client_attach(VirtIONet *n, Error **errp);
 /* Nothing happens when @n has another kind of peer, or none */
 void vhost_pci_client_detach(VirtIONet *n);
+/* The driver has switched something; nothing happens as above */
+void vhost_pci_client_control(VirtIONet *n);
 #else
 static inline bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
 {
@@ -26,6 +28,10 @@ static inline bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
 }
 
 static inline void vhost_pci_client_detach(VirtIONet *n)
+{
+}
+
+static inline void vhost_pci_client_control(VirtIONet *n)
 {
 }
 #endif

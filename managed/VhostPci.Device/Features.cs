@@ -36,6 +36,7 @@ internal static class Features
         (ProtocolFeatures.ConfigureMemorySlots, "configure_mem_slots"),
         (ProtocolFeatures.Status, "status"),
         (ProtocolFeatures.VhostPci, "vhost_pci"),
+        (ProtocolFeatures.DriverState, "driver_state"),
     ];
 
     /// <summary>Names of the bits that are set, lowest first; unknown ones as numbers.</summary>

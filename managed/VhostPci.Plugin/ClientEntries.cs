@@ -24,6 +24,7 @@ internal static unsafe class ClientEntries
         api->client_features = &GetFeatures;
         api->client_set_features = &SetFeatures;
         api->client_negotiated = &Negotiated;
+        api->client_driver_state = &SetDriverState;
         api->client_frame = &SendFrame;
         api->client_set_memory = &SetMemory;
         api->client_set_vring_num = &SetVringNum;
@@ -150,6 +151,20 @@ internal static unsafe class ClientEntries
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int SetDriverState(ulong number, ulong offloads, byte* mac)
+    {
+        try
+        {
+            _ = MacAddress.TryParse(new ReadOnlySpan<byte>(mac, MacAddress.Size), out MacAddress address);
+            return Find(number)?.SetDriverState(offloads, address) ?? NotConnected;
+        }
+        catch (Exception exception)
+        {
+            return PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void SendFrame(ulong number, void* frame, uint length)
     {
         try
@@ -167,7 +182,7 @@ internal static unsafe class ClientEntries
     {
         try
         {
-            return Find(number)?.SetMemory(Translate(regions, count)) ?? NotConnected;
+            return Find(number)?.SetMemory(Translate(regions, count), Backings(regions, count)) ?? NotConnected;
         }
         catch (Exception exception)
         {
@@ -266,6 +281,17 @@ internal static unsafe class ClientEntries
         }
 
         return sections;
+    }
+
+    private static MemoryBacking[] Backings(vhost_pci_memory_region* regions, uint count)
+    {
+        var backings = new MemoryBacking[Math.Min(count, MostSections)];
+        for (int i = 0; i < backings.Length; i++)
+        {
+            backings[i] = new MemoryBacking(ErrorText.FromHost(regions[i].backend, "?"), regions[i].seals);
+        }
+
+        return backings;
     }
 
     private static ClientConfig Translate(vhost_pci_client_config* config)

@@ -28,6 +28,9 @@ public static class ProtocolFeatures
     /// <summary>Bit 56: the vhost-pci extension, request numbers from 0x56500001.</summary>
     public const ulong VhostPci = 1UL << 56;
 
+    /// <summary>Bit 57: VHOST_PCI_SET_DRIVER_STATE exists.</summary>
+    public const ulong DriverState = 1UL << 57;
+
     /// <summary>All that the back-end offers.</summary>
-    public const ulong Offered = MultiQueue | Rarp | ReplyAck | NetMtu | ResetDevice | ConfigureMemorySlots | Status | VhostPci;
+    public const ulong Offered = MultiQueue | Rarp | ReplyAck | NetMtu | ResetDevice | ConfigureMemorySlots | Status | VhostPci | DriverState;
 }

@@ -82,4 +82,7 @@ public enum RequestCode : uint
 
     /// <summary>Extension: tells who the origin is, see <see cref="DeviceInfo"/>.</summary>
     SetDeviceInfo = 0x56500001,
+
+    /// <summary>Extension: tells what the origin's driver has switched, see <see cref="DriverState"/>.</summary>
+    SetDriverState = 0x56500004,
 }

@@ -41,6 +41,7 @@ public readonly record struct RequestSyntax(int MinPayload, int MaxPayload, int 
             RequestCode.AddMemoryRegion => new RequestSyntax(MemoryPayload.SingleSize, MemoryPayload.SingleSize, 1, 1, 0),
             RequestCode.RemoveMemoryRegion => new RequestSyntax(MemoryPayload.SingleSize, MemoryPayload.SingleSize, 0, 1, 0),
             RequestCode.SetDeviceInfo => Plain(DeviceInfo.Size),
+            RequestCode.SetDriverState => Plain(DriverState.Size),
             _ => null,
         };
         syntax = found.GetValueOrDefault();

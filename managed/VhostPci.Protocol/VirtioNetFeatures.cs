@@ -49,6 +49,9 @@ public static class VirtioNetFeatures
     /// <summary>Bit 35: buffers are returned in the order in which they were made available.</summary>
     public const ulong InOrder = 1UL << 35;
 
+    /// <summary>What the origin's driver can switch off and on while it runs (VIRTIO_NET_CTRL_GUEST_OFFLOADS).</summary>
+    public const ulong GuestOffloads = GuestChecksum | GuestTso4 | GuestTso6;
+
     /// <summary>Takes away the bits that need another which is not there (virtio 1.2, 5.1.3.1).</summary>
     public static ulong Consistent(ulong features)
     {

@@ -121,6 +121,23 @@ public sealed class ClientTests
     }
 
     [Fact]
+    public void Memory_that_a_server_may_refuse_is_named_when_it_has_closed()
+    {
+        using var rig = new Rig();
+        (VhostPciClient client, _, Channel server) = Handshake(rig);
+        using Descriptor memory = MemoryFile.Create("vhost-pci-test", 0x1000, sealShrink: false);
+        Assert.Equal(0, client.SetMemory([new(0, 0x1000, 0, memory.Number)], [new("m0", 2), new("m1", 1), new("m2", -22), new("m1", 0)]));
+        server.Dispose();
+        rig.Host.Pump();
+        string said = Assert.Single(rig.Log.Warnings);
+        Assert.Contains("; memory backend 'm1' is not sealed against shrinking", said, StringComparison.Ordinal);
+        Assert.Contains("; memory backend 'm2' is not a file on tmpfs or hugetlbfs", said, StringComparison.Ordinal);
+        Assert.Equal(2, said.Split("use memory-backend-memfd for it").Length - 1);
+        Assert.DoesNotContain("'m0'", said, StringComparison.Ordinal);
+        rig.Library.Destroy(client);
+    }
+
+    [Fact]
     public void A_server_that_lacks_what_the_driver_uses_makes_it_choose_again()
     {
         using var rig = new Rig();
@@ -180,20 +197,27 @@ public sealed class ClientTests
         return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
     }
 
-    internal static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig, ushort pairs = 1, ulong serverPairs = 1)
+    internal static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(
+        Rig rig, ushort pairs = 1, ulong serverPairs = 1, ulong serverProtocol = ProtocolFeatures.Offered)
     {
         (VhostPciClient client, FakeNic nic) = Create(rig, pairs);
+        Channel server = Handshake(rig, client, serverPairs, serverProtocol);
+        Assert.Equal(pairs <= serverPairs, nic.Link);
+        return (client, nic, server);
+    }
+
+    internal static Channel Handshake(Rig rig, VhostPciClient client, ulong serverPairs = 1, ulong serverProtocol = ProtocolFeatures.Offered)
+    {
         (Channel left, Channel right) = SocketPair.Create();
         client.Connected(left);
         byte[] reply = new byte[MessageHeader.Size + U64Payload.Size];
         Reply(right, MessageWriter.Write(reply, RequestCode.GetFeatures, MessageFlags.Reply, VirtioNetFeatures.Offered));
         rig.Host.Pump(1);
-        Reply(right, MessageWriter.Write(reply, RequestCode.GetProtocolFeatures, MessageFlags.Reply, ProtocolFeatures.Offered));
+        Reply(right, MessageWriter.Write(reply, RequestCode.GetProtocolFeatures, MessageFlags.Reply, serverProtocol));
         rig.Host.Pump(1);
         Reply(right, MessageWriter.Write(reply, RequestCode.GetQueueNum, MessageFlags.Reply, serverPairs));
         rig.Host.Pump(1);
-        Assert.Equal(pairs <= serverPairs, nic.Link);
-        return (client, nic, right);
+        return right;
     }
 
     private static void Reply(Channel channel, ReadOnlySpan<byte> bytes) => Assert.True(channel.TrySend(bytes, [], 0));

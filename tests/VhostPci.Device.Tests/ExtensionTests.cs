@@ -21,6 +21,7 @@ public sealed class ExtensionTests
         origin.Start();
         FakeDevice device = rig.Bridge.Last;
         device.StartDriver();
+        device.Acknowledge(device.Epoch);
         uint epoch = device.Epoch;
         int changes = device.ConfigChanges;
         SendRarp(origin, [0x52, 0x54, 0, 0, 0, 9]);
@@ -29,6 +30,7 @@ public sealed class ExtensionTests
         Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
         Assert.Equal((epoch + 1, changes + 1), (device.Epoch, device.ConfigChanges));
         Assert.True(device.Link);
+        device.Acknowledge(device.Epoch);
         SendRarp(origin, [0x52, 0x54, 0, 0, 0, 9]);
         Assert.Equal(2U, device.Read32(GuestAbi.Config.Announce));
     }

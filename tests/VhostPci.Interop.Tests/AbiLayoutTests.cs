@@ -158,6 +158,7 @@ public sealed partial class AbiLayoutTests
         {
             "void" => "Void",
             "char" => "SByte",
+            "uint8_t" => "Byte",
             "int" or "int32_t" => "Int32",
             "int64_t" => "Int64",
             "uint32_t" => "UInt32",

@@ -35,6 +35,7 @@ public sealed partial class ReferencePageTests
         ["SET_STATUS"] = RequestCode.SetStatus,
         ["GET_STATUS"] = RequestCode.GetStatus,
         ["VHOST_PCI_SET_DEVICE_INFO"] = RequestCode.SetDeviceInfo,
+        ["VHOST_PCI_SET_DRIVER_STATE"] = RequestCode.SetDriverState,
     };
 
     private static readonly Dictionary<string, ulong> FeatureNames = new()
@@ -65,6 +66,7 @@ public sealed partial class ReferencePageTests
         ["CONFIGURE_MEM_SLOTS"] = ProtocolFeatures.ConfigureMemorySlots,
         ["STATUS"] = ProtocolFeatures.Status,
         ["VHOST_PCI"] = ProtocolFeatures.VhostPci,
+        ["DRIVER_STATE"] = ProtocolFeatures.DriverState,
     };
 
     [Fact]
@@ -216,6 +218,24 @@ public sealed partial class ReferencePageTests
     }
 
     [Fact]
+    public void DriverStateFieldsAgree()
+    {
+        byte[] bytes = new byte[DriverState.Size];
+        new DriverState(0x1111111111111111, Mac("22:22:22:22:22:22")).Write(bytes);
+        int end = 0;
+        foreach (string[] row in ReferencePage.Table("VHOST_PCI_SET_DRIVER_STATE"))
+        {
+            Assert.Equal(end, (int)Number(row[0]));
+            end += (int)Number(row[1]);
+            byte fill = row[2].StartsWith("offloads", StringComparison.Ordinal) ? (byte)0x11 : row[2].StartsWith("MAC", StringComparison.Ordinal) ? (byte)0x22 : (byte)0;
+            Assert.All(bytes[(int)Number(row[0])..end], b => Assert.Equal(fill, b));
+        }
+
+        Assert.Equal(DriverState.Size, end);
+        Assert.Equal($"driver state ({DriverState.Size})", Rows().Single(static r => r[1] == "VHOST_PCI_SET_DRIVER_STATE")[2]);
+    }
+
+    [Fact]
     public void RegionIsAsDescribed()
     {
         byte[] bytes = new byte[MemoryRegion.Size];
@@ -269,7 +289,7 @@ public sealed partial class ReferencePageTests
         return total;
     }
 
-    [GeneratedRegex(@"^(?<count>count x )?(region|device info) \((?<size>\d+)\)$")]
+    [GeneratedRegex(@"^(?<count>count x )?(region|device info|driver state) \((?<size>\d+)\)$")]
     private static partial Regex Region();
 
     [GeneratedRegex(@"^u(?<bits>16|32|64)\b")]

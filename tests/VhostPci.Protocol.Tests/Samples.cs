@@ -30,6 +30,9 @@ internal static class Samples
             case RequestCode.SetDeviceInfo:
                 Info.Write(payload);
                 break;
+            case RequestCode.SetDriverState:
+                new DriverState(VirtioNetFeatures.GuestChecksum, Info.Mac).Write(payload);
+                break;
         }
 
         byte[] buffer = new byte[MessageWriter.MaxSize];

@@ -40,7 +40,7 @@ class QTest(PciHost):
                 "-qtest", f"unix:{run / f'{name}.qtest'}", "-qtest-log", "/dev/null",
                 "-chardev", f"socket,id=qmp0,path={run / f'{name}.qmp'}", "-mon", "chardev=qmp0,mode=control"]
         if shared:
-            argv += ["-object", f"memory-backend-memfd,id=mem,size={memory},share=on", "-machine", "memory-backend=mem"]
+            argv += ["-object", f"memory-backend-memfd,id=mem,size={memory.split(',')[0]},share=on", "-machine", "memory-backend=mem"]
         self.qemu = Qemu(name, argv + args, run)
         try:
             self._qtest = self._accept(listeners["qtest"], timeout)

@@ -15,7 +15,9 @@ ALL = 1 << F_CTRL_VQ | 1 << F_MQ | 1 << F_VERSION_1
 CONFIG_LINK, CONFIG_PAIRS = 6, 8
 F_CSUM, F_HOST_TSO4 = 1 << 0, 1 << 11
 NEEDS_RESET = 0x40
+CTRL_MAC, CTRL_MAC_ADDR_SET = 1, 1
 CTRL_MQ, CTRL_MQ_PAIRS_SET = 4, 0
+CTRL_GUEST_OFFLOADS, CTRL_GUEST_OFFLOADS_SET = 5, 0
 SIZE = 256
 
 
@@ -101,16 +103,26 @@ class ModernOrigin(QTest):
 
     def use_pairs(self, pairs: int) -> None:
         """VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, and its answer."""
-        at = self.ring_at(self.control)
-        self.write(COMMAND, struct.pack("<BBH", CTRL_MQ, CTRL_MQ_PAIRS_SET, pairs) + b"\xff")
-        self.write(at, struct.pack("<QIHH", COMMAND, 2, 1, 1) + struct.pack("<QIHH", COMMAND + 2, 2, 1, 2)
-                   + struct.pack("<QIHH", COMMAND + 4, 1, 2, 0))
+        assert self.command_control(CTRL_MQ, CTRL_MQ_PAIRS_SET, struct.pack("<H", pairs)) == 0, f"{pairs} queue pairs were refused"
+
+    def set_offloads(self, offloads: int) -> int:
+        return self.command_control(CTRL_GUEST_OFFLOADS, CTRL_GUEST_OFFLOADS_SET, struct.pack("<Q", offloads))
+
+    def set_mac(self, mac: bytes) -> int:
+        return self.command_control(CTRL_MAC, CTRL_MAC_ADDR_SET, mac)
+
+    def command_control(self, group: int, command: int, data: bytes) -> int:
+        """A command of the control queue; returns the device's answer, 0 for done."""
+        at, end = self.ring_at(self.control), COMMAND + 2 + len(data)
+        self.write(COMMAND, bytes([group, command]) + data + b"\xff")
+        self.write(at, struct.pack("<QIHH", COMMAND, 2, 1, 1) + struct.pack("<QIHH", COMMAND + 2, len(data), 1, 2)
+                   + struct.pack("<QIHH", end, 1, 2, 0))
         index = self.readw(at + 0x2002)
         self.writew(at + 0x2004 + 2 * (index % 64), 0)
         self.writew(at + 0x2002, index + 1 & 0xffff)
         self.kick(self.control)
         wait_for("the control queue", lambda: self.readw(at + 0x3002) == index + 1 & 0xffff)
-        assert self.readb(COMMAND + 4) == 0, f"{pairs} queue pairs were refused"
+        return self.readb(end)
 
     def client(self) -> dict:
         return self.qmp.execute("query-vhost-pci")["clients"][0]

@@ -13,9 +13,9 @@ DRIVER_OK = 7
 
 
 class Origin(QTest):
-    def __init__(self, run: RunDir, path, name="origin", chardev="", device="", **more):
+    def __init__(self, run: RunDir, path, name="origin", chardev="", device="", args=(), **more):
         super().__init__(run, name, [
-            "-chardev", f"socket,id=vp-client1,path={path}{chardev}",
+            *args, "-chardev", f"socket,id=vp-client1,path={path}{chardev}",
             "-device", f"virtio-net-pci,id=n0,romfile=,mac=52:54:00:00:00:01,vhost-pci-client=vp-client1{device}"],
             **more)
         self.set_up_nic()

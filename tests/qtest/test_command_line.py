@@ -78,10 +78,14 @@ def test_client_with_netdev(run):
 
 
 def test_origins_memory_is_not_shared(run):
-    for memory in ([], ["-object", "memory-backend-memfd,id=mem,size=64M,share=off", "-machine", "memory-backend=mem"]):
+    private = ["-object", "memory-backend-memfd,id=m1,size=64M,share=off"]
+    for memory, remedy in (
+            ([], "Add -object memory-backend-memfd,id=mem,size=64M,share=on -machine memory-backend=mem"),
+            ([*private, "-machine", "memory-backend=m1"], "Make it -object memory-backend-memfd,id=m1,size=64M,share=on"),
+            ([*private, "-numa", "node,memdev=m1"], "Make the memory backends of its NUMA nodes memory-backend-memfd")):
         text = qemu("-chardev", f"socket,id=c,reconnect=1,path={run / 'nobody'}", *memory,
                     "-device", "virtio-net-pci,romfile=,vhost-pci-client=c")
-        assert "-object memory-backend-memfd,id=mem,size=64M,share=on -machine memory-backend=mem" in text
+        assert "memory is not shared" in text and remedy in text
 
 
 @pytest.mark.parametrize("options,expected", [

@@ -15,6 +15,7 @@ EVENT_IDX, F_VERSION_1 = 1 << 29, 1 << 32
 def started(mirror: Mirror, slot=None) -> MirrorDevice:
     device = mirror.device(slot)
     device.start()
+    device.ack(device.config().epoch)
     return device
 
 
@@ -24,6 +25,8 @@ def test_the_origin_announces_its_address(linked):
     assert before.announce == 0
     device.take_message(2)
     origin.qmp.execute("announce-self", {"initial": 50, "max": 50, "rounds": 2, "step": 0})
+    wait_for("the first announcement", lambda: device.config().announce)
+    device.ack(device.config().epoch)
     wait_for("two announcements", lambda: device.config().announce == 2)
     now = device.config()
     assert device.take_message(2) and now.epoch == before.epoch + 2

@@ -51,6 +51,7 @@ def test_origins_come_and_go_and_the_device_stays(run):
             peer = mirror.wait_peer("waiting", lambda p: p["state"] == "waiting")
             assert mirror.readq(WINDOWS + 0x2000000) == 0
             assert pci.ids == DEVICE_IDS and not device.config().up
+            device.ack(device.config().epoch)
             assert device.config().origin_mac == bytes(6)
             device.ack(device.config().epoch)
         assert not mirror.find_pci(*DEVICE_IDS, bus=1)

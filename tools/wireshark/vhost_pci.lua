@@ -31,6 +31,7 @@ local REQUESTS = {
   [39] = "SET_STATUS",
   [40] = "GET_STATUS",
   [0x56500001] = "VHOST_PCI_SET_DEVICE_INFO",
+  [0x56500004] = "VHOST_PCI_SET_DRIVER_STATE",
   [0x56500002] = "VHOST_PCI_LINK",
   [0x56500003] = "VHOST_PCI_ACCEPT_FEATURES",
 }
@@ -106,8 +107,14 @@ local function add_info(tree, data)
   tree:add(f.name, data(40, 64))
 end
 
+local function add_driver_state(tree, data)
+  tree:add_le(f.u64, data(0, 8))
+  tree:add(f.mac, data(8, 6))
+end
+
 -- By name: smallest payload, and what to show of it
 local PAYLOADS = {
+  VHOST_PCI_SET_DRIVER_STATE = { 16, add_driver_state },
   SET_VRING_NUM = { 8, add_state }, SET_VRING_BASE = { 8, add_state }, GET_VRING_BASE = { 8, add_state },
   SET_VRING_ENABLE = { 8, add_state },
   SET_VRING_KICK = { 8, add_fd }, SET_VRING_CALL = { 8, add_fd }, SET_VRING_ERR = { 8, add_fd },

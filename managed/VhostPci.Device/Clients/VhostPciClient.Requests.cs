@@ -28,12 +28,17 @@ public sealed partial class VhostPciClient
             return ErrorCode.InvalidArgument;
         }
 
-        return Result(Send(RequestCode.SetFeatures, _acknowledged | VirtioNetFeatures.VhostUserProtocolFeatures));
+        bool sent = Send(RequestCode.SetFeatures, _acknowledged | VirtioNetFeatures.VhostUserProtocolFeatures);
+        OnFeaturesSent();
+        return Result(sent);
     }
 
     /// <summary>Announces the guest's RAM; a region's user address is its guest address, so that host addresses stay here.</summary>
-    public int SetMemory(ReadOnlySpan<MemorySection> sections)
+    /// <param name="sections">The RAM.</param>
+    /// <param name="backings">What is behind it, for the log: a server may refuse it.</param>
+    public int SetMemory(ReadOnlySpan<MemorySection> sections, ReadOnlySpan<MemoryBacking> backings = default)
     {
+        _doubts = MemoryBacking.Doubts(backings);
         if (State != ClientState.Connected)
         {
             return ErrorCode.NotConnected;
@@ -166,7 +171,7 @@ public sealed partial class VhostPciClient
                 case ReadStatus.Message:
                     return TakeBase(source, index);
                 case ReadStatus.Closed:
-                    Lose("it closed the connection while a ring was being stopped");
+                    Lose($"it closed the connection while a ring was being stopped{_doubts}");
                     return ErrorCode.BrokenPipe;
                 case ReadStatus.Invalid:
                     Lose(reason);

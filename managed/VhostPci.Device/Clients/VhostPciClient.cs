@@ -31,6 +31,7 @@ public sealed partial class VhostPciClient : IReactor
     private bool _peerIsUp = true;
     private ulong? _lateFeatures;
     private ulong? _lateLink;
+    private string _doubts = string.Empty;
     private bool _destroyed;
 
     internal VhostPciClient(IHost host, IClientHost device, ClientConfig config, ILogger logger, TimeProvider time)
@@ -85,6 +86,8 @@ public sealed partial class VhostPciClient : IReactor
         _peerIsUp = true;
         _lateFeatures = null;
         _lateLink = null;
+        _doubts = string.Empty;
+        ForgetTold();
 
         // This server knows nothing of the rings yet.
         UpdateLink();
@@ -118,7 +121,7 @@ public sealed partial class VhostPciClient : IReactor
         if (State == ClientState.Connected && (_protocolFeatures & ProtocolFeatures.Rarp) != 0 && RarpFrame.TryGetSender(frame, out MacAddress mac))
         {
             Span<byte> payload = stackalloc byte[U64Payload.Size];
-            RarpPayload.Write(payload, mac);
+            RarpPayload.Write(payload, Current(mac));
             Send(RequestCode.SendRarp, payload);
         }
     }
@@ -151,7 +154,7 @@ public sealed partial class VhostPciClient : IReactor
                 case ReadStatus.Pending:
                     return;
                 case ReadStatus.Closed:
-                    Lose("it closed the connection; its log has the reason");
+                    Lose($"it closed the connection; its log has the reason{_doubts}");
                     return;
                 default:
                     Lose(reason);
@@ -268,7 +271,7 @@ public sealed partial class VhostPciClient : IReactor
         }
 
         State = ClientState.AskedQueues;
-        _protocolFeatures = NeededProtocolFeatures | (features & (ProtocolFeatures.MultiQueue | ProtocolFeatures.Rarp));
+        _protocolFeatures = NeededProtocolFeatures | (features & (ProtocolFeatures.MultiQueue | ProtocolFeatures.Rarp | ProtocolFeatures.DriverState));
         if (Send(RequestCode.SetProtocolFeatures, _protocolFeatures))
         {
             Send(RequestCode.GetQueueNum, []);

@@ -89,6 +89,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public ulong Features => _session.Features;
 
+    public ulong EffectiveFeatures => _session.EffectiveFeatures;
+
     internal bool IsWaitingForSlot => _waitingForSlot;
 
     public int RingCount => _session.RingCount;

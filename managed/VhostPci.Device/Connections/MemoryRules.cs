@@ -13,17 +13,17 @@ internal static class MemoryRules
     {
         if (!facts.IsMemoryFile)
         {
-            return Verdict.Refuse("its memory is not a file on tmpfs or hugetlbfs: use -object memory-backend-memfd,share=on");
+            return Verdict.Refuse($"{Name(region)} is not a file on tmpfs or hugetlbfs: use -object memory-backend-memfd,share=on");
         }
 
         if (!facts.IsReadWrite)
         {
-            return Verdict.Refuse("its memory is not open for reading and writing: leave readonly=on away from its memory backend");
+            return Verdict.Refuse($"{Name(region)} is not open for reading and writing: leave readonly=on away from its memory backend");
         }
 
         if (!facts.IsShrinkSealed && !allowUnsealed)
         {
-            return Verdict.Refuse($"its memory is not sealed against shrinking, so it could crash this VM: {Remedy}");
+            return Verdict.Refuse($"{Name(region)} is not sealed against shrinking, so it could crash this VM: {Remedy}");
         }
 
         Verdict verdict = MemoryTable.CheckBacking(region, facts.Size, facts.PageSize, windowSize);
@@ -31,4 +31,7 @@ internal static class MemoryRules
             ? verdict
             : Verdict.Refuse($"{verdict.Reason}: raise slot-size= on the server");
     }
+
+    /// <summary>There may be several, and only one of them wrong.</summary>
+    private static string Name(MemoryRegion region) => $"its memory at 0x{region.GuestAddress:x} ({Bytes.Format(region.Length)})";
 }

@@ -130,6 +130,8 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
                 return SendRarp(payload);
             case RequestCode.SetDeviceInfo:
                 return SetDeviceInfo(payload);
+            case RequestCode.SetDriverState:
+                return SetDriverState(payload);
             case RequestCode.SetMemoryTable:
                 return SetMemoryTable(source);
             case RequestCode.AddMemoryRegion:
@@ -176,6 +178,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
         Features = features;
         _featuresSet = true;
+        if (!_started)
+        {
+            // A driver begins with all on.
+            _offloads = VirtioNetFeatures.GuestOffloads;
+        }
+
         return Verdict.Ok;
     }
 
@@ -283,7 +291,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         ? Verdict.Refuse($"{mac} is the address of an interface of the mirror: give the origin another mac=")
         : Verdict.Ok;
 
-    private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, _mtu);
+    private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, Mac, _mtu);
 
     /// <summary>Takes the window away; the rings can start again when they are complete.</summary>
     internal void Halt()

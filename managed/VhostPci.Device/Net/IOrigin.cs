@@ -8,7 +8,11 @@ internal interface IOrigin
 {
     OriginMemory Memory { get; }
 
+    /// <summary>What its driver has acknowledged.</summary>
     ulong Features { get; }
+
+    /// <summary>The same without what the driver has switched off since.</summary>
+    ulong EffectiveFeatures { get; }
 
     /// <summary>Does not change any more once there is a device.</summary>
     int RingCount { get; }

@@ -33,13 +33,11 @@ internal sealed class NetConfigSpace
 
     internal MacAddress Mac
     {
-        get => MacAddress.TryParse(_bytes.AsSpan(GuestAbi.Config.Mac), out MacAddress mac) ? mac : default;
         set => value.Write(_bytes.AsSpan(GuestAbi.Config.Mac));
     }
 
     internal MacAddress OriginMac
     {
-        get => MacAddress.TryParse(_bytes.AsSpan(GuestAbi.Config.OriginMac), out MacAddress mac) ? mac : default;
         set => value.Write(_bytes.AsSpan(GuestAbi.Config.OriginMac));
     }
 
@@ -64,7 +62,6 @@ internal sealed class NetConfigSpace
 
     internal uint Announce
     {
-        get => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(GuestAbi.Config.Announce));
         set => Put32(GuestAbi.Config.Announce, value);
     }
 

@@ -45,10 +45,9 @@ public sealed partial class NetDevice
     /// <summary>The origin wants its address to be known: the driver passes that on to its network.</summary>
     internal void Announce(MacAddress mac)
     {
-        _config.OriginMac = mac;
-        _config.Announce = unchecked(_config.Announce + 1);
-        _config.NextEpoch();
-        _device?.NotifyConfigChanged();
+        _news.OriginMac = mac;
+        _news.Announce = unchecked(_news.Announce + 1);
+        Tell();
     }
 
     private void TakeDriver(ulong accept, uint driver)

@@ -40,6 +40,8 @@ public sealed partial class NetDevice
             LetGo();
             Evaluate();
         }
+
+        TellNews();
     }
 
     /// <summary>The guest wrote the virtio device status.</summary>
@@ -76,10 +78,12 @@ public sealed partial class NetDevice
         {
             LogWindowMissing(windowAddress);
             TakeDown(notify: true);
+            TellNews();
             return;
         }
 
         Evaluate();
+        TellNews();
         if (IsDriverReady)
         {
             RaiseRings(_shown);

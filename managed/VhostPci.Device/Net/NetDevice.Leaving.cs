@@ -11,6 +11,14 @@ public sealed partial class NetDevice
     internal void Abandon(uint unplugDelay)
     {
         _wanted = false;
+        if (Static is not null)
+        {
+            // The next origin is another one: in the step of the withdrawal, if there is one.
+            _news.OriginMac = default;
+            _news.Mtu = 0;
+            _untold = true;
+        }
+
         AllSteps.Run(() => TakeDown(notify: true), () => _origin = null, () => Settle(unplugDelay));
     }
 
@@ -76,10 +84,7 @@ public sealed partial class NetDevice
     {
         Identity = Identity with { Connection = 0, Peer = default };
         Key = null;
-        _config.OriginMac = default;
-        _config.Mtu = 0;
-        _config.NextEpoch();
-        AllSteps.Run(() => _device?.NotifyConfigChanged(), () => _owner.OnVacated(this));
+        AllSteps.Run(TellNews, () => _owner.OnVacated(this));
     }
 
     private void RequestUnplug()

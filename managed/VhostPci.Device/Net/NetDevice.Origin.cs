@@ -9,23 +9,32 @@ namespace VhostPci.Device.Net;
 public sealed partial class NetDevice
 {
     /// <summary>What the origin says about itself; may come before or after the start.</summary>
-    internal void Describe(MacAddress originMac, ushort mtu)
+    /// <param name="firstMac">The address that its device has been given; the interface here has one made from it.</param>
+    /// <param name="originMac">The address that it has now.</param>
+    /// <param name="mtu">Bytes; 0 when not known.</param>
+    internal void Describe(MacAddress firstMac, MacAddress originMac, ushort mtu)
     {
         if (!originMac.IsZero)
         {
-            _config.OriginMac = originMac;
-
-            // Once: it is the same origin for as long as the device lives, and the guest's interface keeps its address.
-            if (!KeepsAddress)
-            {
-                _hasOriginsAddress = true;
-                _config.Mac = _owner.ChooseAddress(this, originMac);
-            }
+            _news.OriginMac = originMac;
         }
 
-        _config.Mtu = mtu;
-        _config.NextEpoch();
-        _device?.NotifyConfigChanged();
+        // Once: it is the same origin for as long as the device lives, and the guest's interface keeps its address.
+        if (!firstMac.IsZero && !KeepsAddress)
+        {
+            _hasOriginsAddress = true;
+            _news.Mac = _owner.ChooseAddress(this, firstMac);
+        }
+
+        _news.Mtu = mtu;
+        Tell();
+    }
+
+    /// <summary>The origin's driver has switched something.</summary>
+    internal void Follow(MacAddress originMac)
+    {
+        _news.OriginMac = originMac;
+        Tell();
     }
 
     /// <summary>Shows the origin's memory and rings as soon as the rule allows.</summary>

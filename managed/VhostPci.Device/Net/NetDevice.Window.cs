@@ -27,7 +27,6 @@ public sealed partial class NetDevice
             if (TryMap(origin, window, out string error) && TryBindRings(origin, out bool[] added, out error))
             {
                 IsUp = true;
-                _config.SetLink(up: true, origin.Features);
                 Publish(origin, device, added);
                 return;
             }
@@ -110,7 +109,7 @@ public sealed partial class NetDevice
 
         int pairs = _shown.Count(shown => shown) / 2;
         _config.SetQueuePairs(pairs);
-        uint epoch = _config.NextEpoch();
+        uint epoch = Step();
         _host.Trace(TraceEvent.Epoch, Number, epoch, 1);
         DeviceLog.LinkUp(_logger, Identity.Id, epoch, pairs);
         device.NotifyConfigChanged();
@@ -150,10 +149,9 @@ public sealed partial class NetDevice
     {
         _host.Trace(TraceEvent.Clear, Number, mapped, 0);
         Array.Clear(_shown);
-        _config.SetLink(up: false, features: 0);
         _config.SetQueuePairs(0);
         _config.ClearRings();
-        uint epoch = _config.NextEpoch();
+        uint epoch = Step();
         _host.Trace(TraceEvent.Epoch, Number, epoch, 0);
         DeviceLog.LinkDown(_logger, Identity.Id, epoch);
         if (IsDriverReady && !_windowMissing)

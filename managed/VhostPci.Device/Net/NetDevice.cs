@@ -60,7 +60,8 @@ public sealed partial class NetDevice : IReactor
         _shown = new bool[origin?.RingCount ?? 2 * (fixedConfig?.QueuePairs ?? 1)];
         Static = fixedConfig;
         MacAddress mac = fixedConfig?.Mac ?? default;
-        _config = new NetConfigSpace(RingCount, windowSize) { Mac = mac.IsZero ? owner.ChooseAddress(this, StableMac.FromName(identity.Named)) : mac };
+        _news.Mac = mac.IsZero ? owner.ChooseAddress(this, StableMac.FromName(identity.Named)) : mac;
+        _config = new NetConfigSpace(RingCount, windowSize) { Mac = _news.Mac };
         Number = host.Register(this);
     }
 
@@ -111,13 +112,13 @@ public sealed partial class NetDevice : IReactor
 
     internal uint Ack => _config.Ack;
 
-    internal MacAddress Mac => _config.Mac;
+    internal MacAddress Mac => _news.Mac;
 
     /// <summary>Its address is the user's or made from its origin's, or the guest uses it.</summary>
     internal bool KeepsAddress => Static is not null || _hasOriginsAddress || IsUp;
 
     /// <summary>Of the origin that it has or may get back; zero when not known.</summary>
-    internal MacAddress OriginMac => _config.OriginMac;
+    internal MacAddress OriginMac => _news.OriginMac;
 
     /// <summary>Whether the driver may use this ring now.</summary>
     internal bool IsShown(int ring) => _shown[ring];

@@ -70,11 +70,11 @@ internal static class SnapshotTaker
             connection.Peer,
             StateOf(server, connection),
             connection.Messages,
-            session.Features,
+            session.EffectiveFeatures,
             session.ProtocolFeatures,
             session.Info is { Name.Length: > 0 } named ? named.Name : null,
             device?.Mac.ToString(),
-            session.Info is { } info ? new OriginSnapshot(info.Mac.ToString(), info.Uuid, session.Mtu) : null,
+            session.Info is { } info ? new OriginSnapshot(session.Mac.ToString(), info.Uuid, session.Mtu) : null,
             [.. Enumerable.Range(0, session.Memory.Count).Select(session.Memory.GetRegion)],
             device is null ? null : Describe(device),
             rings);

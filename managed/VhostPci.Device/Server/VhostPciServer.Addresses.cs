@@ -28,5 +28,5 @@ public sealed partial class VhostPciServer
     // A device that leaves counts no more: its origin's next one has the same address, though the guest may not have let go of the old one.
     private bool IsTaken(MacAddress address, NetDevice device) => _servers.Any(server =>
         server.Devices.Any(other => other != device && !other.IsLeaving && (other.Mac == address || other.OriginMac == address))
-        || server.Connections.Any(connection => connection.Session.Info?.Mac == address));
+        || server.Connections.Any(connection => connection.Session.Info?.Mac == address || connection.Session.Mac == address));
 }

@@ -78,6 +78,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t)")]
         public delegate* unmanaged[Cdecl]<ulong, void> client_negotiated;
 
+        [NativeTypeName("int (*)(uint64_t, uint64_t, const uint8_t *)")]
+        public delegate* unmanaged[Cdecl]<ulong, ulong, byte*, int> client_driver_state;
+
         [NativeTypeName("void (*)(uint64_t, const void *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, void*, uint, void> client_frame;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace VhostPci.Interop.Generated
 {
-    public partial struct vhost_pci_memory_region
+    public unsafe partial struct vhost_pci_memory_region
     {
         [NativeTypeName("uint64_t")]
         public ulong guest_address;
@@ -15,7 +15,10 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("int32_t")]
         public int fd;
 
-        [NativeTypeName("uint32_t")]
-        public uint reserved;
+        [NativeTypeName("int32_t")]
+        public int seals;
+
+        [NativeTypeName("const char *")]
+        public sbyte* backend;
     }
 }

@@ -111,6 +111,12 @@ internal sealed class ClientRun
             case ClientAct.GetBase:
                 GetBase(step);
                 break;
+            case ClientAct.Switch when _serverReads && !_serverClosed:
+                _ = MacAddress.TryParse(BitConverter.GetBytes(step.Value + (ulong)step.At), out MacAddress mac);
+                Assert.Equal(_model.IsUsable ? 0 : NotConnected, _client.SetDriverState(step.Value ^ (ulong)step.At, mac));
+                Listen();
+                _room = _server?.Room ?? _room;
+                break;
             case ClientAct.Report:
                 JsonDocument.Parse(_library.ReportJson(Rig.Runtime)).Dispose();
                 Assert.Contains("client nic: ", System.Text.Encoding.UTF8.GetString(_library.ReportText(Rig.Runtime, verbose: true)), StringComparison.Ordinal);

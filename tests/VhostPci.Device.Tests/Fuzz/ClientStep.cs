@@ -28,6 +28,7 @@ internal enum ClientAct
     SetRing,
     SetFile,
     GetBase,
+    Switch,
     Report,
 }
 

@@ -18,6 +18,8 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
     private byte[] _originMac = new byte[MacAddress.Size];
     private ushort _mtu;
     private uint _announced;
+    private (byte[] OriginMac, ushort Mtu, uint Announced) _news = (new byte[MacAddress.Size], 0, 0);
+    private bool _untold;
 
     /// <summary>Null when the guest has been asked for the device.</summary>
     internal OriginModel? Origin { get; private set; } = origin;
@@ -33,17 +35,46 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
     {
         if (mac.Any(static part => part != 0))
         {
-            _originMac = mac;
+            _news.OriginMac = mac;
         }
 
-        _mtu = mtu;
-        _epoch++;
+        _news.Mtu = mtu;
+        Tell();
     }
 
     internal void Announce(byte[] mac)
     {
-        _originMac = mac;
-        _announced++;
+        _news.OriginMac = mac;
+        _news.Announced++;
+        Tell();
+    }
+
+    internal void Switched(byte[] mac)
+    {
+        _news.OriginMac = mac;
+        Tell();
+    }
+
+    private void Tell()
+    {
+        _untold = true;
+        TellNews();
+    }
+
+    /// <summary>News waits for the acknowledgement of the last step.</summary>
+    private void TellNews()
+    {
+        if (_untold && !(_driverReady && unchecked((int)(_epoch - _ack)) > 0))
+        {
+            NextStep();
+        }
+    }
+
+    private void NextStep()
+    {
+        (_originMac, _mtu, _announced) = _news;
+        _untold = false;
+        _features = IsUp ? Origin!.EffectiveFeatures : 0;
         _epoch++;
     }
 
@@ -82,8 +113,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
             mirror.LinksUp += IsUp ? 0 : 1;
             mirror.Pairs += IsUp ? 1 : 0;
             IsUp = true;
-            _features = Origin!.Features;
-            _epoch++;
+            NextStep();
         }
     }
 
@@ -96,8 +126,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
 
         IsUp = false;
         Array.Clear(_shown);
-        _features = 0;
-        _epoch++;
+        NextStep();
         if (_driverReady && !_windowMissing)
         {
             _awaited = _epoch;
@@ -125,6 +154,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         }
 
         Follow();
+        TellNews();
     }
 
     internal void DriverReset()
@@ -133,6 +163,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         _windowMissing = false;
         _awaited = null;
         Follow();
+        TellNews();
     }
 
     internal void Acknowledge(uint epoch)
@@ -148,6 +179,8 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
             _awaited = null;
             Follow();
         }
+
+        TellNews();
     }
 
     internal void AssertShownBy(FuzzDevice device, IPorts ports)

@@ -63,6 +63,8 @@ internal static class Messages
                 return Number(step.Request, IsWild(step) ? step.Value : (step.Value << 40) | 0x5452);
             case RequestCode.SetDeviceInfo:
                 return Info(IsWild(step) ? (int)(step.Value & 63) : 1 + (int)(step.Index % 3), step.Value);
+            case RequestCode.SetDriverState:
+                return DriverState(step);
             case RequestCode.SetMemoryTable:
                 return Table(step);
             case RequestCode.AddMemoryRegion or RequestCode.RemoveMemoryRegion:
@@ -137,9 +139,10 @@ internal static class Messages
     // Some steps of the generator have a number from the whole range.
     private static bool IsWild(Step step) => step.Value >= 64;
 
-    private static ulong Features(ulong value) => FrontEnd.Features
+    private static ulong Features(ulong value) => (FrontEnd.Features
         & ~(value % 8 == 5 ? VirtioNetFeatures.VhostUserProtocolFeatures : 0)
-        & ~(value % 8 == 6 ? VirtioNetFeatures.RingEventIndex : 0);
+        & ~(value % 8 == 6 ? VirtioNetFeatures.RingEventIndex : 0))
+        | (value % 2 == 0 ? VirtioNetFeatures.GuestOffloads : 0);
 
     private static Message Make(RequestCode request, byte[] payload, params FileKind[] files)
         => new(MessageWriter.Write(new byte[MessageHeader.Size + payload.Length], request, MessageFlags.None, payload).ToArray(), files);
@@ -181,6 +184,15 @@ internal static class Messages
         ulong end = value % 8 == 7 ? MirrorModel.SlotSize * (value % 5) : IPorts.MemorySize;
         new DeviceInfo((ushort)pairs, Guid.Empty, value % 3 == 0 ? mac : default, (ushort)(value % 4 == 0 ? 0 : 40 * value), end, "nic\n\u202e").Write(payload);
         return Make(RequestCode.SetDeviceInfo, payload);
+    }
+
+    private static Message DriverState(Step step)
+    {
+        _ = MacAddress.TryParse([(byte)(step.Value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)step.Index], out MacAddress mac);
+        ulong offloads = IsWild(step) ? step.Value : VirtioNetFeatures.GuestOffloads & (step.Value << 6 | step.Value);
+        byte[] payload = new byte[Protocol.DriverState.Size];
+        new DriverState(offloads, step.Value % 4 == 0 ? default : mac).Write(payload);
+        return Make(RequestCode.SetDriverState, payload);
     }
 
     private static Message Table(Step step)

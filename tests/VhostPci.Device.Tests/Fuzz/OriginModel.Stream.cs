@@ -32,6 +32,7 @@ internal sealed partial class OriginModel
         RequestCode.AddMemoryRegion => (40, 1, 1),
         RequestCode.RemoveMemoryRegion => (40, 0, 1),
         RequestCode.SetDeviceInfo => (104, 0, 0),
+        RequestCode.SetDriverState => (16, 0, 0),
         RequestCode.SetMemoryTable when payload is >= 40 and <= 8 + (8 * 32) && payload % 32 == 8 => (payload, payload / 32, payload / 32),
         _ => null,
     };

@@ -8,6 +8,9 @@ namespace VhostPci.Device.Tests.Fuzz;
 /// <remarks>It takes the same bytes and descriptors. It shares numbers and names with the product, no code.</remarks>
 internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 {
+    /// <summary>NET_GUEST_CSUM, NET_GUEST_TSO4, NET_GUEST_TSO6.</summary>
+    private const ulong Offloads = (1UL << 1) | (1UL << 7) | (1UL << 8);
+
     private readonly List<RingModel> _rings = [new(), new()];
     private readonly List<(ulong Guest, ulong Length, ulong User, ulong Offset)> _memory = [];
     private bool _ringsFixed;
@@ -15,6 +18,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     private ulong _protocolFeatures;
     private ulong _status;
     private byte[] _mac = new byte[MacAddress.Size];
+    private byte[]? _macNow;
+    private ulong _offloads = Offloads;
     private ushort _mtu;
     private bool _hasInfo;
     private ulong _memoryEnd;
@@ -27,6 +32,17 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     internal DeviceModel? Device { get; private set; }
 
     internal ulong Features { get; private set; }
+
+    /// <summary>Without what the driver has switched off; segmentation needs checksums.</summary>
+    internal ulong EffectiveFeatures
+    {
+        get
+        {
+            ulong features = Features & (~Offloads | _offloads);
+            features &= (features & 1) != 0 ? ulong.MaxValue : ~((1UL << 11) | (1UL << 12));
+            return features & ((features & 2) != 0 ? ulong.MaxValue : ~((1UL << 7) | (1UL << 8)));
+        }
+    }
 
     /// <summary>Whether the first pair runs.</summary>
     internal bool IsStarted => _rings[0].InUse;
@@ -109,6 +125,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
                 return Announce(payload[..MacAddress.Size].ToArray());
             case RequestCode.SetDeviceInfo:
                 return SetInfo(payload);
+            case RequestCode.SetDriverState:
+                return SetDriverState(number, payload);
             case RequestCode.SetMemoryTable:
                 return SetTable(payload);
             case RequestCode.AddMemoryRegion:
@@ -133,6 +151,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
             && ((features & VirtioNetFeatures.RingPacked) == 0 || (features & VirtioNetFeatures.Version1) != 0);
         Features = features;
         _featuresSet = true;
+        _offloads = IsStarted ? _offloads : Offloads;
         return allowed;
     }
 
@@ -148,10 +167,25 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         if (mtu != _mtu)
         {
             _mtu = mtu;
-            Device?.Describe(_mac, mtu);
+            Device?.Describe(_macNow ?? _mac, mtu);
         }
 
         return true;
+    }
+
+    private bool SetDriverState(ulong offloads, ReadOnlySpan<byte> payload)
+    {
+        byte[] mac = payload[8..14].ToArray();
+        bool sound = (_protocolFeatures & (1UL << 57)) != 0 && _featuresSet && (offloads & ~(Features & Offloads)) == 0
+            && (mac[0] & 1) == 0 && payload[14] == 0 && payload[15] == 0;
+        if (sound && (offloads != (_offloads & Features & Offloads) || !mac.SequenceEqual(_macNow ?? _mac)))
+        {
+            _offloads = offloads;
+            _macNow = mac;
+            Device?.Switched(mac);
+        }
+
+        return sound;
     }
 
     private bool Announce(byte[] mac)
@@ -184,7 +218,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         _hasInfo = true;
         _mac = mac;
         _mtu = mtu != 0 ? mtu : _mtu;
-        Device?.Describe(_mac, _mtu);
+        Device?.Describe(_macNow ?? _mac, _mtu);
         return NeedDevice(end);
     }
 
@@ -236,7 +270,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
         Device = new DeviceModel(mirror, this, _windowSize, _rings.Count);
         mirror.Devices.Add(Device);
-        Device.Describe(_mac, _mtu);
+        Device.Describe(_macNow ?? _mac, _mtu);
         return Update();
     }
 
