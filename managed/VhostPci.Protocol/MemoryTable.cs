@@ -68,9 +68,26 @@ public sealed class MemoryTable
         return Verdict.Ok;
     }
 
+    /// <summary>A table with the same regions.</summary>
+    public MemoryTable Copy()
+    {
+        var copy = new MemoryTable { Count = Count };
+        Regions.CopyTo(copy._regions);
+        return copy;
+    }
+
     /// <summary>Adds a region that is sound by itself and overlaps none in guest or user addresses.</summary>
     /// <returns>On refusal the table is unchanged.</returns>
     public Verdict Add(MemoryRegion region)
+    {
+        Verdict verdict = Check(region);
+        if (verdict.IsOk)
+            _regions[Count++] = region;
+        return verdict;
+    }
+
+    /// <summary>Whether <see cref="Add"/> would take a region.</summary>
+    public Verdict Check(MemoryRegion region)
     {
         Verdict verdict = CheckRegion(region);
         if (!verdict.IsOk)
@@ -89,7 +106,6 @@ public sealed class MemoryTable
             }
         }
 
-        _regions[Count++] = region;
         return Verdict.Ok;
     }
 

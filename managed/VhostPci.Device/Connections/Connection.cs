@@ -156,6 +156,17 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             : $"it has said nothing for {Budgets.SilenceTimeout / 1000} s");
     });
 
+    public Verdict CheckDevice(ulong memoryEnd, out ulong windowSize)
+    {
+        if (_memoryEnd != 0 && memoryEnd <= _windowSize)
+        {
+            windowSize = _windowSize;
+            return Verdict.Ok;
+        }
+
+        return _server.CheckDevice(this, Math.Max(_memoryEnd, memoryEnd), out windowSize);
+    }
+
     public Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)
     {
         bool known = _memoryEnd != 0;

@@ -18,6 +18,11 @@ internal interface ISessionOwner
     /// <summary>Whether an interface of the mirror has this address, which therefore no origin can have.</summary>
     bool IsMirrorAddress(MacAddress address);
 
+    /// <summary>Whether <see cref="RequireDevice"/> would have a device, or hope for one; changes nothing.</summary>
+    /// <param name="memoryEnd">What its window must show.</param>
+    /// <param name="windowSize">Bytes of the window that there is or would be.</param>
+    Verdict CheckDevice(ulong memoryEnd, out ulong windowSize);
+
     /// <summary>Sees to it that there is, or will be, a device whose window shows memory up to <paramref name="memoryEnd"/>.</summary>
     Verdict RequireDevice(ulong memoryEnd, out ulong windowSize);
 }

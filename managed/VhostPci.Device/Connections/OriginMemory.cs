@@ -8,44 +8,38 @@ namespace VhostPci.Device.Connections;
 /// <summary>The checked memory of an origin: the table of numbers with the files behind it, which it owns.</summary>
 internal sealed class OriginMemory : IDisposable
 {
-    private readonly MemoryTable _table = new();
     private readonly List<IPeerFile> _files = new(MemoryPayload.MaxRegions);
 
-    internal int Count => _table.Count;
+    internal int Count => Table.Count;
 
-    internal MemoryRegion GetRegion(int index) => _table.Regions[index];
+    internal MemoryRegion GetRegion(int index) => Table.Regions[index];
 
     internal IPeerFile GetFile(int index) => _files[index];
 
-    /// <summary>Checks a region against its file, the window and the others.</summary>
-    /// <returns>When all is well the file belongs to this table; otherwise it stays the caller's.</returns>
-    internal Verdict Add(MemoryRegion region, IPeerFile file, ulong windowSize, bool allowUnsealed)
+    /// <summary>The numbers.</summary>
+    internal MemoryTable Table { get; private set; } = new();
+
+    /// <summary>Adds a region that has been checked, and what is behind it, which this table owns from here on.</summary>
+    internal void Add(MemoryRegion region, IPeerFile file)
     {
-        Verdict verdict = MemoryRules.Check(region, file.GetFacts(), windowSize, allowUnsealed);
-        if (verdict.IsOk)
+        Verdict verdict = Table.Add(region);
+        if (!verdict.IsOk)
         {
-            verdict = _table.Add(region);
+            throw new InvalidOperationException($"a memory region was not checked: {verdict.Reason}");
         }
 
-        if (verdict.IsOk)
-        {
-            _files.Add(file);
-        }
-
-        return verdict;
+        _files.Add(file);
     }
 
     /// <summary>Position of the region that a removal means, or -1.</summary>
-    internal int Find(MemoryRegion region) => _table.Find(region);
+    internal int Find(MemoryRegion region) => Table.Find(region);
 
     internal void RemoveAt(int index)
     {
-        _table.Remove(_table.Regions[index]);
+        Table.Remove(Table.Regions[index]);
         _files[index].Dispose();
         _files.RemoveAt(index);
     }
-
-    internal Verdict Place(VringAddress address, RingLayout layout, out VringAddress placed) => _table.TranslateRing(address, layout, out placed);
 
     /// <summary>Reads from the origin's memory without touching a mapping.</summary>
     internal bool TryReadUInt16(ulong guest, out ushort value)
@@ -70,9 +64,9 @@ internal sealed class OriginMemory : IDisposable
 
     private bool TryFind(ulong guest, ulong length, [NotNullWhen(true)] out IPeerFile? file, out ulong offset)
     {
-        for (int i = 0; i < _table.Count; i++)
+        for (int i = 0; i < Table.Count; i++)
         {
-            MemoryRegion region = _table.Regions[i];
+            MemoryRegion region = Table.Regions[i];
             if (guest >= region.GuestAddress && length <= region.Length && guest - region.GuestAddress <= region.Length - length)
             {
                 file = _files[i];
@@ -88,7 +82,7 @@ internal sealed class OriginMemory : IDisposable
 
     public void Dispose()
     {
-        _table.Clear();
+        Table.Clear();
         foreach (IPeerFile file in _files)
         {
             file.Dispose();

@@ -16,8 +16,8 @@ internal sealed class Ring
     /// <summary>Whether <see cref="Base"/> was told, or found out.</summary>
     internal bool HasBase { get; set; }
 
-    /// <summary>Where a packed ring stands: the lower half of <see cref="Base"/>; the upper half is the same or 0.</summary>
-    internal PackedPosition Position => PackedPosition.FromValue(unchecked((ushort)Base));
+    /// <summary>Where a packed ring stands.</summary>
+    internal PackedPosition Position => Facts.Position;
 
     internal bool IsEnabled { get; set; }
 
@@ -37,11 +37,15 @@ internal sealed class Ring
 
     internal IPeerFile? Call { get; private set; }
 
-    internal RingLayout Layout(ulong features)
-        => new(Size, (features & VirtioNetFeatures.RingEventIndex) != 0, (features & VirtioNetFeatures.RingPacked) != 0);
-
     /// <summary>Whether everything is there that belongs to the ring itself.</summary>
     internal bool IsComplete => Size != 0 && Address is not null && Kick is not null;
+
+    /// <summary>All that the front-end has said in numbers, to be put back when it turns out to be of no use.</summary>
+    internal RingFacts Facts
+    {
+        get => new(Size, Base, HasBase, IsEnabled, Address, HasRun);
+        set => (Size, Base, HasBase, IsEnabled, Address, HasRun) = value;
+    }
 
     /// <summary>Takes an eventfd, which is the ring's from here on.</summary>
     /// <returns>The one before, now the caller's.</returns>

@@ -16,10 +16,9 @@ internal sealed class RingTable
 
     internal Ring this[int index] => _rings[index];
 
-    /// <summary>Finds the ring that a message is about.</summary>
-    internal Verdict TryGet(uint index, out Ring ring)
+    /// <summary>Whether there is, or can be, the ring that a message is about.</summary>
+    internal Verdict Check(uint index)
     {
-        ring = _rings[0];
         if (index >= GuestAbi.MaxRings)
         {
             return Verdict.Refuse($"ring {index}: {GuestAbi.MaxQueuePairs} queue pairs are the most");
@@ -30,9 +29,14 @@ internal sealed class RingTable
             return Verdict.Refuse($"ring {index} of {Count}: its device has as many as it had spoken of when it was plugged");
         }
 
-        Grow((int)(index / 2) + 1);
-        ring = _rings[(int)index];
         return Verdict.Ok;
+    }
+
+    /// <summary>The ring of an index that has been checked, made when it is spoken of for the first time.</summary>
+    internal Ring Get(uint index)
+    {
+        Grow((int)(index / 2) + 1);
+        return _rings[(int)index];
     }
 
     /// <summary>The origin has said how many there are.</summary>
@@ -51,6 +55,9 @@ internal sealed class RingTable
         Grow(pairs);
         return Verdict.Ok;
     }
+
+    /// <summary>Forgets those that were made last.</summary>
+    internal void Truncate(int count) => _rings.RemoveRange(count, _rings.Count - count);
 
     /// <summary>From here on there are no more: a device cannot get queues later.</summary>
     internal void Fix() => _fixed = true;

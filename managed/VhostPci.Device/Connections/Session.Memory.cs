@@ -12,39 +12,42 @@ internal sealed partial class Session
         Span<MemoryRegion> regions = stackalloc MemoryRegion[MemoryPayload.MaxRegions];
         _ = MemoryPayload.TryParseTable(source.Payload, regions, out int count);
 
+        var next = new MemoryTable();
+        foreach (MemoryRegion region in regions[..count])
+        {
+            Verdict added = next.Add(region);
+            if (!added.IsOk)
+            {
+                return added;
+            }
+        }
+
+        Verdict verdict = owner.CheckDevice(next.End, out ulong windowSize);
+        for (int i = 0; i < count && verdict.IsOk; i++)
+        {
+            verdict = MemoryRules.Check(regions[i], source.Peek(i).GetFacts(), windowSize, owner.AllowUnsealed);
+        }
+
+        if (verdict.IsOk)
+        {
+            verdict = CheckStart(next, all: true);
+        }
+
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
         // A window that shows the old table must go before its files do.
         Halt();
         Memory.Dispose();
-        ulong end = 0;
-        foreach (MemoryRegion region in regions[..count])
+        verdict = RequireDevice(next.End, out _);
+        for (int i = 0; i < count && verdict.IsOk; i++)
         {
-            Verdict verdict = MemoryTable.CheckRegion(region);
-            if (!verdict.IsOk)
-            {
-                return verdict;
-            }
-
-            end = Math.Max(end, region.GuestAddress + region.Length);
+            Memory.Add(regions[i], source.Take(0));
         }
 
-        Verdict required = RequireDevice(end, out ulong windowSize);
-        if (!required.IsOk)
-        {
-            return required;
-        }
-
-        foreach (MemoryRegion region in regions[..count])
-        {
-            Verdict verdict = Memory.Add(region, source.Peek(0), windowSize, owner.AllowUnsealed);
-            if (!verdict.IsOk)
-            {
-                return verdict;
-            }
-
-            _ = source.Take(0);
-        }
-
-        return Verdict.Ok;
+        return verdict;
     }
 
     private Verdict AddMemoryRegion(MessageSource source)
@@ -62,23 +65,27 @@ internal sealed partial class Session
             return verdict;
         }
 
-        verdict = RequireDevice(region.GuestAddress + region.Length, out ulong windowSize);
-        if (!verdict.IsOk)
-        {
-            return verdict;
-        }
-
-        verdict = Memory.Add(region, source.Peek(0), windowSize, owner.AllowUnsealed);
+        IPeerFile file = source.Peek(0);
+        ulong end = region.GuestAddress + region.Length;
+        MemoryTable next = Memory.Table.Copy();
+        verdict = owner.CheckDevice(end, out ulong windowSize);
+        verdict = verdict.IsOk ? MemoryRules.Check(region, file.GetFacts(), windowSize, owner.AllowUnsealed) : verdict;
+        verdict = verdict.IsOk ? next.Add(region) : verdict;
+        verdict = verdict.IsOk ? CheckStart(next, all: false) : verdict;
+        verdict = verdict.IsOk ? RequireDevice(end, out _) : verdict;
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
         // No ring lies in it yet, and what is shown stays where it is: the link need not go down for more.
-        IPeerFile file = source.Take(0);
-        return owner.Device is not { } device || device.TryShowMore(region, file, out string error)
-            ? Verdict.Ok
-            : Verdict.Refuse(error);
+        if (owner.Device is { } device && !device.TryShowMore(region, file, out string error))
+        {
+            return Verdict.Refuse(error);
+        }
+
+        Memory.Add(region, source.Take(0));
+        return Verdict.Ok;
     }
 
     private Verdict RemoveMemoryRegion(ReadOnlySpan<byte> payload)
@@ -96,9 +103,16 @@ internal sealed partial class Session
             return Verdict.Refuse($"no memory region at guest address 0x{region.GuestAddress:x} to remove");
         }
 
-        Halt();
-        Memory.RemoveAt(index);
-        return Verdict.Ok;
+        MemoryTable next = Memory.Table.Copy();
+        next.Remove(region);
+        verdict = CheckStart(next, all: true);
+        if (verdict.IsOk)
+        {
+            Halt();
+            Memory.RemoveAt(index);
+        }
+
+        return verdict;
     }
 
     private Verdict RequireSlots()

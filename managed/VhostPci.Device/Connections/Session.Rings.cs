@@ -10,76 +10,73 @@ internal sealed partial class Session
     private Verdict SetVringState(RequestCode request, ReadOnlySpan<byte> payload)
     {
         _ = VringState.TryParse(payload, out VringState state);
-        Verdict verdict = _rings.TryGet(state.Index, out Ring ring);
+        Verdict verdict = _rings.Check(state.Index);
+        if (verdict.IsOk)
+        {
+            verdict = request switch
+            {
+                RequestCode.SetVringNum => RingLayout.CheckEntries(state.Value, IsPacked),
+                RequestCode.SetVringBase => CheckPosition(state),
+                _ => state.Value > 1 ? Verdict.Refuse($"ring {state.Index} enabled with {state.Value}") : Verdict.Ok,
+            };
+        }
+
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
+        Ring ring = _rings.Get(state.Index);
         return request switch
         {
             RequestCode.SetVringNum => SetSize(ring, state),
             RequestCode.SetVringBase => SetBase(ring, state),
-            _ => SetEnable(ring, state),
+            _ => Change(ring, ring.Facts with { IsEnabled = state.Value == 1 }, all: false),
         };
+    }
+
+    /// <summary>Takes new facts about a ring, unless the rings that would then start cannot.</summary>
+    private Verdict Change(Ring ring, RingFacts facts, bool all)
+    {
+        RingFacts before = ring.Facts;
+        ring.Facts = facts;
+        Verdict verdict = CheckStart(Memory.Table, all);
+        if (!verdict.IsOk)
+        {
+            ring.Facts = before;
+        }
+
+        return verdict;
     }
 
     private bool IsPacked => (Features & VirtioNetFeatures.RingPacked) != 0;
 
     private Verdict SetSize(Ring ring, VringState state)
     {
-        Verdict verdict = RingLayout.CheckEntries(state.Value, IsPacked);
-        if (!verdict.IsOk)
-        {
-            return verdict;
-        }
-
-        if (ring.IsInUse && ring.Size != state.Value)
-        {
-            return Verdict.Refuse($"ring {state.Index} cannot change its size while it runs");
-        }
-
-        ring.Size = state.Value;
-        return Verdict.Ok;
+        return ring.IsInUse && ring.Size != state.Value
+            ? Verdict.Refuse($"ring {state.Index} cannot change its size while it runs")
+            : Change(ring, ring.Facts with { Size = state.Value }, all: false);
     }
 
-    private Verdict SetBase(Ring ring, VringState state)
+    private Verdict CheckPosition(VringState state)
     {
         if (!IsPacked && state.Value > ushort.MaxValue)
         {
             return Verdict.Refuse($"ring {state.Index} at position {state.Value}");
         }
 
-        if (IsPacked && !PackedPosition.TryFromWire(state.Value, out _))
-        {
-            return Verdict.Refuse($"ring {state.Index} at position 0x{state.Value:x}: a packed ring with buffers under way cannot be taken over");
-        }
-
-        if (!ring.IsInUse)
-        {
-            ring.Base = state.Value;
-            ring.HasBase = true;
-            ring.HasRun = false;
-        }
-
-        return Verdict.Ok;
+        return IsPacked && !PackedPosition.TryFromWire(state.Value, out _)
+            ? Verdict.Refuse($"ring {state.Index} at position 0x{state.Value:x}: a packed ring with buffers under way cannot be taken over")
+            : Verdict.Ok;
     }
 
-    private static Verdict SetEnable(Ring ring, VringState state)
-    {
-        if (state.Value > 1)
-        {
-            return Verdict.Refuse($"ring {state.Index} enabled with {state.Value}");
-        }
-
-        ring.IsEnabled = state.Value == 1;
-        return Verdict.Ok;
-    }
+    private Verdict SetBase(Ring ring, VringState state)
+        => ring.IsInUse ? Verdict.Ok : Change(ring, ring.Facts with { Base = state.Value, HasBase = true, HasRun = false }, all: false);
 
     private Verdict SetVringAddress(ReadOnlySpan<byte> payload)
     {
         _ = VringAddress.TryParse(payload, out VringAddress address);
-        Verdict verdict = _rings.TryGet(address.Index, out Ring ring);
+        Verdict verdict = _rings.Check(address.Index);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -90,21 +87,28 @@ internal sealed partial class Session
             return Verdict.Refuse($"ring {address.Index} with flags 0x{address.Flags:x}: dirty logging was not offered");
         }
 
-        if (ring.IsInUse && ring.Address != address)
+        Ring ring = _rings.Get(address.Index);
+        if (ring.IsInUse && ring.Address == address)
+        {
+            return Verdict.Ok;
+        }
+
+        // Better now than at the start, if it can be known: the log line then names the message that was wrong.
+        RingFacts facts = ring.Facts with { Address = address };
+        verdict = ring.Size == 0 || Memory.Count == 0 ? Verdict.Ok : Place(facts, Memory.Table, out _);
+        verdict = verdict.IsOk ? Change(ring, facts, all: ring.IsInUse) : verdict;
+        if (verdict.IsOk && ring.IsInUse)
         {
             Halt();
         }
 
-        ring.Address = address;
-
-        // Better now than at the start, if it can be known: the log line then names the message that was wrong.
-        return ring.IsInUse || ring.Size == 0 || Memory.Count == 0 ? Verdict.Ok : Place(ring);
+        return verdict;
     }
 
     private Verdict SetVringFile(MessageSource source, RingEndpoint endpoint)
     {
         _ = VringFile.TryParse(source.Payload, out VringFile file);
-        Verdict verdict = _rings.TryGet(file.Index, out Ring ring);
+        Verdict verdict = _rings.Check(file.Index);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -115,13 +119,22 @@ internal sealed partial class Session
             return Verdict.Refuse($"the descriptor for ring {file.Index} is not an eventfd");
         }
 
+        Ring ring = _rings.Get(file.Index);
         if (endpoint == RingEndpoint.Error)
         {
             return Verdict.Ok;
         }
 
         IPeerFile? next = file.HasDescriptor ? source.Take(0) : null;
-        using (ring.Exchange(endpoint, next))
+        IPeerFile? before = ring.Exchange(endpoint, next);
+        verdict = CheckStart(Memory.Table, all: false);
+        if (!verdict.IsOk)
+        {
+            ring.Exchange(endpoint, before)?.Dispose();
+            return verdict;
+        }
+
+        using (before)
         {
             // The old one is closed only when nothing uses it any more.
             next?.SetNonBlocking();
@@ -145,7 +158,7 @@ internal sealed partial class Session
     {
         replySize = 0;
         _ = VringState.TryParse(payload, out VringState state);
-        Verdict verdict = _rings.TryGet(state.Index, out Ring ring);
+        Verdict verdict = _rings.Check(state.Index);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -153,6 +166,7 @@ internal sealed partial class Session
 
         // First the window, then the index: nothing can be added to the ring after it has been read. Pairs that are complete
         // come back by themselves, when the mirror's driver has let go of this one.
+        Ring ring = _rings.Get(state.Index);
         if (ring.IsInUse)
         {
             Halt();
@@ -221,8 +235,12 @@ internal sealed partial class Session
         return true;
     }
 
-    private Verdict Place(Ring ring)
+    private Verdict Place(Ring ring, MemoryTable memory, out VringAddress placed) => Place(ring.Facts, memory, out placed);
+
+    /// <summary>Where a ring is in the guest.</summary>
+    private Verdict Place(RingFacts ring, MemoryTable memory, out VringAddress placed)
     {
+        placed = default;
         if (ring.Address is not { } address)
         {
             return Verdict.Ok;
@@ -235,17 +253,9 @@ internal sealed partial class Session
             return entries;
         }
 
-        if (IsPacked && ring.HasBase && ring.Position.Slot >= ring.Size)
-        {
-            return Verdict.Refuse($"ring {address.Index} at slot {ring.Position.Slot} of {ring.Size}");
-        }
-
-        Verdict verdict = Memory.Place(address, ring.Layout(Features), out VringAddress placed);
-        if (verdict.IsOk)
-        {
-            ring.Placement = placed;
-        }
-
-        return verdict;
+        int slot = ring.Position.Slot;
+        return IsPacked && ring.HasBase && slot >= ring.Size
+            ? Verdict.Refuse($"ring {address.Index} at slot {slot} of {ring.Size}")
+            : memory.TranslateRing(address, ring.Layout(Features), out placed);
     }
 }

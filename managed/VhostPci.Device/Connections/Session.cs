@@ -6,6 +6,11 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Connections;
 
 /// <summary>The back-end's state of one vhost-user session, and what each request does to it. Syntax has been checked before.</summary>
+/// <remarks>
+/// Each request is judged as a whole before it changes anything, with all that follows from it: a start that it leads to, a device that
+/// it needs. After a refusal the session is what it was; only when the host fails, as with a mapping, can it be in between. The
+/// connection ends in both cases, since the front-end believes something else than the back-end by then.
+/// </remarks>
 internal sealed partial class Session(ISessionOwner owner) : IDisposable
 {
     private const ushort MaximumMtu = ushort.MaxValue;
@@ -176,15 +181,22 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return Verdict.Refuse("features must not change while a ring runs");
         }
 
+        (ulong before, bool set) = (Features, _featuresSet);
         Features = features;
         _featuresSet = true;
-        if (!_started)
+        Verdict verdict = CheckStart(Memory.Table, all: false);
+        if (!verdict.IsOk)
+        {
+            Features = before;
+            _featuresSet = set;
+        }
+        else if (!_started)
         {
             // A driver begins with all on.
             _offloads = VirtioNetFeatures.GuestOffloads;
         }
 
-        return Verdict.Ok;
+        return verdict;
     }
 
     private Verdict SetProtocolFeatures(ulong features)
@@ -260,6 +272,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return Verdict.Refuse("device info came twice");
         }
 
+        int rings = _rings.Count;
         Verdict verdict = DeviceInfo.Parse(payload, out DeviceInfo info);
         verdict = verdict.IsOk ? CheckAddress(info.Mac) : verdict;
         if (verdict.IsOk)
@@ -272,7 +285,16 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return verdict;
         }
 
+        // Name and number of rings decide which device it can have.
         Info = info;
+        verdict = owner.CheckDevice(info.MemoryEnd, out _);
+        if (!verdict.IsOk)
+        {
+            Info = null;
+            _rings.Truncate(rings);
+            return verdict;
+        }
+
         if (info.Mtu != 0)
         {
             _mtu = info.Mtu;
@@ -331,13 +353,20 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
                 continue;
             }
 
-            Verdict verdict = Place(first);
-            verdict = verdict.IsOk ? Place(second) : verdict;
+            Verdict verdict = Place(first, Memory.Table, out VringAddress firstPlaced);
             if (!verdict.IsOk)
             {
                 return verdict;
             }
 
+            verdict = Place(second, Memory.Table, out VringAddress secondPlaced);
+            if (!verdict.IsOk)
+            {
+                return verdict;
+            }
+
+            first.Placement = firstPlaced;
+            second.Placement = secondPlaced;
             first.IsInUse = true;
             second.IsInUse = true;
             more = true;
@@ -369,6 +398,34 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             : Verdict.Refuse($"the mirror's driver does not accept {Device.Features.Describe(Features & ~device.Accepted)}, and this front-end cannot "
                 + "negotiate again while it is connected: restart the origin, which will be offered less");
 
+    /// <summary>Whether all pairs that would now start can be shown: what would make a start impossible is refused before it changes anything.</summary>
+    /// <param name="memory">The table that there is, or would be.</param>
+    /// <param name="all">Whether those that run would be started again as well.</param>
+    private Verdict CheckStart(MemoryTable memory, bool all)
+    {
+        if (!IsRunnable(0, memory))
+        {
+            return Verdict.Ok;
+        }
+
+        for (int index = 0; index < _rings.Count; index++)
+        {
+            Ring ring = _rings[index];
+            if ((ring.IsInUse && !all) || !IsRunnable(index / 2, memory))
+            {
+                continue;
+            }
+
+            Verdict verdict = Place(ring, memory, out _);
+            if (!verdict.IsOk)
+            {
+                return verdict;
+            }
+        }
+
+        return owner.Device is { } device && (all || !_started) ? CheckFeatures(device) : Verdict.Ok;
+    }
+
     private bool HasStopped()
     {
         for (int pair = 0; pair < _rings.Pairs; pair++)
@@ -382,11 +439,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return false;
     }
 
-    private bool IsRunnable(int pair) => IsRunnable(_rings[2 * pair]) && IsRunnable(_rings[(2 * pair) + 1]);
+    private bool IsRunnable(int pair) => IsRunnable(pair, Memory.Table);
+
+    private bool IsRunnable(int pair, MemoryTable memory) => memory.Count != 0 && IsRunnable(_rings[2 * pair]) && IsRunnable(_rings[(2 * pair) + 1]);
 
     private bool IsRunnable(Ring ring)
         => _featuresSet
-        && Memory.Count != 0
         && ring.IsComplete
         && (ring.IsEnabled || (Features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0);
 }

@@ -84,12 +84,46 @@ public sealed partial class VhostPciServer
 
         if (!Config.HasBridge)
         {
-            return RefuseOrWait(memoryEnd, out windowSize, out error);
+            return RefuseOrWait(memoryEnd, mine: null, out windowSize, out error);
         }
 
         return WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, _slots.LargestWindow, out windowSize, out error)
             ? TryCreateDevice(connection, windowSize, out device, out error)
             : PlugResult.Refused;
+    }
+
+    /// <summary>Whether a connection could get a device, or could wait for one; changes nothing. Only the host can still fail then.</summary>
+    /// <param name="connection">Who needs it; a device that it has, and that is too small, is to go.</param>
+    /// <param name="memoryEnd">What its window must show.</param>
+    /// <param name="windowSize">Bytes of the window that it would get.</param>
+    internal Verdict CheckDevice(Connection connection, ulong memoryEnd, out ulong windowSize)
+    {
+        if ((FindFormer(connection, memoryEnd) ?? FindStatic(connection, memoryEnd)) is { } device)
+        {
+            windowSize = device.WindowSize;
+            return Verdict.Ok;
+        }
+
+        string error;
+        if (!Config.HasBridge)
+        {
+            PlugResult result = RefuseOrWait(memoryEnd, mine: connection.Device, out windowSize, out error);
+            return result == PlugResult.Wait ? Verdict.Ok : Verdict.Refuse(error);
+        }
+
+        if (!WindowPlan.TryGetSize(memoryEnd, Config.SlotSize, _slots.LargestWindow, out windowSize, out error))
+        {
+            return Verdict.Refuse(error);
+        }
+
+        bool someLeave = SomeLeave || connection.Device is { Static: null };
+        if (_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
+        {
+            _slots.Free(place, windowSize);
+            return Verdict.Ok;
+        }
+
+        return someLeave && !hopeless ? Verdict.Ok : Verdict.Refuse(error);
     }
 
     private NetDevice? FindFormer(Connection connection, ulong memoryEnd)
@@ -150,6 +184,9 @@ public sealed partial class VhostPciServer
         return any;
     }
 
+    /// <summary>Whether places become free as soon as the guest lets go.</summary>
+    private bool SomeLeave => _devices.Any(static device => device.Identity.Place is not null && (device.IsLeaving || device.IsAway));
+
     private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
     {
         device = null;
@@ -160,7 +197,7 @@ public sealed partial class VhostPciServer
             former.Leave();
         }
 
-        bool someLeave = _devices.Any(other => other.Identity.Place is not null && (other.IsLeaving || other.IsAway));
+        bool someLeave = SomeLeave;
         if (!_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
         {
             if (!someLeave || hopeless)

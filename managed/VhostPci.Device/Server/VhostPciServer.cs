@@ -213,11 +213,11 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     }
 
     /// <summary>Only the one device that the socket belongs to could have taken it.</summary>
-    private PlugResult RefuseOrWait(ulong memoryEnd, out ulong windowSize, out string error)
+    private PlugResult RefuseOrWait(ulong memoryEnd, NetDevice? mine, out ulong windowSize, out string error)
     {
         NetDevice? only = _devices.FirstOrDefault();
         windowSize = only?.WindowSize ?? 0;
-        error = only is null || only.IsFree
+        error = only is null || only == mine || only.IsFree
             ? string.Create(
                 CultureInfo.InvariantCulture,
                 $"it does not suit the device of this socket: memory up to 0x{memoryEnd:x} in a window of {Bytes.Format(windowSize)} (window-size=), queue pairs (queues=) or name (peer-name=)")

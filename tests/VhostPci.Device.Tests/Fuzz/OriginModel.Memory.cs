@@ -25,8 +25,8 @@ internal sealed partial class OriginModel
 
     private bool SetTable(ReadOnlySpan<byte> payload)
     {
-        StopAll();
-        _memory.Clear();
+        // Judged as a whole before anything happens.
+        var next = new List<(ulong Guest, ulong Length, ulong User, ulong Offset)>();
         ulong end = 0;
         for (int at = 8; at < payload.Length; at += 32)
         {
@@ -39,19 +39,27 @@ internal sealed partial class OriginModel
             end = Math.Max(end, region.Guest + region.Length);
         }
 
-        if (!NeedDevice(end))
-        {
-            return false;
-        }
-
         for (int at = 8; at < payload.Length; at += 32)
         {
-            if (!Add(ReadRegion(payload[at..]), _files[at / 32]))
+            if (!Add(next, ReadRegion(payload[at..]), _files[at / 32]))
             {
                 return false;
             }
         }
 
+        if (WindowFor(end) == 0 || !CanPlace(next, all: true))
+        {
+            return false;
+        }
+
+        StopAll();
+        _memory.Clear();
+        if (!NeedDevice(end))
+        {
+            return false;
+        }
+
+        _memory.AddRange(next);
         _files.Clear();
         return true;
     }
@@ -59,11 +67,14 @@ internal sealed partial class OriginModel
     private bool AddRegion(ReadOnlySpan<byte> payload)
     {
         (ulong Guest, ulong Length, ulong User, ulong Offset) region = ReadRegion(payload[8..]);
-        if (!HasSlots || !IsSound(region) || !NeedDevice(region.Guest + region.Length) || !Add(region, _files[0]))
+        List<(ulong Guest, ulong Length, ulong User, ulong Offset)> next = [.. _memory];
+        if (!HasSlots || !IsSound(region) || !Add(next, region, _files[0]) || WindowFor(region.Guest + region.Length) == 0
+            || !CanPlace(next, all: false) || !NeedDevice(region.Guest + region.Length))
         {
             return false;
         }
 
+        _memory.Add(region);
         _files.Clear();
         return true;
     }
@@ -77,33 +88,41 @@ internal sealed partial class OriginModel
             return false;
         }
 
+        List<(ulong Guest, ulong Length, ulong User, ulong Offset)> next = [.. _memory];
+        next.RemoveAt(index);
+        if (!CanPlace(next, all: true))
+        {
+            return false;
+        }
+
         StopAll();
         _memory.RemoveAt(index);
         return true;
     }
 
-    private bool Add((ulong Guest, ulong Length, ulong User, ulong Offset) region, FileKind kind)
+    private static bool Add(
+        List<(ulong Guest, ulong Length, ulong User, ulong Offset)> memory, (ulong Guest, ulong Length, ulong User, ulong Offset) region, FileKind kind)
     {
         bool sound = kind == FileKind.Memory
-            && _memory.Count < 8
+            && memory.Count < 8
             && (region.Guest | region.Length | region.Offset) % 4096 == 0
             && (UInt128)region.Offset + region.Length <= IPorts.MemorySize
-            && (UInt128)region.Guest + region.Length <= _windowSize
-            && !_memory.Exists(other => Touch(region.Guest, other.Guest, region.Length, other.Length)
+            && !memory.Exists(other => Touch(region.Guest, other.Guest, region.Length, other.Length)
                 || Touch(region.User, other.User, region.Length, other.Length));
         if (sound)
         {
-            _memory.Add(region);
+            memory.Add(region);
         }
 
         return sound;
     }
 
     /// <summary>The whole area must be in one region, and aligned in the guest.</summary>
-    private bool TryTranslate(ulong user, ulong length, ulong alignment, out ulong guest)
+    private static bool TryTranslate(
+        List<(ulong Guest, ulong Length, ulong User, ulong Offset)> memory, ulong user, ulong length, ulong alignment, out ulong guest)
     {
         guest = 0;
-        foreach ((ulong start, ulong size, ulong userStart, _) in _memory)
+        foreach ((ulong start, ulong size, ulong userStart, _) in memory)
         {
             if (user >= userStart && (UInt128)user + length <= (UInt128)userStart + size)
             {
@@ -115,22 +134,50 @@ internal sealed partial class OriginModel
         return false;
     }
 
+    /// <summary>Whether the pairs that would start can be shown.</summary>
+    private bool CanPlace(List<(ulong Guest, ulong Length, ulong User, ulong Offset)> memory, bool all)
+    {
+        bool run = memory.Count != 0 && CanRun(0, memory.Count);
+        for (int i = 0; run && i < _rings.Count; i++)
+        {
+            if ((all || !_rings[i].InUse) && CanRun(i / 2, memory.Count) && !TryPlace(_rings[i], memory, out _))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private bool Place(RingModel ring)
     {
+        bool placed = TryPlace(ring, _memory, out (ulong Desc, ulong Avail, ulong Used) at);
+        if (placed)
+        {
+            (ring.Desc, ring.Avail, ring.Used) = at;
+        }
+
+        return placed;
+    }
+
+    private bool TryPlace(
+        RingModel ring, List<(ulong Guest, ulong Length, ulong User, ulong Offset)> memory, out (ulong Desc, ulong Avail, ulong Used) placed)
+    {
+        placed = (ring.Desc, ring.Avail, ring.Used);
         if (ring.Address is not { } address)
         {
             return true;
         }
 
         ulong events = (Features & VirtioNetFeatures.RingEventIndex) != 0 ? 2UL : 0;
-        if (!TryTranslate(address.Desc, 16UL * ring.Size, 16, out ulong desc)
-            || !TryTranslate(address.Avail, 4 + (2UL * ring.Size) + events, 2, out ulong avail)
-            || !TryTranslate(address.Used, 4 + (8UL * ring.Size) + events, 4, out ulong used))
+        if (!TryTranslate(memory, address.Desc, 16UL * ring.Size, 16, out ulong desc)
+            || !TryTranslate(memory, address.Avail, 4 + (2UL * ring.Size) + events, 2, out ulong avail)
+            || !TryTranslate(memory, address.Used, 4 + (8UL * ring.Size) + events, 4, out ulong used))
         {
             return false;
         }
 
-        (ring.Desc, ring.Avail, ring.Used) = (desc, avail, used);
+        placed = (desc, avail, used);
         return true;
     }
 
@@ -192,7 +239,7 @@ internal sealed partial class OriginModel
         }
 
         ring.Address = address;
-        return ring.InUse || ring.Size == 0 || _memory.Count == 0 || Place(ring);
+        return ring.InUse || ring.Size == 0 || _memory.Count == 0 || TryPlace(ring, _memory, out _);
     }
 
     private bool SetFile(RequestCode request, RingModel ring)

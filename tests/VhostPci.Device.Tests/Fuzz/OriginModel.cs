@@ -214,6 +214,11 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
             return false;
         }
 
+        if (WindowFor(end) == 0)
+        {
+            return false;
+        }
+
         Grow(pairs);
         _hasInfo = true;
         _mac = mac;
@@ -240,21 +245,32 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         return Plug();
     }
 
-    private bool Plug()
+    /// <summary>Bytes of the window that shows guest addresses up to there; 0 when there can be none.</summary>
+    private ulong WindowFor(ulong end)
     {
-        IsWaitingForSlot = false;
+        if (_memoryEnd != 0 && end <= _windowSize)
+        {
+            return _windowSize;
+        }
+
         UInt128 size = MirrorModel.SlotSize;
-        while (size < _memoryEnd)
+        while (size < Math.Max(_memoryEnd, end))
         {
             size *= 2;
         }
 
-        if (size > MirrorModel.Reserved)
+        return size > MirrorModel.Reserved ? 0 : (ulong)size;
+    }
+
+    private bool Plug()
+    {
+        IsWaitingForSlot = false;
+        _windowSize = WindowFor(_memoryEnd);
+        if (_windowSize == 0)
         {
             return false;
         }
 
-        _windowSize = (ulong)size;
         if (!mirror.HasRoomFor(_windowSize))
         {
             // Somebody who is gone still has some: there is more of it than connections need.
@@ -277,6 +293,11 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     /// <summary>The pairs in use follow what has been said.</summary>
     private bool Update()
     {
+        if (!CanPlace(_memory, all: false))
+        {
+            return false;
+        }
+
         if (Device is null)
         {
             return true;
@@ -309,7 +330,9 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         return true;
     }
 
-    private bool CanRun(int pair) => _featuresSet && _memory.Count != 0 && CanRun(_rings[2 * pair]) && CanRun(_rings[(2 * pair) + 1]);
+    private bool CanRun(int pair) => CanRun(pair, _memory.Count);
+
+    private bool CanRun(int pair, int regions) => _featuresSet && regions != 0 && CanRun(_rings[2 * pair]) && CanRun(_rings[(2 * pair) + 1]);
 
     private bool CanRun(RingModel ring)
         => ring.Size != 0 && ring.Address is not null && ring.Kick && (ring.Enabled || (Features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0);
