@@ -10,6 +10,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/uuid.h"
 #include "chardev/char-socket.h"
+#include "hw/pci/msix.h"
 #include "hw/virtio/vhost.h"
 #include "hw/virtio/virtio-net.h"
 #include "linux-headers/linux/vhost.h"
@@ -183,8 +184,18 @@ static int op_set_vring_kick(struct vhost_dev *dev, struct vhost_vring_file *f)
     return op_set_vring_fd(dev, f, VHOST_PCI_RING_KICK);
 }
 
+/*
+ * The core takes the eventfd of a ring away that starts while the interrupt
+ * line is switched off, and does not give it back when it is switched on.
+ */
 static int op_set_vring_call(struct vhost_dev *dev, struct vhost_vring_file *f)
 {
+    VhostPciClient *c = dev->opaque;
+    DeviceState *parent = qdev_get_parent_bus(DEVICE(c->vdev))->parent;
+
+    if (f->fd < 0 && !msix_enabled(PCI_DEVICE(parent))) {
+        return 0;
+    }
     return op_set_vring_fd(dev, f, VHOST_PCI_RING_CALL);
 }
 

@@ -35,6 +35,7 @@ class QTest(PciHost):
                  shared: bool = True, qemu: pathlib.Path = paths.QEMU, timeout: float = 20):
         self.name = name
         self._buffer = b""
+        self._lines: dict[int, bool] = {}
         listeners = {kind: self._listen(run / f"{name}.{kind}") for kind in ("qtest", "qmp")}
         argv = [str(qemu), "-nodefaults", "-display", "none", "-machine", machine, "-accel", "qtest", "-m", memory,
                 "-qtest", f"unix:{run / f'{name}.qtest'}", "-qtest-log", "/dev/null",
@@ -100,6 +101,7 @@ class QTest(PciHost):
             line, self._buffer = self._buffer.split(b"\n", 1)
             answer = line.decode().split()
             if answer[:1] == ["IRQ"]:
+                self._lines[int(answer[2])] = answer[1] == "raise"
                 continue
             if answer[:1] != ["OK"]:
                 raise RuntimeError(f"{self.name}: {words} was answered by {answer}")
@@ -129,6 +131,14 @@ class QTest(PciHost):
     def write(self, address: int, data: bytes) -> None:
         self.command("write", hex(address), hex(len(data)), "0x" + data.hex())
 
+    def watch_lines(self) -> None:
+        """Notes what raises and lowers the inputs of the I/O APIC from now on."""
+        self.command("irq_intercept_in", "ioapic")
+
+    def raised_lines(self) -> set[int]:
+        self.inb(0x80)      # its answer comes after all that was noted before
+        return {line for line, up in self._lines.items() if up}
+
     def clock_step(self, nanoseconds: int | None = None) -> int:
         """qtest's virtual clock stands still by itself: timers on it run only by this."""
         return int(self.command("clock_step", *([] if nanoseconds is None else [nanoseconds]))[0])
@@ -153,6 +163,11 @@ class PciFunction:
     def writeb(self, register: int, value: int) -> None: self.vm.outb(self._select(register), value)
     def writew(self, register: int, value: int) -> None: self.vm.outw(self._select(register), value)
     def writel(self, register: int, value: int) -> None: self.vm.outl(self._select(register), value)
+
+    @property
+    def interrupt_status(self) -> bool:
+        """Whether it wants an INTx interrupt, masked or not."""
+        return bool(self.readw(PCI_STATUS) & 8)
 
     @property
     def present(self) -> bool:

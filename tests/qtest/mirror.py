@@ -106,7 +106,8 @@ class MirrorDevice:
     def reset(self) -> None:
         self.status = 0
 
-    def start(self) -> None:
+    def start(self, msix: bool = True) -> None:
+        """Without msix: as a driver that knows only the interrupt line."""
         vm, common = self.vm, self.common
         self.reset()
         self.status = ACKNOWLEDGE | DRIVER
@@ -114,11 +115,13 @@ class MirrorDevice:
         vm.writel(common + 12, 1)       # VIRTIO_F_VERSION_1
         self.status = ACKNOWLEDGE | DRIVER | FEATURES_OK
         assert self.status & FEATURES_OK
-        self._enable_msix(self.ring_count + 1)
-        vm.writew(common + 16, CONFIG_VECTOR)
+        if msix:
+            self._enable_msix(self.ring_count + 1)
+            vm.writew(common + 16, CONFIG_VECTOR)
         for queue in range(self.ring_count):
             vm.writew(common + 22, queue)
-            vm.writew(common + 26, self.vector_of(queue))
+            if msix:
+                vm.writew(common + 26, self.vector_of(queue))
             desc = self.queues + queue * 0x1000
             vm.writeq(common + 32, desc)
             vm.writeq(common + 40, desc + 0x400)
@@ -170,6 +173,10 @@ class MirrorDevice:
     def take_kick(self, ring: int) -> bool:
         """Whether the origin's kick of this ring came through since the last call."""
         return self.take_message(self.vector_of(ring))
+
+    def take_interrupt(self) -> int:
+        """The ISR, which reading clears and with it the interrupt line: 1 for queues, 2 for the configuration."""
+        return self.vm.readb(self.modern + self.regions[3]["offset"])
 
     # -- vhost-pci-net ------------------------------------------------------------------------------------------------
     def config(self) -> guest_abi.Config:

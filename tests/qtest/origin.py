@@ -44,6 +44,10 @@ class Origin(QTest):
         """Reading the ISR clears it."""
         return bool(self.inb(IO + ISR) & 1)
 
+    def take_interrupt_register(self) -> int:
+        """All of it: 1 for queues, 2 for the configuration."""
+        return self.inb(IO + ISR)
+
     def driver_sees_link(self) -> bool:
         """VIRTIO_NET_S_LINK_UP of the device configuration, behind the legacy header without MSI-X."""
         return bool(self.inw(IO + CONFIG + 6) & 1)
