@@ -214,6 +214,15 @@ struct vhost_pci_host {
     void (*watch_fd)(uint64_t object, int32_t fd, uint32_t events);
     /* One shot after ms milliseconds of host time; again: re-arm; 0: cancel */
     void (*arm_timer)(uint64_t object, uint32_t ms);
+    /*
+     * Close fd, which is handed over, on a thread that may wait: what a peer
+     * has sent can make close() last as long as the peer likes.  Those of one
+     * lane (any number) are closed one after the other and hold up no other
+     * lane.  Unlike the rest it may be called without the BQL.
+     */
+    void (*close_later)(uint64_t lane, int32_t fd);
+    /* Lanes whose descriptors are not all closed yet */
+    uint32_t (*closing)(void);
 
     /*
      * Hot-plug a vhost-pci-net with this id on a bus; NULL: the server's.

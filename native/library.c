@@ -76,6 +76,9 @@ const struct vhost_pci_api *vhost_pci_library(Error **errp)
     if (library_api) {
         return library_api;
     }
+    if (!vhost_pci_closer_start(errp)) {
+        return NULL;
+    }
     lib = library_open(&path);
     if (!lib) {
         error_setg(errp, "vhost-pci: cannot load %s: %s", path, dlerror());

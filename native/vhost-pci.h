@@ -43,6 +43,11 @@ int vhost_pci_error_get(struct vhost_pci_error *err, Error *local);
 /* host.c: what QEMU offers to the library */
 extern const struct vhost_pci_host vhost_pci_host;
 
+/* closer.c: close_later() and closing() of struct vhost_pci_host */
+bool vhost_pci_closer_start(Error **errp);
+void vhost_pci_close_later(uint64_t lane, int32_t fd);
+uint32_t vhost_pci_closing(void);
+
 /* server.c */
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           uint32_t slot, const char *id,

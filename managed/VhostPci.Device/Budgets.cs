@@ -20,6 +20,24 @@ public static class Budgets
     /// <summary>Milliseconds without new connections after the process has run out of descriptors, or after a fault of our own.</summary>
     public const uint AcceptPause = 100;
 
+    /// <summary>
+    /// Peers whose descriptors are still being closed: with as many nobody new is accepted, and no server is spoken to, because somebody
+    /// has sent what does not close (ADR 0025).
+    /// </summary>
+    public const int ClosingPeers = 32;
+
+    /// <summary>Milliseconds that a client waits for its server in one go, as for a stop of all rings; as long without gives it back.</summary>
+    public const int ServerWait = 2000;
+
+    /// <summary>Milliseconds that a client waits for room for one message.</summary>
+    public const int SendTimeout = 1000;
+
+    /// <summary>How often a server may stop or start its client's device in one <see cref="RequestPeriod"/>; what is too much is done later.</summary>
+    public const int ServerRequests = 50;
+
+    /// <summary>After which <see cref="ServerRequests"/> are allowed again.</summary>
+    public static readonly TimeSpan RequestPeriod = TimeSpan.FromSeconds(10);
+
     /// <summary>Greatest <c>unplug-delay=</c> in seconds: a day.</summary>
     public const uint MaxUnplugDelay = 86_400;
 

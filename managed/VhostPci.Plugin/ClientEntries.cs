@@ -82,7 +82,7 @@ internal static unsafe class ClientEntries
                 return;
             }
 
-            if (Channel.Duplicate(descriptor) is { } channel)
+            if (Channel.Duplicate(descriptor, state.Objects) is { } channel)
             {
                 client.Connected(channel);
             }

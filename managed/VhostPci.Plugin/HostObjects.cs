@@ -26,6 +26,10 @@ internal sealed unsafe class HostObjects(vhost_pci_host host) : IHost
 
     public void ArmTimer(ulong reactor, uint milliseconds) => _host.arm_timer(reactor, milliseconds);
 
+    public int Closing => (int)_host.closing();
+
+    public void CloseLater(ulong lane, int descriptor) => _host.close_later(lane, descriptor);
+
     public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b) => _host.trace((uint)traceEvent, id, a, b);
 
     /// <summary>Ends the watch of an object that has failed; when it is gone the number may be another file's by now.</summary>

@@ -71,7 +71,7 @@ internal static unsafe class ServerEntries
             }
 
             var bridge = new ServerHost(state.Objects, host);
-            var listener = new Listener(config->listen_fd);
+            var listener = new Listener(config->listen_fd, state.Objects);
             if (Marshal.PtrToStringUTF8((nint)config->dump) is { } path && !DumpFile.TryCreate(path, out dump, out string failure))
             {
                 ErrorText.Write(error, $"dump={failure}");

@@ -8,8 +8,8 @@ namespace VhostPci.Interop.Tests;
 /// <summary>Bytes and descriptors over real sockets.</summary>
 public sealed class ChannelTests : IDisposable
 {
-    private readonly Channel _left;
-    private readonly Channel _right;
+    private Channel _left;
+    private Channel _right;
     private readonly Descriptor _event = EventDescriptor.Create();
     private readonly List<IPeerFile> _files = [];
     private readonly byte[] _buffer = new byte[64];
@@ -87,6 +87,28 @@ public sealed class ChannelTests : IDisposable
         Assert.Empty(_files);
         Assert.Equal(ReceiveStatus.Data, _right.Receive(_buffer.AsSpan(0, 1), _files, out _));
         Assert.Single(_files);
+    }
+
+    [Fact]
+    public void DescriptorsOfALaterMessageWaitForIt()
+    {
+        Assert.True(_left.TrySend([1, 2], default, 0));
+        Assert.True(_left.TrySend([3], default, 0));
+        Assert.True(_left.TrySend([4], Copies(2), 0));
+        int before = OpenDescriptors.Count();
+
+        // All of it is there: the kernel shows the descriptors already at the first byte.
+        foreach (byte expected in (byte[])[1, 2, 3])
+        {
+            Assert.Equal(ReceiveStatus.Data, _right.Receive(_buffer.AsSpan(0, 1), _files, out _));
+            Assert.Equal(expected, _buffer[0]);
+            Assert.Empty(_files);
+            Assert.Equal(before, OpenDescriptors.Count());
+        }
+
+        Assert.Equal(ReceiveStatus.Data, _right.Receive(_buffer.AsSpan(0, 1), _files, out _));
+        Assert.Equal(4, _buffer[0]);
+        Assert.Equal(2, _files.Count);
     }
 
     [Fact]
@@ -215,6 +237,13 @@ public sealed class ChannelTests : IDisposable
             Assert.Equal(number > 8 ? ReceiveStatus.Truncated : ReceiveStatus.Data, _right.Receive(_buffer, _files, out _));
             Assert.Equal(number > 8 ? 0 : number, _files.Count);
             DisposeFiles();
+            if (number > 8)
+            {
+                // What was too much is in the socket still.
+                _left.Dispose();
+                _right.Dispose();
+                (_left, _right) = SocketPair.Create();
+            }
         }
 
         Assert.Equal(before, OpenDescriptors.Count());

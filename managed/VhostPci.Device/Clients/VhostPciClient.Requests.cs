@@ -24,7 +24,7 @@ public sealed partial class VhostPciClient
         ulong missing = _acknowledged & ~_serverFeatures;
         if (missing != 0)
         {
-            ClientLog.Unusable(_logger, Config.Id, $"the server lacks features that the driver uses: {Features.Describe(missing)}");
+            _troubles.Unusable($"the server lacks features that the driver uses: {Features.Describe(missing)}");
             return ErrorCode.InvalidArgument;
         }
 
@@ -161,6 +161,13 @@ public sealed partial class VhostPciClient
         }
 
         long start = _time.GetTimestamp();
+        long result = AwaitBase(index, channel, source, start);
+        _waits.Charge(start);
+        return result;
+    }
+
+    private long AwaitBase(uint index, IChannel channel, MessageSource source, long start)
+    {
         while (true)
         {
             switch (source.Read(out string reason))
@@ -178,30 +185,22 @@ public sealed partial class VhostPciClient
                     return ErrorCode.BrokenPipe;
             }
 
-            int left = StopTimeout - (int)_time.GetElapsedTime(start).TotalMilliseconds;
+            int left = _waits.Left(start);
             if (left <= 0 || !channel.WaitReadable(left))
             {
-                Lose($"it did not stop ring {index} within {StopTimeout / 1000} s");
+                Lose($"it did not stop ring {index} in time: a stop of all rings may take {Budgets.ServerWait / 1000} s");
                 return ErrorCode.TimedOut;
             }
         }
     }
 
-    /// <summary>Keeps a request of the server's: this is inside a call that stops the device, which is no moment to change its link.</summary>
+    /// <summary>A request of the server's inside a call that stops the device, which is no moment to change its link.</summary>
     private void Postpone(MessageSource source)
     {
         var request = (BackEndRequest)source.Header.Request;
         _ = U64Payload.TryParse(source.Payload, out ulong value);
         source.Next();
-        if (request == BackEndRequest.AcceptFeatures)
-        {
-            _lateFeatures = value;
-        }
-        else
-        {
-            _lateLink = value;
-        }
-
+        Note(request, value);
         _host.ArmTimer(Number, LinkDownDelay);
     }
 
@@ -234,7 +233,7 @@ public sealed partial class VhostPciClient
 
     private int BadMemory(string reason)
     {
-        ClientLog.BadMemory(_logger, Config.Id, reason);
+        _troubles.BadMemory(reason);
         return ErrorCode.InvalidArgument;
     }
 

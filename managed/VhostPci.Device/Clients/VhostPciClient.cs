@@ -8,13 +8,14 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Clients;
 
 /// <summary>The front-end: the origin's half of the protocol, for one virtio-net device.</summary>
-/// <remarks>The handshake is asynchronous; requests of the running device wait for room, and for one reply, a bounded time.</remarks>
+/// <remarks>
+/// The handshake is asynchronous; requests of the running device wait for room, and for one reply, a bounded time. A server is
+/// trusted no more than a server trusts its clients: see <see cref="WaitBudget"/>, <see cref="RequestBudget"/> and <see cref="ClientTroubles"/>.
+/// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "Destroy is called by the host at the end of the device; the channel goes earlier, with the connection.")]
 public sealed partial class VhostPciClient : IReactor
 {
     internal const uint HandshakeTimeout = 5000;
-    internal const int SendTimeout = 1000;
-    internal const int StopTimeout = 2000;
 
     // Long enough to be out of whatever call the loss was noticed in.
     private const uint LinkDownDelay = 1;
@@ -23,7 +24,11 @@ public sealed partial class VhostPciClient : IReactor
     private readonly IClientHost _device;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly ClientTroubles _troubles;
+    private readonly WaitBudget _waits;
+    private readonly RequestBudget _requests;
     private IChannel? _channel;
+    private IChannel? _leaving;
     private MessageSource? _source;
     private ulong _serverFeatures = ulong.MaxValue;
     private ulong _protocolFeatures;
@@ -41,6 +46,9 @@ public sealed partial class VhostPciClient : IReactor
         _logger = logger;
         _time = time;
         Config = config;
+        _troubles = new ClientTroubles(logger, config.Id, time);
+        _waits = new WaitBudget(time, TimeSpan.FromMilliseconds(Budgets.ServerWait));
+        _requests = new RequestBudget(time);
         Number = host.Register(this);
     }
 
@@ -73,9 +81,19 @@ public sealed partial class VhostPciClient : IReactor
     {
         ArgumentNullException.ThrowIfNull(channel);
         DropChannel();
+        LetGo();
         if (_destroyed)
         {
             channel.Dispose();
+            return;
+        }
+
+        if (_host.Closing >= Budgets.ClosingPeers)
+        {
+            // Not read, so that it leaves nothing more to close; the chardev sees when it ends.
+            _leaving = channel;
+            GiveUp("descriptors that servers have sent before, and should not have, are still being closed");
+            UpdateLink();
             return;
         }
 
@@ -100,7 +118,7 @@ public sealed partial class VhostPciClient : IReactor
     public void Disconnected()
     {
         DropChannel();
-        _host.ArmTimer(Number, 0);
+        _host.ArmTimer(Number, _leaving is null ? 0 : LinkDownDelay);
         State = ClientState.Disconnected;
         UpdateLink();
     }
@@ -136,6 +154,7 @@ public sealed partial class VhostPciClient : IReactor
 
         _destroyed = true;
         DropChannel();
+        LetGo();
         _host.ArmTimer(Number, 0);
         State = ClientState.Disconnected;
         _host.Unregister(Number);
@@ -144,7 +163,13 @@ public sealed partial class VhostPciClient : IReactor
     /// <inheritdoc/>
     public void OnReady(int descriptor, DescriptorEvents events)
     {
-        while (_source is { } source)
+        TakeMessages();
+        ApplyRequests();
+    }
+
+    private void TakeMessages()
+    {
+        for (int i = 0; i < Budgets.MessagesPerTurn && _source is { } source; i++)
         {
             switch (source.Read(out string reason))
             {
@@ -168,11 +193,14 @@ public sealed partial class VhostPciClient : IReactor
     {
         switch (State)
         {
+            case ClientState.Disconnected:
+                LetGo();
+                break;
             case ClientState.Lost:
                 UpdateLink();
                 break;
             case ClientState.Connected:
-                TakeLateRequests();
+                ApplyRequests();
                 break;
             case ClientState.AskedFeatures or ClientState.AskedProtocolFeatures or ClientState.AskedQueues:
                 Lose($"no answer for {HandshakeTimeout / 1000} s");
@@ -195,7 +223,7 @@ public sealed partial class VhostPciClient : IReactor
         source.Next();
         if (!isReply)
         {
-            TakeRequest((BackEndRequest)request, value);
+            Note((BackEndRequest)request, value);
             return;
         }
 
@@ -219,33 +247,38 @@ public sealed partial class VhostPciClient : IReactor
         }
     }
 
-    /// <summary>A request of the server's, of the extension.</summary>
-    private void TakeRequest(BackEndRequest request, ulong value)
+    /// <summary>Keeps a request of the server's until its turn comes; a later one of its kind replaces it.</summary>
+    private void Note(BackEndRequest request, ulong value)
     {
         if (request == BackEndRequest.AcceptFeatures)
         {
-            Allow(value);
+            _lateFeatures = value;
         }
         else
         {
-            _peerIsUp = value != 0;
-            UpdateLink();
+            _lateLink = value;
         }
     }
 
-    private void TakeLateRequests()
+    /// <summary>Does what the server has come to want. When it wants something new all the time, that is looked at again later.</summary>
+    private void ApplyRequests()
     {
-        if (_lateFeatures is { } features)
+        if (State != ClientState.Connected || (_lateFeatures is null && _lateLink is null))
         {
-            _lateFeatures = null;
-            TakeRequest(BackEndRequest.AcceptFeatures, features);
+            return;
         }
 
-        if (_lateLink is { } link)
+        if (!_requests.TryTake(out uint wait))
         {
-            _lateLink = null;
-            TakeRequest(BackEndRequest.SetLink, link);
+            _host.ArmTimer(Number, wait);
+            return;
         }
+
+        _peerIsUp = _lateLink is { } link ? link != 0 : _peerIsUp;
+        ulong features = _lateFeatures ?? _serverFeatures;
+        _lateLink = null;
+        _lateFeatures = null;
+        Allow(features);
     }
 
     private void TakeFeatures(ulong features)
@@ -296,6 +329,7 @@ public sealed partial class VhostPciClient : IReactor
         _host.ArmTimer(Number, 0);
         State = ClientState.Connected;
         UpdateLink();
+        ApplyRequests();
     }
 
     /// <summary>The other end takes no more than these features: a driver that uses others has to start again with less.</summary>
@@ -309,7 +343,7 @@ public sealed partial class VhostPciClient : IReactor
         UpdateLink();
         if (ask)
         {
-            ClientLog.NeedsReset(_logger, Config.Id, Features.Describe(excess));
+            _troubles.NeedsReset(Features.Describe(excess));
             _device.AskForReset();
         }
     }
@@ -318,7 +352,7 @@ public sealed partial class VhostPciClient : IReactor
     {
         _host.ArmTimer(Number, 0);
         State = ClientState.Unusable;
-        ClientLog.Unusable(_logger, Config.Id, reason);
+        _troubles.Unusable(reason);
     }
 
     /// <summary>The connection is of no more use. The link goes down from the main loop, since this may be inside a call that starts or stops the device.</summary>
@@ -329,7 +363,7 @@ public sealed partial class VhostPciClient : IReactor
             return;
         }
 
-        ClientLog.Lost(_logger, Config.Id, reason);
+        _troubles.Lost(reason);
         DropChannel();
         State = ClientState.Lost;
         _host.ArmTimer(Number, LinkDownDelay);
@@ -342,10 +376,21 @@ public sealed partial class VhostPciClient : IReactor
         {
             _host.Watch(Number, channel.Descriptor, DescriptorEvents.None);
             _source?.Dispose();
-            channel.Dispose();
+            channel.ShutDown();
             _source = null;
             _channel = null;
+            _leaving = channel;
         }
+    }
+
+    /// <summary>
+    /// The chardev has closed its descriptor of the connection, so ours is the last: what the server has sent and nobody has read
+    /// goes with it, where nobody waits. The other way round it would go with the chardev's, on the VM's main thread.
+    /// </summary>
+    private void LetGo()
+    {
+        _leaving?.Dispose();
+        _leaving = null;
     }
 
     private void UpdateLink()
@@ -378,7 +423,10 @@ public sealed partial class VhostPciClient : IReactor
         Span<byte> buffer = stackalloc byte[MessageWriter.MaxSize];
         ReadOnlySpan<byte> message = MessageWriter.Write(buffer, request, MessageFlags.None, payload);
         _host.Trace(TraceEvent.ClientMessage, Number, (uint)request, (ulong)payload.Length);
-        if (channel.TrySend(message, descriptors, SendTimeout))
+        long start = _time.GetTimestamp();
+        bool sent = channel.TrySend(message, descriptors, Math.Min(Budgets.SendTimeout, _waits.Left(start)));
+        _waits.Charge(start);
+        if (sent)
         {
             return true;
         }

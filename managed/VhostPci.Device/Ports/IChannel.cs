@@ -35,11 +35,12 @@ public enum ReceiveStatus
     /// <summary>The peer has closed the connection, or it broke.</summary>
     Closed,
 
-    /// <summary>Descriptors were lost on the way (MSG_CTRUNC); those that came are closed already.</summary>
+    /// <summary>There are more descriptors than a message may have, or than this process may open: those that came are closed already, the connection is of no more use.</summary>
     Truncated,
 }
 
 /// <summary>One connected UNIX stream socket that carries bytes and descriptors; never blocks unless it says so.</summary>
+/// <remarks>Disposing it ends the connection at once; closing the socket, which may hold descriptors that nobody has received, can come later.</remarks>
 public interface IChannel : IDisposable
 {
     /// <summary>The descriptor to watch.</summary>
@@ -62,4 +63,7 @@ public interface IChannel : IDisposable
     /// <summary>Waits until something can be read.</summary>
     /// <returns>False when the time ran out.</returns>
     bool WaitReadable(int timeoutMilliseconds);
+
+    /// <summary>Ends the connection: the peer sees it closed and can send no more. The descriptor stays open.</summary>
+    void ShutDown();
 }

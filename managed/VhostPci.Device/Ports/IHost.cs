@@ -3,7 +3,7 @@ namespace VhostPci.Device.Ports;
 
 /// <summary>What any object of the library may ask of the process it lives in.</summary>
 /// <remarks>QEMU in production (<c>struct vhost_pci_host</c>), a fake or a poll loop in tests.</remarks>
-public interface IHost
+public interface IHost : ICloser
 {
     /// <summary>Registers a reactor and returns its number, never 0 and not reused soon.</summary>
     ulong Register(IReactor reactor);

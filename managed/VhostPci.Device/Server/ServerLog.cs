@@ -14,6 +14,9 @@ internal static partial class ServerLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': no descriptor is free to accept a connection (ulimit -n); trying again")]
     internal static partial void OutOfDescriptors(ILogger logger, string id);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': accepts nobody for now: peers have sent descriptors that cannot be closed (stopped FUSE daemons, lingering sockets)")]
+    internal static partial void TooManyClosing(ILogger logger, string id);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': origin '{name}' (pid {pid} uid {uid}) is vhost-pci-net '{device}' in slot {slot}")]
     internal static partial void Plugged(ILogger logger, string id, string name, int pid, uint uid, string device, int slot);
 

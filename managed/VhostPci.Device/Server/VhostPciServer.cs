@@ -23,7 +23,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private readonly List<NetDevice> _devices = [];
     private ulong _lastConnection;
     private int _lastStatic;
-    private bool _outOfDescriptors;
+    private bool _saidPaused;
     private bool _saidWaiting;
     private bool _saidDenied;
     private bool _destroyed;
@@ -127,17 +127,23 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     {
         for (int i = 0; i < Budgets.AcceptsPerTurn && !_destroyed; i++)
         {
+            if (_host.Closing >= Budgets.ClosingPeers)
+            {
+                Pause(ServerLog.TooManyClosing);
+                return;
+            }
+
             if (!_listener.TryAccept(out IChannel? channel, out bool outOfDescriptors) || channel is null)
             {
                 if (outOfDescriptors)
                 {
-                    PauseWithoutDescriptors();
+                    Pause(ServerLog.OutOfDescriptors);
                 }
 
                 return;
             }
 
-            _outOfDescriptors = false;
+            _saidPaused = false;
             Accept(channel);
         }
     }
@@ -272,13 +278,13 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         }
     }
 
-    private void PauseWithoutDescriptors()
+    private void Pause(Action<ILogger, string> say)
     {
         Pause();
-        if (!_outOfDescriptors)
+        if (!_saidPaused)
         {
-            _outOfDescriptors = true;
-            ServerLog.OutOfDescriptors(Logger, Config.Id);
+            _saidPaused = true;
+            say(Logger, Config.Id);
         }
     }
 }

@@ -9,8 +9,16 @@ public sealed class Descriptor : SafeHandle
 {
     /// <summary>Takes over a descriptor.</summary>
     /// <param name="number">An open descriptor that nobody else closes.</param>
-    public Descriptor(int number)
-        : base(-1, ownsHandle: true) => SetHandle(number);
+    /// <param name="lane">Closes it, when it is a peer's or may hold what a peer has sent; null: it is closed at once.</param>
+    public Descriptor(int number, CloseLane? lane = null)
+        : base(-1, ownsHandle: true)
+    {
+        Lane = lane;
+        SetHandle(number);
+    }
+
+    /// <summary>What closes it, and what comes through it.</summary>
+    internal CloseLane? Lane { get; }
 
     /// <inheritdoc/>
     public override bool IsInvalid => handle < 0;
@@ -28,18 +36,27 @@ public sealed class Descriptor : SafeHandle
 
     /// <summary>Makes a second descriptor of the same open file, close-on-exec.</summary>
     /// <param name="number">An open descriptor; stays its owner's.</param>
+    /// <param name="lane">Closes the second one; null: it is closed at once.</param>
     /// <returns>Null when the process is out of descriptors or <paramref name="number"/> is not open.</returns>
-    public static Descriptor? Duplicate(int number)
+    public static Descriptor? Duplicate(int number, CloseLane? lane = null)
     {
         int copy = LibcFiles.Control(number, LibcConstants.F_DUPFD_CLOEXEC, 0);
-        return copy < 0 ? null : new Descriptor(copy);
+        return copy < 0 ? null : new Descriptor(copy, lane);
     }
 
     /// <inheritdoc/>
     protected override bool ReleaseHandle()
     {
-        // Linux has given the number up even when close() reports EINTR: trying again could hit somebody else's file.
-        _ = LibcFiles.Close((int)handle);
+        if (Lane is { } lane)
+        {
+            lane.Close((int)handle);
+        }
+        else
+        {
+            // Linux has given the number up even when close() reports EINTR: trying again could hit somebody else's file.
+            _ = LibcFiles.Close((int)handle);
+        }
+
         return true;
     }
 }

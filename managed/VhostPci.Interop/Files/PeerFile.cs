@@ -7,7 +7,7 @@ using VhostPci.Interop.Libc;
 namespace VhostPci.Interop.Files;
 
 /// <summary>A descriptor that a peer has sent.</summary>
-/// <param name="descriptor">The descriptor, which now belongs to this object.</param>
+/// <param name="descriptor">The descriptor, which now belongs to this object; its lane closes it.</param>
 public sealed class PeerFile(Descriptor descriptor) : IPeerFile
 {
     // "/proc/self/fd/" and a number of at most 10 digits and a NUL
@@ -43,6 +43,13 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     public unsafe PeerFileFacts GetFacts()
     {
         int number = Descriptor;
+
+        // This first: only shmem and hugetlbfs answer, and no file system is asked. What follows would wait for the daemon of a
+        // file on FUSE, or for a server that is gone.
+        int seals = LibcFiles.Control(number, LibcConstants.F_GET_SEALS, 0);
+        if (seals < 0)
+            return default;
+
         ExtendedStat stat = default;
         FileSystemStat fileSystem = default;
         byte noPath = 0;
@@ -53,13 +60,12 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
         }
 
         int flags = LibcFiles.Control(number, LibcConstants.F_GETFL, 0);
-        int seals = LibcFiles.Control(number, LibcConstants.F_GET_SEALS, 0);
         bool isHuge = fileSystem.Type == LibcConstants.HUGETLBFS_MAGIC;
         return new PeerFileFacts(
             IsMemoryFile: (stat.Mode & LibcConstants.S_IFMT) == LibcConstants.S_IFREG
                 && (isHuge || fileSystem.Type == LibcConstants.TMPFS_MAGIC),
             IsReadWrite: flags >= 0 && (flags & LibcConstants.O_ACCMODE) == LibcConstants.O_RDWR,
-            IsShrinkSealed: seals >= 0 && (seals & LibcConstants.F_SEAL_SHRINK) != 0,
+            IsShrinkSealed: (seals & LibcConstants.F_SEAL_SHRINK) != 0,
             Size: stat.Size,
             // Only hugetlbfs says its page size there; others say what they like to write.
             PageSize: isHuge ? (ulong)fileSystem.BlockSize : (ulong)Environment.SystemPageSize);

@@ -21,6 +21,12 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t, uint32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, uint, void> arm_timer;
 
+        [NativeTypeName("void (*)(uint64_t, int32_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, int, void> close_later;
+
+        [NativeTypeName("uint32_t (*)(void)")]
+        public delegate* unmanaged[Cdecl]<uint> closing;
+
         [NativeTypeName("int (*)(void *, uint64_t, const char *, uint32_t, const char *, struct vhost_pci_error *)")]
         public delegate* unmanaged[Cdecl]<void*, ulong, sbyte*, uint, sbyte*, vhost_pci_error*, int> plug_device;
 

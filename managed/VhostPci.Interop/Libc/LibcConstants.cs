@@ -11,6 +11,8 @@ internal static class LibcConstants
     internal const int SOL_SOCKET = 1;
     internal const int SO_PEERCRED = 17;
     internal const int SCM_RIGHTS = 1;
+    internal const int SHUT_RDWR = 2;
+    internal const int MSG_PEEK = 0x2;
     internal const int MSG_CTRUNC = 0x8;
     internal const int MSG_DONTWAIT = 0x40;
     internal const int MSG_NOSIGNAL = 0x4000;

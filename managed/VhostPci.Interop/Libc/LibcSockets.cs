@@ -17,6 +17,9 @@ internal static unsafe partial class LibcSockets
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     internal static partial nint Send(int descriptor, MessageDescription* message, int flags);
 
+    [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
+    internal static partial int ShutDown(int descriptor, int how);
+
     [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
     internal static partial nint Receive(int descriptor, MessageDescription* message, int flags);
 

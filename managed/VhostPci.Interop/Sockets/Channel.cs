@@ -16,7 +16,7 @@ public sealed class Channel : IChannel
     private readonly Descriptor _descriptor;
 
     /// <summary>Takes over a connected socket.</summary>
-    /// <param name="descriptor">The socket, which now belongs to this object.</param>
+    /// <param name="descriptor">The socket, which now belongs to this object; its lane closes it, and what comes through it.</param>
     public Channel(Descriptor descriptor)
     {
         ArgumentNullException.ThrowIfNull(descriptor);
@@ -32,8 +32,11 @@ public sealed class Channel : IChannel
     public PeerCredentials Peer { get; }
 
     /// <summary>Makes a channel of a socket that stays its owner's, as a chardev's.</summary>
+    /// <param name="number">The socket.</param>
+    /// <param name="closer">Closes the second descriptor, and what comes through it; null: they are closed at once.</param>
     /// <returns>Null when the process is out of descriptors or the number is not an open one.</returns>
-    public static Channel? Duplicate(int number) => Files.Descriptor.Duplicate(number) is { } copy ? new Channel(copy) : null;
+    public static Channel? Duplicate(int number, ICloser? closer = null)
+        => Files.Descriptor.Duplicate(number, closer is null ? null : new CloseLane(closer)) is { } copy ? new Channel(copy) : null;
 
     /// <inheritdoc/>
     public unsafe ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count)
@@ -41,45 +44,35 @@ public sealed class Channel : IChannel
         ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
         ArgumentNullException.ThrowIfNull(files);
 
-        // Exactly the room that a message may need: the kernel closes what does not fit, and says so.
+        // First a look, which gives us descriptors of our own for what is attached: what the kernel has to close because there is no
+        // room for it, here or in the table of descriptors, is then never the last one, which it would close on this thread.
         int space = ControlBuffer.Space(MessageHeader.MaxDescriptors);
         byte* control = stackalloc byte[space];
         int* numbers = stackalloc int[space / sizeof(int)];
-        int number = Descriptor;
-        MessageDescription message = default;
-        nint received;
-
         count = 0;
-        fixed (byte* pointer = buffer)
-        {
-            var vector = new IoVector { Base = pointer, Length = (nuint)buffer.Length };
-            do
-            {
-                message = new MessageDescription
-                {
-                    Vectors = &vector,
-                    VectorCount = 1,
-                    Control = control,
-                    ControlLength = (nuint)space,
-                };
-                received = LibcSockets.Receive(number, &message, LibcConstants.MSG_DONTWAIT | LibcConstants.MSG_CMSG_CLOEXEC);
-            }
-            while (received < 0 && Errno.Last == Errno.EINTR);
-        }
-
-        if (received < 0)
+        nint seen = Take(buffer, control, ref space, LibcConstants.MSG_PEEK, out bool truncated);
+        if (seen < 0)
             return Errno.Last == Errno.EAGAIN ? ReceiveStatus.WouldBlock : ReceiveStatus.Closed;
 
-        Span<int> arrived = new(numbers, ControlBuffer.Read(new ReadOnlySpan<byte>(control, (int)message.ControlLength), new Span<int>(numbers, space / sizeof(int))));
-        if (received == 0 || (message.Flags & LibcConstants.MSG_CTRUNC) != 0)
+        var arrived = new ReadOnlySpan<int>(
+            numbers, ControlBuffer.Read(new ReadOnlySpan<byte>(control, space), new Span<int>(numbers, space / sizeof(int))));
+        if (truncated)
         {
             CloseAll(arrived);
-            return received == 0 ? ReceiveStatus.Closed : ReceiveStatus.Truncated;
+            return ReceiveStatus.Truncated;
         }
 
-        HandOver(arrived, files);
-        count = (int)received;
-        return ReceiveStatus.Data;
+        // Then the bytes, and not one more: the next could have descriptors as well. A look reaches as far as the first descriptors,
+        // be they behind its last byte: only now the kernel says whether they belong to these bytes.
+        space = 0;
+        bool attached = false;
+        bool whole = seen != 0 && Take(buffer[..(int)seen], null, ref space, 0, out attached) == seen;
+        if (!whole || !attached)
+            CloseAll(arrived);
+        else
+            HandOver(arrived, files);
+        count = whole ? (int)seen : 0;
+        return whole ? ReceiveStatus.Data : ReceiveStatus.Closed;
     }
 
     /// <inheritdoc/>
@@ -140,7 +133,38 @@ public sealed class Channel : IChannel
         => Wait(Descriptor, LibcConstants.POLLIN, Environment.TickCount64 + timeoutMilliseconds);
 
     /// <inheritdoc/>
-    public void Dispose() => _descriptor.Dispose();
+    public void ShutDown() => _ = LibcSockets.ShutDown(Descriptor, LibcConstants.SHUT_RDWR);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_descriptor.IsClosed)
+            return;
+
+        // The peer need not wait until it is closed.
+        ShutDown();
+        _descriptor.Dispose();
+    }
+
+    private unsafe nint Take(Span<byte> buffer, byte* control, ref int space, int flags, out bool truncated)
+    {
+        MessageDescription message;
+        nint received;
+        fixed (byte* pointer = buffer)
+        {
+            var vector = new IoVector { Base = pointer, Length = (nuint)buffer.Length };
+            do
+            {
+                message = new MessageDescription { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)space };
+                received = LibcSockets.Receive(Descriptor, &message, flags | LibcConstants.MSG_DONTWAIT | LibcConstants.MSG_CMSG_CLOEXEC);
+            }
+            while (received < 0 && Errno.Last == Errno.EINTR);
+        }
+
+        space = (int)message.ControlLength;
+        truncated = received >= 0 && (message.Flags & LibcConstants.MSG_CTRUNC) != 0;
+        return received;
+    }
 
     private static unsafe bool Wait(int number, short events, long deadline)
     {
@@ -167,14 +191,14 @@ public sealed class Channel : IChannel
             : new PeerCredentials(0, uint.MaxValue, uint.MaxValue);
     }
 
-    private static void HandOver(ReadOnlySpan<int> numbers, ICollection<IPeerFile> files)
+    private void HandOver(ReadOnlySpan<int> numbers, ICollection<IPeerFile> files)
     {
         int done = 0;
         try
         {
             while (done < numbers.Length)
             {
-                var file = new PeerFile(new Descriptor(numbers[done]));
+                var file = new PeerFile(new Descriptor(numbers[done], _descriptor.Lane));
                 done++;
                 files.Add(file);
             }
@@ -186,9 +210,9 @@ public sealed class Channel : IChannel
         }
     }
 
-    private static void CloseAll(ReadOnlySpan<int> numbers)
+    private void CloseAll(ReadOnlySpan<int> numbers)
     {
         foreach (int number in numbers)
-            _ = LibcFiles.Close(number);
+            new Descriptor(number, _descriptor.Lane).Dispose();
     }
 }

@@ -8,7 +8,8 @@ namespace VhostPci.Interop.Sockets;
 
 /// <summary>A listening UNIX socket that belongs to somebody else, as a chardev's.</summary>
 /// <param name="descriptor">The socket: listening and non-blocking, open as long as this object is used.</param>
-public sealed class Listener(int descriptor) : IListener
+/// <param name="closer">Closes connections, and what comes through them; null: they are closed at once.</param>
+public sealed class Listener(int descriptor, ICloser? closer = null) : IListener
 {
     /// <inheritdoc/>
     public int Descriptor => descriptor;
@@ -52,7 +53,7 @@ public sealed class Listener(int descriptor) : IListener
             int number = LibcSockets.Accept(descriptor, null, null, LibcConstants.SOCK_CLOEXEC | LibcConstants.SOCK_NONBLOCK);
             if (number >= 0)
             {
-                channel = new Channel(new Descriptor(number));
+                channel = new Channel(new Descriptor(number, closer is null ? null : new CloseLane(closer)));
                 return true;
             }
 

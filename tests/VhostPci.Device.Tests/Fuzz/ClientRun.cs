@@ -301,7 +301,7 @@ internal sealed class ClientRun
             Assert.Equal(expected, result);
         }
 
-        Assert.InRange(_host.Time.Milliseconds - before, 0, VhostPciClient.StopTimeout);
+        Assert.InRange(_host.Time.Milliseconds - before, 0, Budgets.ServerWait);
         Listen();
     }
 

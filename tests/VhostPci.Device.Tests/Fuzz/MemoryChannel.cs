@@ -15,6 +15,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
     private int _taken;
     private int _unread;
     private bool _closed;
+    private bool _shut;
 
     private MemoryChannel(MemoryPorts ports, bool isServer)
     {
@@ -25,6 +26,8 @@ internal sealed class MemoryChannel : IChannel, IPeer
     public int Descriptor { get; }
 
     public PeerCredentials Peer => new(7, 0, 0);
+
+    private bool IsOver => _closed || _shut;
 
     public int Room => Capacity - _unread;
 
@@ -47,7 +50,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
         count = 0;
         if (!_incoming.TryPeek(out (byte[] Bytes, FileKind[] Files) chunk))
         {
-            return _other!._closed ? ReceiveStatus.Closed : ReceiveStatus.WouldBlock;
+            return _other!.IsOver ? ReceiveStatus.Closed : ReceiveStatus.WouldBlock;
         }
 
         if (_taken == 0)
@@ -80,14 +83,14 @@ internal sealed class MemoryChannel : IChannel, IPeer
     public bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
     {
         Assert.False(_closed, "wrote to a closed channel");
-        return !_other!._closed && _other._unread + data.Length <= Capacity && Put(data, []);
+        return !_other!.IsOver && _other._unread + data.Length <= Capacity && Put(data, []);
     }
 
     public bool WaitReadable(int timeoutMilliseconds)
     {
         Assert.False(_closed, "waits on a closed channel");
         Assert.True(timeoutMilliseconds > 0);
-        bool readable = _incoming.Count != 0 || _other!._closed;
+        bool readable = _incoming.Count != 0 || _other!.IsOver;
         if (!readable)
         {
             Waiting?.Invoke(timeoutMilliseconds);
@@ -96,9 +99,15 @@ internal sealed class MemoryChannel : IChannel, IPeer
         return readable;
     }
 
+    public void ShutDown()
+    {
+        Assert.False(_closed, "shut down when closed");
+        _shut = true;
+    }
+
     public void Send(ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files)
     {
-        if (!_other!._closed && bytes.Length != 0)
+        if (!_other!.IsOver && bytes.Length != 0)
         {
             Put(bytes, [.. files]);
         }
@@ -113,7 +122,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
 
         _incoming.Clear();
         _unread = 0;
-        return !_other!._closed;
+        return !_other!.IsOver;
     }
 
     public void Dispose()

@@ -13,6 +13,9 @@ internal sealed class FakeHost : IHost
 
     internal FakeTime Time { get; } = new();
 
+    /// <summary>What hangs, as far as the product is told.</summary>
+    public int Closing { get; set; }
+
     internal List<(TraceEvent Event, ulong Id, ulong A, ulong B)> Traces { get; } = [];
 
     /// <summary>What goes wrong after each thing that is done here; null for nothing.</summary>
@@ -69,6 +72,8 @@ internal sealed class FakeHost : IHost
 
         Plan?.Step();
     }
+
+    public void CloseLater(ulong lane, int descriptor) => throw new NotSupportedException("the sockets of these tests close at once");
 
     public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b)
     {

@@ -49,9 +49,12 @@ internal sealed class FakeListener : IListener
         return true;
     }
 
+    /// <summary>Closes what comes through the connections from here on; null: at once.</summary>
+    internal ICloser? Closer { get; set; }
+
     internal Channel Connect()
     {
-        (Channel left, Channel right) = SocketPair.Create();
+        (Channel left, Channel right) = SocketPair.Create(Closer);
         _waiting.Enqueue(right);
         return left;
     }

@@ -48,6 +48,15 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         host.Pump();
     }
 
+    /// <summary>Sends, and the server's turn does not come before <see cref="Pump"/>.</summary>
+    internal void SendQuietly(RequestCode request, ReadOnlySpan<byte> payload, params int[] files)
+    {
+        byte[] buffer = new byte[MessageHeader.Size + payload.Length];
+        _ = channel.TrySend(MessageWriter.Write(buffer, request, MessageFlags.None, payload), files, 0);
+    }
+
+    internal void Pump() => host.Pump();
+
     internal void Send(RequestCode request, ReadOnlySpan<byte> payload, params int[] files) => Send(request, MessageFlags.None, payload, files);
 
     internal void Send(RequestCode request, MessageFlags flags, ReadOnlySpan<byte> payload, params int[] files)

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Ports;
+
+namespace VhostPci.Interop.Files;
+
+/// <summary>What is closed for one peer, in order and beside the caller's thread.</summary>
+/// <param name="closer">Does it.</param>
+public sealed class CloseLane(ICloser closer)
+{
+    private static ulong s_last;
+
+    private readonly ulong _number = Interlocked.Increment(ref s_last);
+
+    internal void Close(int descriptor) => closer.CloseLater(_number, descriptor);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Closing what a peer has sent, where nobody waits for it.
+ *
+ * close() can last as long as whoever made the file likes: a socket with
+ * SO_LINGER sends what is left, a file on FUSE asks its daemon, an eventfd can
+ * be in an epoll that its owner holds up.  Nothing tells beforehand, so none
+ * of them is closed by a thread that the VM needs.
+ *
+ * The descriptors of one lane are closed one after the other by one thread,
+ * and each lane with something to close has a thread: so a peer holds up
+ * itself only.  One thread is always there; the others come when it is busy
+ * and go when nothing is left to do.  How many lanes there may be is decided
+ * by the library.
+ */
+#include "qemu/osdep.h"
+#include "qemu/thread.h"
+#include "qemu/units.h"
+#include "vhost-pci.h"
+
+#define CLOSER_STACK_SIZE (256 * KiB)
+
+/* Descriptors that one peer has to do with, none of them closed yet */
+typedef struct Lane {
+    uint64_t number;
+    GQueue descriptors;
+} Lane;
+
+static QemuMutex lock;
+static QemuCond more;
+static GHashTable *lanes;       /* by number */
+static GQueue unserved = G_QUEUE_INIT;
+static unsigned idle;
+static bool running;
+
+static void lane_free(gpointer opaque)
+{
+    g_free(opaque);
+}
+
+/* With the lock held, which is dropped for each close() */
+static void serve(Lane *lane)
+{
+    while (!g_queue_is_empty(&lane->descriptors)) {
+        int fd = GPOINTER_TO_INT(g_queue_pop_head(&lane->descriptors));
+
+        qemu_mutex_unlock(&lock);
+        close(fd);
+        qemu_mutex_lock(&lock);
+    }
+    g_hash_table_remove(lanes, &lane->number);
+}
+
+static void *closer(void *stays)
+{
+    pthread_setname_np(pthread_self(), "vhost-pci-close");
+    qemu_mutex_lock(&lock);
+    while (stays || !g_queue_is_empty(&unserved)) {
+        if (g_queue_is_empty(&unserved)) {
+            idle++;
+            qemu_cond_wait(&more, &lock);
+            idle--;
+        } else {
+            serve(g_queue_pop_head(&unserved));
+        }
+    }
+    qemu_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* Not qemu_thread_create(), which ends the VM when there can be no thread */
+static int start_closer(bool stays)
+{
+    sigset_t all, before;
+    pthread_attr_t attr;
+    pthread_t thread;
+    int r;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, CLOSER_STACK_SIZE);
+    /* Signals are QEMU's main thread's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&thread, &attr, closer, stays ? &running : NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return r;
+}
+
+bool vhost_pci_closer_start(Error **errp)
+{
+    int r;
+
+    if (running) {
+        return true;
+    }
+    qemu_mutex_init(&lock);
+    qemu_cond_init(&more);
+    lanes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+                                  lane_free);
+    r = start_closer(true);
+    if (r) {
+        error_setg_errno(errp, r, "vhost-pci: no thread to close descriptors");
+        g_hash_table_destroy(lanes);
+        qemu_cond_destroy(&more);
+        qemu_mutex_destroy(&lock);
+        return false;
+    }
+    running = true;
+    return true;
+}
+
+void vhost_pci_close_later(uint64_t number, int32_t fd)
+{
+    Lane *lane;
+
+    qemu_mutex_lock(&lock);
+    lane = g_hash_table_lookup(lanes, &number);
+    if (!lane) {
+        lane = g_new0(Lane, 1);
+        lane->number = number;
+        g_queue_init(&lane->descriptors);
+        g_hash_table_insert(lanes, &lane->number, lane);
+        g_queue_push_tail(&unserved, lane);
+    }
+    g_queue_push_tail(&lane->descriptors, GINT_TO_POINTER(fd));
+    /* Without a thread more it is closed when one of the others gets to it */
+    if (g_queue_get_length(&unserved) > idle) {
+        start_closer(false);
+    } else {
+        qemu_cond_signal(&more);
+    }
+    qemu_mutex_unlock(&lock);
+}
+
+uint32_t vhost_pci_closing(void)
+{
+    uint32_t count;
+
+    qemu_mutex_lock(&lock);
+    count = g_hash_table_size(lanes);
+    qemu_mutex_unlock(&lock);
+    return count;
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A vhost-pci server in Python that says what it is told to, right or wrong, to an origin's client."""
+import array
+import select
+import socket
+import struct
+import threading
+
+from tests.lab.patience import TIMES
+
+from . import front_end as fe
+
+
+class FakeServer:
+    def __init__(self, path):
+        self.path = path
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(8)
+        self._listener.settimeout(10 * TIMES)
+        self.socket: socket.socket | None = None
+        self._sending = threading.Lock()        # messages are not mixed
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_rest):
+        self.close()
+
+    def close(self) -> None:
+        self._listener.close()
+        if self.socket:
+            self.socket.close()
+
+    def accept(self) -> None:
+        if self.socket:
+            self.socket.close()
+        self.socket = self._listener.accept()[0]
+        self.socket.settimeout(10 * TIMES)
+
+    def send_raw(self, data: bytes, fds=()) -> None:
+        with self._sending:
+            self._send(data, fds)
+
+    def _send(self, data: bytes, fds) -> None:
+        sent = self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+        self.socket.sendall(data[sent:])
+
+    def reply(self, request: int, value: int | bytes, fds=()) -> None:
+        payload = value if isinstance(value, bytes) else struct.pack("=Q", value)
+        self.send_raw(struct.pack("=III", request, fe.VERSION | fe.REPLY, len(payload)) + payload, fds)
+
+    def request(self, request: int, value: int, fds=()) -> None:
+        self.send_raw(struct.pack("=IIIQ", request, fe.VERSION, 8, value), fds)
+
+    def receive(self) -> tuple[int, bytes]:
+        """The next message; descriptors that come with it are closed by the interpreter's recv, which takes none."""
+        request, _, size = struct.unpack("=III", self._exactly(12))
+        return request, self._exactly(size)
+
+    def _exactly(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            if not more:
+                raise EOFError("the client closed the connection")
+            data += more
+        return data
+
+    def shake_hands(self, features: int = (1 << 64) - 1, pairs: int = 32) -> None:
+        """Until the client has introduced itself and its link is up."""
+        answers = {fe.GET_FEATURES: features, fe.GET_PROTOCOL_FEATURES: fe.F_VHOST_PCI | 1 << 0, fe.GET_QUEUE_NUM: pairs}
+        while True:
+            request, _ = self.receive()
+            if request in answers:
+                self.reply(request, answers[request])
+            if request == fe.SET_DEVICE_INFO:
+                return
+
+    def closed_by_client(self, timeout=5.0) -> bool:
+        end = select.poll()
+        end.register(self.socket, select.POLLIN | select.POLLHUP)
+        while end.poll(timeout * TIMES * 1000):
+            try:
+                if not self.socket.recv(65536):
+                    return True
+            except ConnectionResetError:
+                return True
+        return False

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A server that is slow or talks too much: its client's VM goes on."""
+import struct
+import threading
+import time
+
+from tests.lab.patience import TIMES
+
+from . import front_end as fe
+from .fake_server import FakeServer
+from .mirror import wait_for
+from .modern_origin import CONFIG_LINK, F_CSUM, F_HOST_TSO4, F_VERSION_1, ModernOrigin
+
+PAIRS = 32
+DELAY = 1.9
+
+
+def serve(server: FakeServer, slowly: threading.Event) -> None:
+    """Answers each GET_VRING_BASE, when it is to be slow just before a client could say that it took too long."""
+    try:
+        while True:
+            request, payload = server.receive()
+            if request == fe.GET_VRING_BASE:
+                if slowly.is_set():
+                    time.sleep(DELAY)
+                server.reply(request, payload)
+    except (EOFError, OSError):
+        pass
+
+
+def test_a_stop_of_all_pairs_takes_two_seconds(run):
+    with FakeServer(run / "server") as server, ModernOrigin(run, server.path, PAIRS) as origin:
+        server.accept()
+        server.shake_hands()
+        wait_for("the link", lambda: origin.readw(origin.config + CONFIG_LINK) & 1)
+        slowly = threading.Event()
+        thread = threading.Thread(target=serve, args=[server, slowly])
+        thread.start()
+        origin.start_driver()
+        origin.use_pairs(PAIRS)
+        assert origin.client()["state"] == "connected"
+        slowly.set()
+        begin = time.monotonic()
+        origin.reset_driver()       # returns when all rings are stopped
+        took = time.monotonic() - begin
+        thread.join(10 * TIMES)
+        # 64 rings one after the other would be two minutes
+        assert took < 2 * PAIRS * DELAY / 4
+        assert origin.client()["state"] != "connected"
+        assert "did not stop ring" in origin.qemu.output()
+
+
+def test_a_flood_of_requests(run):
+    """Each of them would take the link down and up, and ask the driver for a reset."""
+    with FakeServer(run / "server") as server, ModernOrigin(run, server.path, 1) as origin:
+        server.accept()
+        server.shake_hands()
+        wait_for("the link", lambda: origin.client()["link"])
+        origin.start_driver(1 << F_VERSION_1 | F_CSUM | F_HOST_TSO4)
+        end = threading.Event()
+
+        def flood() -> None:
+            burst = b"".join(
+                struct.pack("=IIIQ", fe.ACCEPT_FEATURES, fe.VERSION, 8, features)
+                + struct.pack("=IIIQ", fe.LINK, fe.VERSION, 8, link)
+                for features in (1 << 32, (1 << 64) - 1) for link in (0, 1))
+            while not end.is_set():
+                server.send_raw(burst * 50)
+
+        threads = [threading.Thread(target=flood), threading.Thread(target=serve, args=[server, threading.Event()])]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(50):
+                assert origin.qmp.execute("query-status")["running"]
+                time.sleep(0.02)
+        finally:
+            end.set()
+            threads[0].join(10 * TIMES)
+            server.socket.shutdown(2)
+            threads[1].join(10 * TIMES)
+        wait_for("the end", lambda: "lost the server" in origin.qemu.output())
+        assert "does not accept csum host_tso4" in origin.qemu.output() and "unexpected" not in origin.qemu.output()
+        lines = [line for line in origin.qemu.output().splitlines() if "vhost-pci-client" in line]
+        assert len(lines) <= 10 * 2, lines      # of two periods at most

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Descriptors that cannot be closed, wherever a peer can put one: the VM's main thread goes on, and so do all others.
+
+Each of them hangs until the test lets it go, so a monitor that answers at all shows that the main thread is not the one that waits."""
+import contextlib
+import pathlib
+import struct
+
+import pytest
+
+from tests.lab import footprint
+from tests.lab.stuck import LingeringSockets, SilentFiles
+
+from . import front_end as fe
+from .fake_server import FakeServer
+from .front_end import FrontEnd, region
+from .mirror import Mirror, wait_for
+from .origin import Origin
+
+CLOSER = "vhost-pci-close"
+CLOSE = "3"                     # its number on x86-64
+MOST_CLOSING = 32               # Budgets.ClosingPeers
+
+
+def hanging(qemu) -> int:
+    """Threads that are closing something: they are in close(), and not waiting for more."""
+    count = 0
+    for task in pathlib.Path(f"/proc/{qemu.pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            if (task / "comm").read_text().strip() == CLOSER:
+                count += int((task / "syscall").read_text().split()[0] == CLOSE)
+    return count
+
+
+def silent_files(count: int) -> SilentFiles:
+    try:
+        return SilentFiles(count)
+    except OSError as error:
+        pytest.skip(f"no FUSE here: {error}")
+
+
+@pytest.fixture(params=[LingeringSockets, SilentFiles], ids=lambda kind: kind.name)
+def stuck(request, mirror_and_neighbour):
+    """After QEMU: a process that is started closes the descriptors that it is not to have, and would hang itself."""
+    with contextlib.closing(silent_files(16) if request.param is SilentFiles else LingeringSockets()) as maker:
+        yield maker
+
+
+def as_kick(f, stuck): f.send(fe.SET_VRING_KICK, 0, [stuck.take()])
+def as_call(f, stuck): f.send(fe.SET_VRING_CALL, 1, [stuck.take()])
+def as_error(f, stuck): f.send(14, 0, [stuck.take()])
+def as_memory(f, stuck): f.set_memory([region()], [stuck.take()])
+def as_extra(f, stuck): f.send(fe.GET_FEATURES, fds=[stuck.take()])
+def on_a_later_byte(f, stuck): f.send_raw(struct.pack("=I", fe.GET_FEATURES)), f.send_raw(struct.pack("=II", 1, 0), [stuck.take()])
+def truncated(f, stuck): f.send(fe.SET_MEM_TABLE, bytes(40), [stuck.take() for _ in range(12)])
+
+
+def one_of_two_memories(f, stuck):
+    f.set_memory([region(), region(guest=fe.MIB * 32, user=fe.USER + fe.MIB * 32)], [f.own(fe.memory()), stuck.take()])
+
+
+def unread(f, stuck):
+    """The first bytes are refused, the second are never received."""
+    f.send_raw(b"\xff" * 12)
+    f.send(fe.GET_FEATURES, fds=[stuck.take()])
+
+
+WAYS = [as_kick, as_call, as_error, as_memory, as_extra, on_a_later_byte, truncated, one_of_two_memories, unread]
+
+
+@pytest.fixture(scope="module")
+def mirror_and_neighbour():
+    from tests.lab.process import RunDir, stop_all
+    with RunDir("stuck") as run, Mirror(run, connections=3) as mirror, FrontEnd(mirror.path) as neighbour:
+        neighbour.start()
+        mirror.wait_link()
+        yield mirror, neighbour
+        stop_all()
+
+
+@contextlib.contextmanager
+def stopped(qemu):
+    """Who sends lets go of its own descriptors before QEMU has read anything: the last one is QEMU's."""
+    qemu.pause()
+    try:
+        yield
+    finally:
+        qemu.resume()
+
+
+def serves(mirror: Mirror, neighbour: FrontEnd) -> None:
+    assert mirror.qmp.execute("query-status")["running"]
+    assert neighbour.ask(fe.GET_FEATURES)
+    assert any(peer["link"] for peer in mirror.peers())
+    with FrontEnd(mirror.path) as other:
+        assert other.ask(fe.GET_FEATURES)
+
+
+def settle(mirror: Mirror) -> None:
+    for peer in [p for p in mirror.peers() if p["state"] == "leaving"]:
+        mirror.eject(peer["slot"])
+    wait_for("the neighbour alone", lambda: len(mirror.peers()) == 1)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_the_mirror_goes_on(mirror_and_neighbour, stuck, way):
+    mirror, neighbour = mirror_and_neighbour
+    before = footprint.Footprint(mirror.qemu)
+    with FrontEnd(mirror.path) as origin:
+        origin.greet()
+        origin.send(fe.SET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES)
+        with stopped(mirror.qemu):
+            way(origin, stuck)
+            stuck.forget()
+        # At once, although its socket may not be closed for long
+        assert origin.closed_by_server()
+        serves(mirror, neighbour)
+        # And it is true that something hangs. What the kernel drops unread it does not flush: a FUSE daemon is not waited for
+        if (stuck.name, way) != ("fuse", unread):
+            wait_for("what hangs", lambda: hanging(mirror.qemu))
+            serves(mirror, neighbour)
+    settle(mirror)
+    stuck.release()
+    footprint.wait_back(mirror.qemu, before)
+
+
+def test_one_connection_too_many_with_such_a_descriptor(mirror_and_neighbour, stuck):
+    mirror, neighbour = mirror_and_neighbour
+    before = footprint.Footprint(mirror.qemu)
+    with FrontEnd(mirror.path) as second, FrontEnd(mirror.path) as third:
+        assert second.ask(fe.GET_FEATURES) and third.ask(fe.GET_FEATURES)
+        with FrontEnd(mirror.path, connect=False) as fourth:
+            with stopped(mirror.qemu):
+                fourth.connect()
+                fourth.send(fe.GET_FEATURES, fds=[stuck.take()])
+                stuck.forget()
+            assert fourth.closed_by_server()
+            assert mirror.qmp.execute("query-status")["running"]
+            assert neighbour.ask(fe.GET_FEATURES) and second.ask(fe.GET_FEATURES)
+    stuck.release()
+    footprint.wait_back(mirror.qemu, before)
+
+
+def test_enough_of_them_and_nobody_new_is_accepted(run):
+    """Each connection leaves one that hangs. Who is there is served; who comes waits until it is over."""
+    with Mirror(run) as mirror, FrontEnd(mirror.path) as neighbour, contextlib.closing(silent_files(MOST_CLOSING)) as stuck:
+        neighbour.start()
+        mirror.wait_link()
+        before = footprint.Footprint(mirror.qemu)
+        for _ in range(MOST_CLOSING):
+            with FrontEnd(mirror.path) as origin:
+                origin.send(fe.GET_FEATURES, fds=[stuck.take()])
+                assert origin.closed_by_server()
+        wait_for("all that hangs", lambda: hanging(mirror.qemu) == MOST_CLOSING)
+        with FrontEnd(mirror.path) as late:
+            late.send(fe.GET_FEATURES)
+            wait_for("the pause", lambda: "accepts nobody for now" in mirror.qemu.output())
+            assert neighbour.ask(fe.GET_FEATURES) and mirror.qmp.execute("query-status")["running"]
+            assert mirror.info()["servers"][0]["accepted"] == 1 + MOST_CLOSING
+            stuck.release()
+            assert late.receive()[0] == fe.GET_FEATURES
+        assert mirror.qemu.output().count("accepts nobody for now") == 1
+        footprint.wait_back(mirror.qemu, before)
+
+
+def test_a_sandbox_lets_them_be_closed(run):
+    """The threads that close must be allowed where no process may be started."""
+    sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+    with Mirror(run, args=["-sandbox", sandbox]) as mirror, contextlib.closing(silent_files(3)) as stuck:
+        for _ in range(3):
+            with FrontEnd(mirror.path) as origin:
+                origin.send(fe.GET_FEATURES, fds=[stuck.take()])
+                assert origin.closed_by_server()
+        wait_for("three that hang", lambda: hanging(mirror.qemu) == 3)
+        stuck.release()
+        wait_for("their end", lambda: not hanging(mirror.qemu))
+
+
+# -- the origin: what its server may send ------------------------------------------------------------------------------
+def with_the_first_reply(server, fd): server.reply(fe.GET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES, [fd])
+def with_a_request(server, fd): server.request(fe.LINK, 1, [fd])
+def unread_behind_rubbish(server, fd): server.send_raw(b"\xff" * 12 + b"more"), server.send_raw(b"!", [fd])
+
+
+@pytest.mark.parametrize("way", [with_the_first_reply, with_a_request, unread_behind_rubbish], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("kind", [LingeringSockets, SilentFiles], ids=lambda kind: kind.name)
+def test_the_origin_goes_on(run, kind, way):
+    with FakeServer(run / "server") as server, Origin(run, server.path, chardev=",reconnect=1") as origin, \
+            contextlib.closing(silent_files(1) if kind is SilentFiles else LingeringSockets()) as stuck:
+        server.accept()
+        server.shake_hands()
+        wait_for("the link", lambda: origin.client()["link"])
+        before = footprint.Footprint(origin.qemu)
+        server.accept()
+        with stopped(origin.qemu):
+            way(server, stuck.take())
+            stuck.forget()
+        assert server.closed_by_client()
+        assert origin.qmp.execute("query-status")["running"]
+        assert origin.client()["state"] != "connected"
+        # And back to normal, beside what hangs
+        server.accept()
+        server.shake_hands()
+        wait_for("the link", lambda: origin.client()["link"])
+        stuck.release()
+        footprint.wait_back(origin.qemu, before)
