@@ -86,6 +86,10 @@ enum vhost_pci_ring_fd {
     VHOST_PCI_RING_ERR = 2,     /* client side only */
 };
 
+/* What is no descriptor in struct vhost_pci_ring_files */
+#define VHOST_PCI_RING_FD_NONE (-1) /* disconnect it */
+#define VHOST_PCI_RING_FD_KEEP (-2) /* leave it as it is */
+
 /* How vhost_pci_api.report writes */
 enum vhost_pci_report_format {
     VHOST_PCI_REPORT_TEXT = 0,  /* "info vhost-pci" */
@@ -158,6 +162,12 @@ struct vhost_pci_device_plan {
     uint64_t window_size;       /* bytes, a power of two */
     uint32_t rings;             /* origin rings: local virtqueues */
     uint32_t config_size;       /* bytes of device configuration */
+};
+
+/* The eventfds of a ring: numbers of descriptors or VHOST_PCI_RING_FD_* */
+struct vhost_pci_ring_files {
+    int32_t kick;
+    int32_t call;
 };
 
 /* Counted by the shim; what KVM does by itself nobody counts */
@@ -244,10 +254,21 @@ struct vhost_pci_host {
      * fd < 0 disconnects and must come before fd is closed.
      */
     int (*bind_ring)(void *device, uint32_t ring, uint32_t which, int32_t fd);
+    /*
+     * The same for the first count rings at once: QEMU and KVM change their
+     * tables once, before this returns.
+     */
+    int (*bind_rings)(void *device, const struct vhost_pci_ring_files *files,
+                      uint32_t count);
     /* Raise ring's interrupt now, as if the origin had kicked */
     void (*raise_ring)(void *device, uint32_t ring);
     void (*ring_counters)(void *device, uint32_t ring,
                           struct vhost_pci_ring_counters *out);
+    /*
+     * Whether an access to the window found a page gone since the last call.
+     * All of the window is anonymous memory since then.
+     */
+    uint32_t (*take_window_fault)(void *device);
 
     /* Link of the origin's virtio-net: starts and stops its rings */
     void (*client_link)(void *client, uint32_t up);
@@ -308,6 +329,14 @@ struct vhost_pci_api {
     /* After each write of the virtio device status; bar is BAR 2's address in
        the guest, UINT64_MAX when it has none */
     void (*device_set_status)(uint64_t object, uint32_t status, uint64_t bar);
+
+    /* An access found a page of the window gone; see take_window_fault */
+    void (*device_window_fault)(uint64_t object);
+    /*
+     * A vCPU found a page of some window gone, and nobody knows which.  Ends
+     * the connections whose memory is not what it was; how many there were.
+     */
+    uint32_t (*check_windows)(void);
 
     /* The origin's half */
     int (*client_create)(void *client,

@@ -35,13 +35,7 @@ static uint16_t wanted_vector(VhostPciNetPCI *p, uint32_t ring)
 static bool irqfd_add(VhostPciNetPCI *p, uint32_t ring, uint16_t vector)
 {
     VhostPciNetRing *r = &p->ring[ring];
-    KVMRouteChange change = kvm_irqchip_begin_route_changes(kvm_state);
 
-    r->virq = kvm_irqchip_add_msi_route(&change, vector, PCI_DEVICE(p));
-    if (r->virq < 0) {
-        return false;
-    }
-    kvm_irqchip_commit_route_changes(&change);
     event_notifier_set_handler(&r->kick, NULL);
     /* The origin can make this fail, with one eventfd for two rings */
     if (kvm_irqchip_add_irqfd_notifier_gsi(kvm_state, &r->kick, NULL,
@@ -65,20 +59,46 @@ static void irqfd_del(VhostPciNetPCI *p, uint32_t ring)
     trace_vhost_pci_irqfd(p, ring, r->irqfd_vector, false);
 }
 
+/* KVM gets its routes once, for all of them */
+static void update(VhostPciNetPCI *p, uint32_t first, uint32_t count)
+{
+    KVMRouteChange change = kvm_irqchip_begin_route_changes(kvm_state);
+    uint64_t changed = 0;
+
+    QEMU_BUILD_BUG_ON(VHOST_PCI_NET_MAX_RINGS > 64);
+    for (uint32_t i = first; i < first + count; i++) {
+        VhostPciNetRing *r = &p->ring[i];
+        uint16_t vector = wanted_vector(p, i);
+
+        if (!r->kick_bound || (r->irqfd && r->irqfd_vector == vector)) {
+            continue;
+        }
+        if (r->irqfd) {
+            irqfd_del(p, i);
+        }
+        r->virq = vector == VIRTIO_NO_VECTOR ? -1 :
+                  kvm_irqchip_add_msi_route(&change, vector, PCI_DEVICE(p));
+        changed |= BIT_ULL(i);
+    }
+    kvm_irqchip_commit_route_changes(&change);
+    for (uint32_t i = first; i < first + count; i++) {
+        VhostPciNetRing *r = &p->ring[i];
+
+        if (changed & BIT_ULL(i) &&
+            (r->virq < 0 || !irqfd_add(p, i, wanted_vector(p, i)))) {
+            event_notifier_set_handler(&r->kick, vhost_pci_net_kick);
+        }
+    }
+}
+
 void vhost_pci_irqfd_update(VhostPciNetPCI *p, uint32_t ring)
 {
-    VhostPciNetRing *r = &p->ring[ring];
-    uint16_t vector = wanted_vector(p, ring);
+    update(p, ring, 1);
+}
 
-    if (!r->kick_bound || (r->irqfd && r->irqfd_vector == vector)) {
-        return;
-    }
-    if (r->irqfd) {
-        irqfd_del(p, ring);
-    }
-    if (vector == VIRTIO_NO_VECTOR || !irqfd_add(p, ring, vector)) {
-        event_notifier_set_handler(&r->kick, vhost_pci_net_kick);
-    }
+void vhost_pci_irqfd_update_all(VhostPciNetPCI *p)
+{
+    update(p, 0, p->plan.rings);
 }
 
 void vhost_pci_irqfd_release(VhostPciNetPCI *p, uint32_t ring)
@@ -90,22 +110,15 @@ void vhost_pci_irqfd_release(VhostPciNetPCI *p, uint32_t ring)
     }
 }
 
-static void update_all(VhostPciNetPCI *p)
-{
-    for (uint32_t i = 0; i < p->plan.rings; i++) {
-        vhost_pci_irqfd_update(p, i);
-    }
-}
-
 static int vector_unmasked(PCIDevice *pci, unsigned vector, MSIMessage msg)
 {
-    update_all(VHOST_PCI_NET_PCI(pci));
+    vhost_pci_irqfd_update_all(VHOST_PCI_NET_PCI(pci));
     return 0;
 }
 
 static void vector_masked(PCIDevice *pci, unsigned vector)
 {
-    update_all(VHOST_PCI_NET_PCI(pci));
+    vhost_pci_irqfd_update_all(VHOST_PCI_NET_PCI(pci));
 }
 
 /* No vector notifier is called when MSI-X is switched off */
@@ -114,7 +127,7 @@ static void config_write(PCIDevice *pci, uint32_t addr, uint32_t val, int len)
     VhostPciNetPCI *p = VHOST_PCI_NET_PCI(pci);
 
     p->config_write(pci, addr, val, len);
-    update_all(p);
+    vhost_pci_irqfd_update_all(p);
 }
 
 /*
@@ -136,7 +149,7 @@ static void queue_vector_write(void *opaque, hwaddr addr, uint64_t val,
 
     common->ops->write(common->opaque, VIRTIO_PCI_COMMON_Q_MSIX + addr, val,
                        size);
-    update_all(opaque);
+    vhost_pci_irqfd_update_all(opaque);
 }
 
 static const MemoryRegionOps queue_vector_ops = {
@@ -176,7 +189,7 @@ void vhost_pci_irqfd_unrealize(VhostPciNetPCI *p)
         return;
     }
     p->watching = false;
-    update_all(p);
+    vhost_pci_irqfd_update_all(p);
     msix_unset_vector_notifiers(pci);
     memory_region_del_subregion(&p->parent_obj.modern_bar, &p->queue_vector);
     pci->config_write = p->config_write;

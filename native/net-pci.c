@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <sys/uio.h>
 #include "qemu/main-loop.h"
+#include "qemu/timer.h"
+#include "exec/ramblock.h"
 #include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
@@ -94,6 +96,7 @@ static const MemoryRegionOps doorbell_ops = {
     .impl = { .min_access_size = 4, .max_access_size = 4 },
 };
 
+/* Who delivers it is settled afterwards */
 static void bind_kick(VhostPciNetRing *r, uint32_t ring, int fd)
 {
     if (r->kick_bound) {
@@ -103,25 +106,33 @@ static void bind_kick(VhostPciNetRing *r, uint32_t ring, int fd)
     if (fd >= 0) {
         event_notifier_init_fd(&r->kick, fd);
         r->kick_bound = true;
-        vhost_pci_irqfd_update(r->p, ring);
+    }
+}
+
+/*
+ * The memory core keeps the notifier and not its descriptor.  Another one must
+ * not come in the transaction in which the last has gone, or nothing changes.
+ */
+static void unbind_call(VhostPciNetRing *r, uint32_t ring)
+{
+    if (r->call_bound) {
+        if (kvm_eventfds_enabled()) {
+            memory_region_del_eventfd(&r->p->doorbells,
+                                      ring * VHOST_PCI_NET_DOORBELL_STRIDE, 4,
+                                      false, 0, &r->call);
+        }
+        r->call_bound = false;
     }
 }
 
 static void bind_call(VhostPciNetRing *r, uint32_t ring, int fd)
 {
-    hwaddr addr = ring * VHOST_PCI_NET_DOORBELL_STRIDE;
-    MemoryRegion *mr = &r->p->doorbells;
-
-    if (r->call_bound) {
-        if (kvm_eventfds_enabled()) {
-            memory_region_del_eventfd(mr, addr, 4, false, 0, &r->call);
-        }
-        r->call_bound = false;
-    }
     if (fd >= 0) {
         event_notifier_init_fd(&r->call, fd);
         if (kvm_eventfds_enabled()) {
-            memory_region_add_eventfd(mr, addr, 4, false, 0, &r->call);
+            memory_region_add_eventfd(&r->p->doorbells,
+                                      ring * VHOST_PCI_NET_DOORBELL_STRIDE, 4,
+                                      false, 0, &r->call);
         }
         r->call_bound = true;
     }
@@ -136,9 +147,43 @@ int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which, int32_t fd)
     }
     if (which == VHOST_PCI_RING_KICK) {
         bind_kick(&p->ring[ring], ring, fd);
+        vhost_pci_irqfd_update(p, ring);
     } else {
+        unbind_call(&p->ring[ring], ring);
         bind_call(&p->ring[ring], ring, fd);
     }
+    return 0;
+}
+
+/* Each transaction of the memory core is a walk over all address spaces */
+int vhost_pci_net_bind_rings(void *device,
+                             const struct vhost_pci_ring_files *files,
+                             uint32_t count)
+{
+    VhostPciNetPCI *p = device;
+    int64_t start = qemu_clock_get_us(QEMU_CLOCK_REALTIME);
+
+    if (count > p->plan.rings) {
+        return -EINVAL;
+    }
+    memory_region_transaction_begin();
+    for (uint32_t i = 0; i < count; i++) {
+        if (files[i].kick != VHOST_PCI_RING_FD_KEEP) {
+            bind_kick(&p->ring[i], i, files[i].kick);
+        }
+        if (files[i].call != VHOST_PCI_RING_FD_KEEP) {
+            unbind_call(&p->ring[i], i);
+        }
+    }
+    memory_region_transaction_commit();
+    vhost_pci_irqfd_update_all(p);
+    memory_region_transaction_begin();
+    for (uint32_t i = 0; i < count; i++) {
+        bind_call(&p->ring[i], i, files[i].call);
+    }
+    memory_region_transaction_commit();
+    trace_vhost_pci_bind_rings(p, count,
+                               qemu_clock_get_us(QEMU_CLOCK_REALTIME) - start);
     return 0;
 }
 
@@ -161,6 +206,13 @@ void vhost_pci_net_counters(void *device, uint32_t ring,
     }
 }
 
+uint32_t vhost_pci_net_take_fault(void *device)
+{
+    VhostPciNetPCI *p = device;
+
+    return p->fault && vhost_pci_fault_take(p->fault);
+}
+
 void vhost_pci_net_config_changed(void *device)
 {
     VhostPciNetPCI *p = device;
@@ -173,9 +225,7 @@ void vhost_pci_net_driver_ok(void *device, bool driver_ok)
     VhostPciNetPCI *p = device;
 
     p->driver_ok = driver_ok;
-    for (uint32_t i = 0; i < p->plan.rings; i++) {
-        vhost_pci_irqfd_update(p, i);
-    }
+    vhost_pci_irqfd_update_all(p);
 }
 
 int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err)
@@ -274,6 +324,10 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     if (!p->api) {
         return;
     }
+    p->window_allowed = vhost_pci_window_allowed(errp);
+    if (!p->window_allowed) {
+        return;
+    }
     if (net_pci_is_static(p) && !net_pci_create(p, errp)) {
         return;
     }
@@ -287,6 +341,12 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
         return;
     }
     p->attached = true;
+    p->fault = vhost_pci_fault_add(p->object, p->plan.window,
+                                   p->plan.window_size, errp);
+    if (!p->fault) {
+        net_pci_detach(p);
+        return;
+    }
     assert(p->plan.rings <= VHOST_PCI_NET_MAX_RINGS);
     for (uint32_t i = 0; i < p->plan.rings; i++) {
         p->ring[i].p = p;
@@ -299,10 +359,12 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     /*
      * Plain RAM without an fd: changing what it shows is an mmap() that no
      * memory listener sees, and vhost-user devices of this VM do not hand the
-     * origin's memory on.  Nonvolatile keeps it out of guest dumps.
+     * origin's memory on.  Protected, VFIO does not pin it.  Nonvolatile keeps
+     * it out of guest dumps.
      */
     memory_region_init_ram_ptr(&p->window, OBJECT(p), "vhost-pci-window",
                                p->plan.window_size, p->plan.window);
+    p->window.ram_block->flags |= RAM_PROTECTED;
     memory_region_set_nonvolatile(&p->window, true);
     pci_register_bar(pci, VHOST_PCI_NET_WINDOW_BAR,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
@@ -341,8 +403,14 @@ static void net_pci_finalize(Object *obj)
 {
     VhostPciNetPCI *p = VHOST_PCI_NET_PCI(obj);
 
+    if (p->fault) {
+        vhost_pci_fault_remove(p->fault);
+    }
     if (p->api && p->object) {
         p->api->device_release(p->object);
+    }
+    if (p->window_allowed) {
+        vhost_pci_window_unneeded();
     }
 }
 
@@ -382,7 +450,7 @@ static void net_pci_describe(ObjectClass *klass)
     static const char *const texts[][2] = {
         { "server", "static device of the vhost-pci-server with this id" },
         { "chardev", "static device with a UNIX server socket of its own" },
-        { "allow-unsealed", "with chardev: take memory that can be truncated" },
+        { "allow-unsealed", "with chardev: take memory that can shrink" },
         { "allow-uid", "with chardev: users who may connect, as 0:1000" },
         { "peer-name", "take only origins that call their device this" },
         { "window-size", "what the window can show, a power of two from 4G" },

@@ -49,6 +49,8 @@ struct VhostPciNetPCI {
     MemoryRegion queue_vector;
     MemoryRegion doorbells;
     MemoryRegion window;
+    bool window_allowed;
+    VhostPciFaultWindow *fault;
     VhostPciNetRing ring[VHOST_PCI_NET_MAX_RINGS];
 };
 
@@ -68,6 +70,7 @@ void vhost_pci_irqfd_realize(VhostPciNetPCI *p);
 void vhost_pci_irqfd_unrealize(VhostPciNetPCI *p);
 /* Give the bound kick of @ring to whoever has to deliver it now */
 void vhost_pci_irqfd_update(VhostPciNetPCI *p, uint32_t ring);
+void vhost_pci_irqfd_update_all(VhostPciNetPCI *p);
 /* Before the kick goes away: neither KVM nor the main loop has it */
 void vhost_pci_irqfd_release(VhostPciNetPCI *p, uint32_t ring);
 

@@ -41,6 +41,7 @@ struct VhostPciServer {
     const struct vhost_pci_api *api;
     uint64_t object;
     Error *migration_blocker;
+    bool window_allowed;
 };
 
 static bool fw_cfg_has_file(FWCfgState *fw_cfg, const char *name)
@@ -174,6 +175,11 @@ static void server_realize(PCIDevice *d, Error **errp)
     }
     s->api = vhost_pci_library(errp);
     if (!s->api) {
+        return;
+    }
+    /* Now, and not when an origin comes */
+    s->window_allowed = vhost_pci_window_allowed(errp);
+    if (!s->window_allowed) {
         return;
     }
     fd = qemu_chr_socket_take_listener(s->chr.chr, &connections, errp);
@@ -389,6 +395,13 @@ static void server_init(Object *obj)
     VHOST_PCI_SERVER(obj)->log_level = VHOST_PCI_LOG_INFO;
 }
 
+static void server_finalize(Object *obj)
+{
+    if (VHOST_PCI_SERVER(obj)->window_allowed) {
+        vhost_pci_window_unneeded();
+    }
+}
+
 static Property server_properties[] = {
     DEFINE_PROP_CHR("chardev", VhostPciServer, chr),
     DEFINE_PROP_STRING("allow-uid", VhostPciServer, allow_uid),
@@ -423,6 +436,7 @@ static const TypeInfo server_info = {
     .parent = TYPE_VHOST_PCI_BRIDGE,
     .instance_size = sizeof(VhostPciServer),
     .instance_init = server_init,
+    .instance_finalize = server_finalize,
     .class_init = server_class_init,
 };
 

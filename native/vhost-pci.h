@@ -48,6 +48,21 @@ bool vhost_pci_closer_start(Error **errp);
 void vhost_pci_close_later(uint64_t lane, int32_t fd);
 uint32_t vhost_pci_closing(void);
 
+/*
+ * fault.c: pages of a window that are gone.  The first window makes SIGBUS
+ * ours, for all that is inside of one.
+ */
+typedef struct VhostPciFaultWindow VhostPciFaultWindow;
+VhostPciFaultWindow *vhost_pci_fault_add(uint64_t object, void *base,
+                                         uint64_t size, Error **errp);
+void vhost_pci_fault_remove(VhostPciFaultWindow *w);
+/* Whether there was a fault since the last call */
+bool vhost_pci_fault_take(VhostPciFaultWindow *w);
+/* Whether this VM can have memory that changes; until .._unneeded() nothing
+   that pins memory can be added */
+bool vhost_pci_window_allowed(Error **errp);
+void vhost_pci_window_unneeded(void);
+
 /* server.c */
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           uint32_t slot, const char *id,
@@ -68,9 +83,13 @@ void vhost_pci_net_config_changed(void *device);
 void vhost_pci_net_driver_ok(void *device, bool driver_ok);
 int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which,
                        int32_t fd);
+int vhost_pci_net_bind_rings(void *device,
+                             const struct vhost_pci_ring_files *files,
+                             uint32_t count);
 void vhost_pci_net_raise(void *device, uint32_t ring);
 void vhost_pci_net_counters(void *device, uint32_t ring,
                             struct vhost_pci_ring_counters *out);
+uint32_t vhost_pci_net_take_fault(void *device);
 
 /* client.c */
 void vhost_pci_client_link(void *client, uint32_t up);

@@ -111,6 +111,15 @@ public sealed class VhostPciLibrary
         }
     }
 
+    /// <summary>Ends the connections whose memory has lost pages that an access in a window needs.</summary>
+    /// <returns>How many there were.</returns>
+    public int CheckWindows()
+    {
+        // A size tells without a touch; the rest has to be tried, which takes long and may allocate.
+        int ended = _servers.Sum(static server => server.CheckWindows(thoroughly: false));
+        return ended != 0 ? ended : _servers.Sum(static server => server.CheckWindows(thoroughly: true));
+    }
+
     /// <summary>For people.</summary>
     public byte[] ReportText(RuntimeFacts runtime, bool verbose)
         => Encoding.UTF8.GetBytes(TextReport.Write(SnapshotTaker.Take(_servers, _clients, runtime), verbose));

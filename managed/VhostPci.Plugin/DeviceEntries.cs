@@ -22,6 +22,8 @@ internal static unsafe class DeviceEntries
         api->device_write_config = &WriteConfig;
         api->device_set_link = &SetLink;
         api->device_set_status = &SetStatus;
+        api->device_window_fault = &WindowFault;
+        api->check_windows = &CheckWindows;
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -188,6 +190,33 @@ internal static unsafe class DeviceEntries
         catch (Exception exception)
         {
             PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void WindowFault(ulong number)
+    {
+        try
+        {
+            Find(number)?.OnWindowFault();
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static uint CheckWindows()
+    {
+        try
+        {
+            return (uint)(PluginState.Current?.Library.CheckWindows() ?? 0);
+        }
+        catch (Exception exception)
+        {
+            PluginState.Fault(exception);
+            return 0;
         }
     }
 

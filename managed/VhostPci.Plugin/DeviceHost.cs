@@ -20,6 +20,22 @@ internal sealed unsafe class DeviceHost(HostObjects objects, void* device) : IDe
     public bool Bind(int ring, RingEndpoint endpoint, int descriptor)
         => objects.Table.bind_ring(device, (uint)ring, (uint)endpoint, descriptor) >= 0;
 
+    public bool BindAll(ReadOnlySpan<RingFiles> files)
+    {
+        Span<vhost_pci_ring_files> translated = stackalloc vhost_pci_ring_files[files.Length];
+        for (int i = 0; i < files.Length; i++)
+        {
+            translated[i] = new vhost_pci_ring_files { kick = files[i].Kick, call = files[i].Call };
+        }
+
+        fixed (vhost_pci_ring_files* pointer = translated)
+        {
+            return objects.Table.bind_rings(device, pointer, (uint)files.Length) >= 0;
+        }
+    }
+
+    public bool TakeWindowFault() => objects.Table.take_window_fault(device) != 0;
+
     public void RaiseRing(int ring) => objects.Table.raise_ring(device, (uint)ring);
 
     public RingCounters GetCounters(int ring)

@@ -89,7 +89,7 @@ public sealed class FailureTests
         device.BindFails = true;
         device.Acknowledge(device.Epoch);
         Assert.True(origin.IsClosed);
-        Assert.Contains("the eventfds of ring 0 could not be bound", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        Assert.Contains("the eventfds of its rings could not be bound", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
         Assert.Equal(0UL, device.Device.MappedBytes);
     }
 

@@ -44,7 +44,7 @@ public sealed class RefusalTests
     [Fact]
     public void Unsealed_memory() => Refused(
         origin => origin.SendTable((FrontEnd.Region, origin.NewMemory(sealShrink: false))),
-        "use -object memory-backend-memfd,share=on (or allow-unsealed=on on the server, at your own risk)");
+        "use -object memory-backend-memfd,share=on (or allow-unsealed=on on the server: the link then ends when it shrinks)");
 
     [Fact]
     public void Unsealed_memory_is_taken_when_the_user_says_so()

@@ -103,7 +103,7 @@ public sealed partial class AbiLayoutTests
 
         foreach (FieldInfo constant in typeof(VhostPciAbi).GetFields())
         {
-            program.AppendLine(CultureInfo.InvariantCulture, $"printf(\"{constant.Name} %u\\n\", (unsigned){constant.Name});");
+            program.AppendLine(CultureInfo.InvariantCulture, $"printf(\"{constant.Name} %lld\\n\", (long long){constant.Name});");
             managed.Add(Invariant($"{constant.Name} {constant.GetRawConstantValue()}"));
         }
 

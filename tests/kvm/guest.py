@@ -34,7 +34,8 @@ def assemble(directory: pathlib.Path) -> pathlib.Path:
 
 
 class Guest(PciHost):
-    def __init__(self, run: RunDir, name: str, accel: str, image: pathlib.Path, args=(), ready_timeout: float = 10):
+    def __init__(self, run: RunDir, name: str, accel: str, image: pathlib.Path, args=(), ready_timeout: float = 10,
+                 env: dict[str, str] | None = None):
         self.name, self.accel = name, accel
         argv = [str(paths.QEMU), "-name", name, "-nodefaults", "-display", "none", "-machine", "pc,memory-backend=mem",
                 "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi", "-cpu", "qemu64",
@@ -42,7 +43,7 @@ class Guest(PciHost):
                 "-qmp", f"unix:{run / f'{name}.qmp'},server=on,wait=off", "-trace", "vhost_pci_irqfd",
                 "-trace", "kvm_run_exit", "-trace", "kvm_set_user_memory", "-trace", "kvm_irqchip_add_msi_route",
                 "-trace", "kvm_irqchip_release_virq", *args]
-        self.qemu = Qemu(name, argv, run)
+        self.qemu = Qemu(name, argv, run, env)
         try:
             self.qmp = Qmp.connect(run / f"{name}.qmp", self.qemu.check)
             self.memory = self._map()

@@ -7,6 +7,7 @@ import select
 import struct
 import time
 
+from tests.lab.losing import LosingFile
 from tests.lab.process import RunDir
 from tests.qtest import front_end as fe
 from tests.qtest.front_end import FrontEnd
@@ -21,19 +22,24 @@ MIB = 1 << 20
 
 
 class Mirror(MirrorMachine, Guest):
-    def __init__(self, run: RunDir, accel: str, image: pathlib.Path):
+    def __init__(self, run: RunDir, accel: str, image: pathlib.Path, options: str = "", env: dict[str, str] | None = None):
         self.path, self.image = run / "vhost-pci.sock", image
         super().__init__(run, "mirror", accel, image, [
             "-chardev", f"socket,id=srv,server=on,wait=off,connections=4,path={self.path}",
-            "-vhost-pci-server", "socket,chardev=srv"])
+            "-vhost-pci-server", f"socket,chardev=srv{options}"], env=env)
         try:
             self.run_firmware()
         except BaseException:
             self.qemu.stop()
             raise
 
-    def device(self) -> VhostPciNet:
-        slot = self.wait_peer("a device", lambda p: "slot" in p)["slot"]
+    def slots(self) -> set[int]:
+        """Of the devices whose link is up."""
+        return {peer["slot"] for peer in self.peers() if peer["link"]}
+
+    def device(self, slot: int | None = None) -> VhostPciNet:
+        if slot is None:
+            slot = self.wait_peer("a device", lambda p: "slot" in p)["slot"]
         return VhostPciNet(self, self.pci(BUS, slot), MEMORY, WINDOWS)
 
     def eject(self, slot: int) -> None:
@@ -54,13 +60,15 @@ class Mirror(MirrorMachine, Guest):
 
 
 class FakeOriginLink:
-    def __init__(self, mirror: Mirror):
+    def __init__(self, mirror: Mirror, file: LosingFile | None = None):
+        known = mirror.slots()
         self.mirror, self.origin = mirror, FrontEnd(mirror.path)
-        rings = self.origin.start()
+        rings = self.origin.start(files=[(file.fd, file.size)] if file else None)
         self.kicks, self.calls = zip(*rings)
-        self.memory = mmap.mmap(self.origin.memory_fd, 16 * MIB)
-        mirror.wait_link()
-        self.device = mirror.device()
+        if not file:
+            self.memory = mmap.mmap(self.origin.memory_fd, 16 * MIB)
+        self.slot, = wait_for("its link", lambda: mirror.slots() - known)
+        self.device = mirror.device(self.slot)
         self.device.start()
         self.device.ack()
         self.drain()

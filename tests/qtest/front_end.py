@@ -160,13 +160,19 @@ class FrontEnd:
             self.send(SET_VRING_ENABLE, struct.pack("=II", index, 1))
         return kick, call
 
-    def start(self, features=1 << 32 | F_PROTOCOL_FEATURES, pairs=1) -> list[tuple[int, int]]:
-        """The eventfds of each ring. As other front-ends do, tells of all rings before the memory."""
+    def start(self, features=1 << 32 | F_PROTOCOL_FEATURES, pairs=1, files=None) -> list[tuple[int, int]]:
+        """The eventfds of each ring. As other front-ends do, tells of all rings before the memory.
+
+        files: descriptor and size of what the memory consists of, one after the other."""
         self.greet()
         self.send(SET_FEATURES, features)
         for ring in range(2 * pairs):
             self.send(SET_VRING_CALL, ring, [self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))])
-        self.set_memory()
+        if files is None:
+            self.set_memory()
+        else:
+            starts = [sum(size for _, size in files[:i]) for i in range(len(files))]
+            self.set_memory([region(at, size, USER + at) for at, (_, size) in zip(starts, files)], [fd for fd, _ in files])
         return [self.set_ring(ring) for ring in range(2 * pairs)]
 
     def get_base(self, ring: int) -> int:

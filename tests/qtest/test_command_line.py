@@ -45,6 +45,15 @@ def test_wrong_option(args, expected):
         assert part in text
 
 
+@pytest.mark.parametrize("device", ["server", "static"])
+def test_locked_memory(run, device):
+    """It would fill the windows with real pages, and pin the origins'."""
+    text = qemu("-overcommit", "mem-lock=on", *(
+        [*server(run / "s"), "-vhost-pci-server", "socket,chardev=s"] if device == "server" else
+        ["-chardev", f"socket,id=s,server=on,wait=off,path={run / 's'}", "-device", "vhost-pci-net,chardev=s"]))
+    assert "does not work with locked memory" in text and "Leave -overcommit mem-lock=on away" in text
+
+
 @pytest.mark.parametrize("extra,expected", [
     ([], "connections"),
     (["0"], "between 1 and 255"),

@@ -7,7 +7,7 @@ namespace VhostPci.Device.Connections;
 /// <summary>What the file behind a memory region must be (docs/reference/protocol.md); pure.</summary>
 internal static class MemoryRules
 {
-    private const string Remedy = "use -object memory-backend-memfd,share=on (or allow-unsealed=on on the server, at your own risk)";
+    private const string Remedy = "use -object memory-backend-memfd,share=on (or allow-unsealed=on on the server: the link then ends when it shrinks)";
 
     internal static Verdict Check(MemoryRegion region, in PeerFileFacts facts, ulong windowSize, bool allowUnsealed)
     {
@@ -23,7 +23,7 @@ internal static class MemoryRules
 
         if (!facts.IsShrinkSealed && !allowUnsealed)
         {
-            return Verdict.Refuse($"{Name(region)} is not sealed against shrinking, so it could crash this VM: {Remedy}");
+            return Verdict.Refuse($"{Name(region)} is not sealed against shrinking, so it could go away while this VM uses it: {Remedy}");
         }
 
         Verdict verdict = MemoryTable.CheckBacking(region, facts.Size, facts.PageSize, windowSize);

@@ -72,7 +72,7 @@ public sealed partial class NetDevice
             return;
         }
 
-        if (TryBindRings(origin, out bool[] added, out string error))
+        if (TryBindRings(origin, device, out bool[] added, out string error))
         {
             Publish(origin, device, added);
         }

@@ -24,7 +24,7 @@ public sealed partial class NetDevice
                 window.Clear();
             }
 
-            if (TryMap(origin, window, out string error) && TryBindRings(origin, out bool[] added, out error))
+            if (TryMap(origin, window, out string error) && TryBindRings(origin, device, out bool[] added, out error))
             {
                 IsUp = true;
                 Publish(origin, device, added);
@@ -69,27 +69,34 @@ public sealed partial class NetDevice
     }
 
     /// <summary>Binds the rings that run and are not shown yet.</summary>
-    private bool TryBindRings(IOrigin origin, out bool[] added, out string error)
+    private bool TryBindRings(IOrigin origin, IDeviceHost device, out bool[] added, out string error)
     {
         added = new bool[RingCount];
+        Array.Fill(_files, new RingFiles(RingFiles.Keep, RingFiles.Keep));
         for (int i = 0; i < RingCount; i++)
         {
-            if (i >= origin.RingCount || _shown[i])
+            if (i >= origin.RingCount || _shown[i] || origin.GetRing(i) is not { IsInUse: true } ring)
             {
                 continue;
             }
 
-            Ring ring = origin.GetRing(i);
-            added[i] = ring.IsInUse;
-            if (added[i] && !(TryBind(i, RingEndpoint.Kick, ring) && TryBind(i, RingEndpoint.Call, ring)))
-            {
-                error = $"the eventfds of ring {i} could not be bound";
-                return false;
-            }
+            added[i] = true;
+            _files[i] = new RingFiles(TraceBind(i, RingEndpoint.Kick, ring.Kick), TraceBind(i, RingEndpoint.Call, ring.Call));
         }
 
-        error = string.Empty;
-        return true;
+        error = "the eventfds of its rings could not be bound";
+        return device.BindAll(_files);
+    }
+
+    private int TraceBind(int index, RingEndpoint endpoint, IPeerFile? file)
+    {
+        if (file is null)
+        {
+            return RingFiles.Keep;
+        }
+
+        _host.Trace(TraceEvent.Bind, Number, (ulong)index, (ulong)endpoint);
+        return file.Descriptor;
     }
 
     /// <summary>One more step of the configuration, with these rings in it as well.</summary>
@@ -118,14 +125,8 @@ public sealed partial class NetDevice
 
     private bool TryBind(int index, RingEndpoint endpoint, Ring ring)
     {
-        int descriptor = (endpoint == RingEndpoint.Kick ? ring.Kick : ring.Call)?.Descriptor ?? -1;
-        if (descriptor < 0)
-        {
-            return true;
-        }
-
-        _host.Trace(TraceEvent.Bind, Number, (ulong)index, (ulong)endpoint);
-        return _device!.Bind(index, endpoint, descriptor);
+        int descriptor = TraceBind(index, endpoint, endpoint == RingEndpoint.Kick ? ring.Kick : ring.Call);
+        return descriptor < 0 || _device!.Bind(index, endpoint, descriptor);
     }
 
     private void TakeDown(bool notify)
@@ -142,6 +143,7 @@ public sealed partial class NetDevice
         AllSteps.Run(
             () => UnbindAll(device),
             () => _window?.Clear(),
+            () => device.TakeWindowFault(),
             () => WithdrawConfig(device, mapped, notify));
     }
 
@@ -168,10 +170,8 @@ public sealed partial class NetDevice
 
     private void UnbindAll(IDeviceHost device)
     {
-        IEnumerable<int> rings = Enumerable.Range(0, RingCount);
-        AllSteps.Run(
-            () => AllSteps.RunFor(rings, ring => device.Bind(ring, RingEndpoint.Kick, -1)),
-            () => AllSteps.RunFor(rings, ring => device.Bind(ring, RingEndpoint.Call, -1)));
+        Array.Fill(_files, new RingFiles(RingFiles.None, RingFiles.None));
+        _ = device.BindAll(_files);
     }
 
     private void RaiseRings(bool[] which)

@@ -24,6 +24,7 @@ public sealed partial class NetDevice : IReactor
     private readonly ILogger _logger;
     private readonly NetConfigSpace _config;
     private readonly bool[] _shown;
+    private readonly RingFiles[] _files;
 
     private IOrigin? _origin;
     private IDeviceHost? _device;
@@ -58,6 +59,7 @@ public sealed partial class NetDevice : IReactor
         Identity = identity;
         WindowSize = windowSize;
         _shown = new bool[origin?.RingCount ?? 2 * (fixedConfig?.QueuePairs ?? 1)];
+        _files = new RingFiles[_shown.Length];
         Static = fixedConfig;
         MacAddress mac = fixedConfig?.Mac ?? default;
         _news.Mac = mac.IsZero ? owner.ChooseAddress(this, StableMac.FromName(identity.Named)) : mac;

@@ -22,6 +22,13 @@ public interface IPeerFile : IDisposable
     /// <summary>Fills <paramref name="destination"/> from a byte offset on without mapping the file.</summary>
     bool TryRead(ulong offset, Span<byte> destination);
 
+    /// <summary>Finds the first byte that takes no memory yet: the file system may not have any for it.</summary>
+    /// <param name="offset">Where to begin.</param>
+    /// <param name="length">How far to look, in bytes.</param>
+    /// <param name="hole">Its offset in the file.</param>
+    /// <returns>False when there is none; always on hugetlbfs, which does not say.</returns>
+    bool TryFindHole(ulong offset, ulong length, out ulong hole);
+
     /// <summary>Writes a little-endian u16 at a byte offset without mapping the file; hugetlbfs does not take it.</summary>
     bool TryWriteUInt16(ulong offset, ushort value);
 }

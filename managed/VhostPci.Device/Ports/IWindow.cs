@@ -43,6 +43,12 @@ public interface IWindow : IDisposable
     /// <returns>Whether it was.</returns>
     bool TryReplaceUInt16(ulong at, ushort old, ushort value);
 
+    /// <summary>Whether the pages of a range can be had, without touching them. Those that a file has not allocated yet are allocated.</summary>
+    /// <param name="at">Offset in the window, whole pages.</param>
+    /// <param name="length">Bytes, whole pages.</param>
+    /// <returns>True also where the kernel cannot tell (before Linux 5.14).</returns>
+    bool HasPages(ulong at, ulong length);
+
     /// <summary>Makes the whole window anonymous again; what was written to it is gone.</summary>
     void Clear();
 }

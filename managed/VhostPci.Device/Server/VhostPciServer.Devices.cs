@@ -126,6 +126,10 @@ public sealed partial class VhostPciServer
         return someLeave && !hopeless ? Verdict.Ok : Verdict.Refuse(error);
     }
 
+    /// <summary>Ends the connections whose memory has lost pages.</summary>
+    /// <param name="thoroughly">Also those where it takes an attempt to know.</param>
+    internal int CheckWindows(bool thoroughly) => _connections.ToArray().Count(connection => connection.Device?.CheckWindow(thoroughly) == true);
+
     private NetDevice? FindFormer(Connection connection, ulong memoryEnd)
     {
         if (connection.Key is not { } key)

@@ -91,6 +91,15 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     }
 
     /// <inheritdoc/>
+    /// <remarks>Moves the position of the open file, which nobody uses.</remarks>
+    public bool TryFindHole(ulong offset, ulong length, out ulong hole)
+    {
+        long found = offset > long.MaxValue ? -1 : LibcFiles.Seek(Descriptor, (long)offset, LibcConstants.SEEK_HOLE);
+        hole = unchecked((ulong)found);
+        return found >= 0 && hole - offset < length;
+    }
+
+    /// <inheritdoc/>
     /// <remarks>Only for files whose <see cref="PeerFileFacts.IsMemoryFile"/> holds: reading another kind could block.</remarks>
     public unsafe bool TryRead(ulong offset, Span<byte> destination)
     {

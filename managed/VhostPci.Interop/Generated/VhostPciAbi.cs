@@ -22,5 +22,11 @@ namespace VhostPci.Interop.Generated
 
         [NativeTypeName("#define VHOST_PCI_MAC_SIZE 6")]
         public const int VHOST_PCI_MAC_SIZE = 6;
+
+        [NativeTypeName("#define VHOST_PCI_RING_FD_NONE (-1)")]
+        public const int VHOST_PCI_RING_FD_NONE = (-1);
+
+        [NativeTypeName("#define VHOST_PCI_RING_FD_KEEP (-2)")]
+        public const int VHOST_PCI_RING_FD_KEEP = (-2);
     }
 }

@@ -57,6 +57,12 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t, uint32_t, uint64_t)")]
         public delegate* unmanaged[Cdecl]<ulong, uint, ulong, void> device_set_status;
 
+        [NativeTypeName("void (*)(uint64_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, void> device_window_fault;
+
+        [NativeTypeName("uint32_t (*)(void)")]
+        public delegate* unmanaged[Cdecl]<uint> check_windows;
+
         [NativeTypeName("int (*)(void *, const struct vhost_pci_client_config *, uint64_t *, struct vhost_pci_error *)")]
         public delegate* unmanaged[Cdecl]<void*, vhost_pci_client_config*, ulong*, vhost_pci_error*, int> client_create;
 

@@ -42,11 +42,17 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("int (*)(void *, uint32_t, uint32_t, int32_t)")]
         public delegate* unmanaged[Cdecl]<void*, uint, uint, int, int> bind_ring;
 
+        [NativeTypeName("int (*)(void *, const struct vhost_pci_ring_files *, uint32_t)")]
+        public delegate* unmanaged[Cdecl]<void*, vhost_pci_ring_files*, uint, int> bind_rings;
+
         [NativeTypeName("void (*)(void *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<void*, uint, void> raise_ring;
 
         [NativeTypeName("void (*)(void *, uint32_t, struct vhost_pci_ring_counters *)")]
         public delegate* unmanaged[Cdecl]<void*, uint, vhost_pci_ring_counters*, void> ring_counters;
+
+        [NativeTypeName("uint32_t (*)(void *)")]
+        public delegate* unmanaged[Cdecl]<void*, uint> take_window_fault;
 
         [NativeTypeName("void (*)(void *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<void*, uint, void> client_link;

@@ -9,10 +9,12 @@ internal static class Errno
     internal const int EINTR = 4;
     internal const int EAGAIN = 11;
     internal const int ENOMEM = 12;
+    internal const int EFAULT = 14;
     internal const int ENFILE = 23;
     internal const int EMFILE = 24;
     internal const int ENOBUFS = 105;
     internal const int ECONNABORTED = 103;
+    internal const int EHWPOISON = 133;
 
     /// <summary>Of the last libc call of this thread.</summary>
     internal static int Last => Marshal.GetLastPInvokeError();

@@ -39,6 +39,7 @@ internal static class LibcConstants
     internal const int O_PATH = 0x200000;
 
     internal const int RLIMIT_NOFILE = 7;
+    internal const int SEEK_HOLE = 4;
 
     internal const int AT_EMPTY_PATH = 0x1000;
     internal const uint STATX_TYPE = 0x1;
@@ -58,6 +59,7 @@ internal static class LibcConstants
     internal const int MAP_ANONYMOUS = 0x20;
     internal const int MAP_NORESERVE = 0x4000;
     internal const int MADV_DONTDUMP = 16;
+    internal const int MADV_POPULATE_READ = 22;
 
     internal const uint MFD_CLOEXEC = 0x1;
     internal const uint MFD_ALLOW_SEALING = 0x2;

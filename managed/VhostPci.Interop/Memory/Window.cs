@@ -40,7 +40,7 @@ public sealed class Window : IWindow
     public ulong MappedBytes { get; private set; }
 
     /// <inheritdoc/>
-    /// <remarks>The caller has checked the file (F_SEAL_SHRINK, size): a page past its end would be a SIGBUS at the first touch.</remarks>
+    /// <remarks>The caller has checked the file's size: a page past its end would be a SIGBUS at the first touch, which the host then handles.</remarks>
     public bool TryMap(ulong at, IPeerFile file, ulong offset, ulong length, out string error)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -90,6 +90,18 @@ public sealed class Window : IWindow
 
     /// <inheritdoc/>
     public unsafe bool TryReplaceUInt16(ulong at, ushort old, ushort value) => Interlocked.CompareExchange(ref *At(at), value, old) == old;
+
+    /// <inheritdoc/>
+    public bool HasPages(ulong at, ulong length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(at, Size);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Size - at);
+        int result;
+        do
+            result = LibcMemory.Advise(Address + (nint)at, (nuint)length, LibcConstants.MADV_POPULATE_READ);
+        while (result != 0 && Errno.Last == Errno.EINTR);
+        return result == 0 || Errno.Last is not (Errno.EFAULT or Errno.EHWPOISON);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">

@@ -75,6 +75,27 @@ internal sealed class FuzzDevice(IPorts ports, NetDevice device) : IDeviceHost
         return true;
     }
 
+    public bool BindAll(ReadOnlySpan<RingFiles> files)
+    {
+        Assert.Equal(Rings, files.Length);
+        for (int i = 0; i < files.Length; i++)
+        {
+            if (files[i].Kick != RingFiles.Keep)
+            {
+                Bind(i, RingEndpoint.Kick, files[i].Kick);
+            }
+
+            if (files[i].Call != RingFiles.Keep)
+            {
+                Bind(i, RingEndpoint.Call, files[i].Call);
+            }
+        }
+
+        return true;
+    }
+
+    public bool TakeWindowFault() => false;
+
     public void RaiseRing(int ring) => Assert.InRange(ring, 0, Rings - 1);
 
     public RingCounters GetCounters(int ring) => new(1, 2, 3);

@@ -53,6 +53,8 @@ internal sealed class MemoryFile(MemoryPorts ports, FileKind kind) : IPeerFile
 
     public bool TryWriteUInt16(ulong offset, ushort value) => throw new NotSupportedException();
 
+    public bool TryFindHole(ulong offset, ulong length, out ulong hole) => throw new NotSupportedException();
+
     public void Dispose() => ports.Close(_number);
 
     private void AssertOpen() => Assert.True(ports.IsOpen(_number), "used after it was closed");

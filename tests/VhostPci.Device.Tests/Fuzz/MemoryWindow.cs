@@ -39,6 +39,8 @@ internal sealed class MemoryWindow(MemoryPorts ports, ulong size) : IWindow
 
     public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => throw new NotSupportedException();
 
+    public bool HasPages(ulong at, ulong length) => throw new NotSupportedException();
+
     public void Clear()
     {
         Assert.False(_disposed);

@@ -51,6 +51,8 @@ internal sealed class FailingWindows : IWindowFactory
 
         public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => real.TryReplaceUInt16(at, old, value);
 
+        public bool HasPages(ulong at, ulong length) => real.HasPages(at, length);
+
         public void Clear()
         {
             windows.Plan?.Step();

@@ -34,6 +34,11 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
 
     internal FaultPlan? Faults { get; set; }
 
+    /// <summary>How often the host had to change its tables for all rings.</summary>
+    internal int BindCalls { get; private set; }
+
+    internal bool WindowFault { get; set; }
+
     internal bool UnplugFails { get; set; }
 
     /// <summary>What the host does when it is told of a change.</summary>
@@ -72,6 +77,17 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
 
     public bool Bind(int ring, RingEndpoint endpoint, int descriptor)
     {
+        bool bound = TryBind(ring, endpoint, descriptor);
+        if (bound)
+        {
+            Faults?.Step();
+        }
+
+        return bound;
+    }
+
+    private bool TryBind(int ring, RingEndpoint endpoint, int descriptor)
+    {
         if (BindFails && descriptor >= 0)
         {
             return false;
@@ -86,8 +102,33 @@ internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDevic
         }
 
         _bound[(ring, endpoint)] = descriptor;
+        return true;
+    }
+
+    public bool BindAll(ReadOnlySpan<RingFiles> files)
+    {
+        BindCalls++;
+        foreach (RingEndpoint endpoint in (RingEndpoint[])[RingEndpoint.Kick, RingEndpoint.Call])
+        {
+            for (int i = 0; i < files.Length; i++)
+            {
+                int descriptor = endpoint == RingEndpoint.Kick ? files[i].Kick : files[i].Call;
+                if (descriptor != RingFiles.Keep && !TryBind(i, endpoint, descriptor))
+                {
+                    return false;
+                }
+            }
+        }
+
         Faults?.Step();
         return true;
+    }
+
+    public bool TakeWindowFault()
+    {
+        bool fault = WindowFault;
+        WindowFault = false;
+        return fault;
     }
 
     public void RaiseRing(int ring)

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory that goes away under a window.
+ *
+ * The origin can truncate its file, punch holes into it, or have one on a file
+ * system without room.  Whoever then touches such a page in the window gets a
+ * SIGBUS: a vCPU, a device model, the library.  The handler makes the whole
+ * window anonymous, as a withdrawal does, so that the access finds a page and
+ * no later one can fault; the library ends the connection from the main loop.
+ * Under KVM a vCPU can get an EFAULT out of KVM_RUN instead, without an
+ * address: then the library looks for the window.
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/event_notifier.h"
+#include "qemu/main-loop.h"
+#include "qemu/seqlock.h"
+#include "qemu/timer.h"
+#include "exec/memory.h"
+#include "hw/core/cpu.h"
+#include "sysemu/sysemu.h"
+#ifdef CONFIG_KVM
+#include "sysemu/kvm_int.h"
+#endif
+#include "vhost-pci.h"
+#include "trace.h"
+
+/* Never freed, but used again: a handler may be reading the list */
+struct VhostPciFaultWindow {
+    VhostPciFaultWindow *next;
+    QemuSeqLock lock;           /* of these three; writers have the BQL */
+    uintptr_t base;
+    uintptr_t size;             /* 0: not in use */
+    uint64_t object;
+    bool lost;
+};
+
+static VhostPciFaultWindow *windows;
+static EventNotifier notifier;
+static struct sigaction previous;
+
+/* Advance notice of the machine's own pages that have become bad */
+static void *bad_pages[16];
+static unsigned bad_page_count;
+
+/* What follows, up to on_sigbus(), runs in a signal handler */
+
+static VhostPciFaultWindow *find_window(void *address)
+{
+    VhostPciFaultWindow *w = qatomic_load_acquire(&windows);
+
+    for (; w; w = w->next) {
+        unsigned start = seqlock_read_begin(&w->lock);
+        uintptr_t base = qatomic_read(&w->base);
+        uintptr_t size = qatomic_read(&w->size);
+
+        /* One that changes now is nobody's yet, or nobody's any more */
+        if (!seqlock_read_retry(&w->lock, start) &&
+            (uintptr_t)address - base < size) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * All of the window: a single page would have to be a page of the file, and
+ * with many of them the process could run out of mappings.
+ */
+static bool empty_window(VhostPciFaultWindow *w)
+{
+    void *base = (void *)w->base;
+
+    if (mmap(base, w->size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
+        base) {
+        return false;
+    }
+    madvise(base, w->size, MADV_DONTDUMP);
+    qatomic_set(&w->lost, true);
+    event_notifier_set(&notifier);
+    return true;
+}
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    if (previous.sa_flags & SA_SIGINFO) {
+        previous.sa_sigaction(number, info, context);
+    } else if (previous.sa_handler == SIG_IGN && info->si_code <= 0) {
+        return;
+    } else if (previous.sa_handler == SIG_DFL ||
+               previous.sa_handler == SIG_IGN) {
+        signal(number, SIG_DFL);
+        raise(number);
+    } else {
+        previous.sa_handler(number);
+    }
+}
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+    int saved_errno = errno;
+    VhostPciFaultWindow *w = NULL;
+
+    if (info->si_code > 0) {    /* the kernel's, not somebody's kill() */
+        w = find_window(info->si_addr);
+    }
+    if (w && empty_window(w)) {
+        errno = saved_errno;
+        return;
+    }
+    if (info->si_code == BUS_MCEERR_AO && context && !current_cpu) {
+        /*
+         * QEMU wants it in the main loop, from a signalfd that does not get it
+         * now that the signal is not blocked.
+         */
+        if (bad_page_count < ARRAY_SIZE(bad_pages)) {
+            bad_pages[bad_page_count++] = info->si_addr;
+            event_notifier_set(&notifier);
+        }
+        errno = saved_errno;
+        return;
+    }
+    pass_on(number, info, context);
+    errno = saved_errno;
+}
+
+static void report_bad_pages(void)
+{
+    siginfo_t info = { .si_signo = SIGBUS, .si_code = BUS_MCEERR_AO };
+    sigset_t sigbus;
+    void *page;
+
+    sigemptyset(&sigbus);
+    sigaddset(&sigbus, SIGBUS);
+    while (qatomic_read(&bad_page_count)) {
+        /* The handler interrupts this thread, so this keeps it out */
+        pthread_sigmask(SIG_BLOCK, &sigbus, NULL);
+        page = bad_pages[--bad_page_count];
+        pthread_sigmask(SIG_UNBLOCK, &sigbus, NULL);
+        info.si_addr = page;
+        pass_on(SIGBUS, &info, NULL);
+    }
+}
+
+static void notified(EventNotifier *e)
+{
+    event_notifier_test_and_clear(e);
+    report_bad_pages();
+    for (VhostPciFaultWindow *w = windows; w; w = w->next) {
+        if (w->size && qatomic_read(&w->lost)) {
+            trace_vhost_pci_window_fault(w->object);
+            vhost_pci_library_loaded()->device_window_fault(w->object);
+        }
+    }
+}
+
+#ifdef CONFIG_KVM
+static bool kvm_window_fault(void)
+{
+    static __thread int64_t last_try;
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    uint32_t ended;
+
+    qemu_mutex_lock_iothread();
+    ended = vhost_pci_library_loaded()->check_windows();
+    qemu_mutex_unlock_iothread();
+    trace_vhost_pci_kvm_fault(ended);
+    if (ended) {
+        return true;
+    }
+    /* A SIGBUS elsewhere may have been first, or the page has come back */
+    if (now - last_try < 1000) {
+        return false;
+    }
+    last_try = now;
+    return true;
+}
+#endif
+
+static bool handle_faults(Error **errp)
+{
+    struct sigaction action = {
+        .sa_sigaction = on_sigbus,
+        .sa_flags = SA_SIGINFO | SA_RESTART,
+    };
+    sigset_t sigbus;
+    int ret = event_notifier_init(&notifier, false);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "cannot watch for lost memory");
+        return false;
+    }
+    event_notifier_set_handler(&notifier, notified);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &previous);
+    /* This is the main thread; QEMU leaves it open in the others */
+    sigemptyset(&sigbus);
+    sigaddset(&sigbus, SIGBUS);
+    pthread_sigmask(SIG_UNBLOCK, &sigbus, NULL);
+#ifdef CONFIG_KVM
+    kvm_memory_fault_hook = kvm_window_fault;
+#endif
+    return true;
+}
+
+VhostPciFaultWindow *vhost_pci_fault_add(uint64_t object, void *base,
+                                         uint64_t size, Error **errp)
+{
+    static bool handling;
+    VhostPciFaultWindow *w = windows;
+
+    if (!handling && !handle_faults(errp)) {
+        return NULL;
+    }
+    handling = true;
+    while (w && w->size) {
+        w = w->next;
+    }
+    if (!w) {
+        w = g_new0(VhostPciFaultWindow, 1);
+        w->next = windows;
+        qatomic_store_release(&windows, w);
+    }
+    seqlock_write_begin(&w->lock);
+    qatomic_set(&w->base, (uintptr_t)base);
+    qatomic_set(&w->size, (uintptr_t)size);
+    seqlock_write_end(&w->lock);
+    w->object = object;
+    qatomic_set(&w->lost, false);
+    return w;
+}
+
+void vhost_pci_fault_remove(VhostPciFaultWindow *w)
+{
+    seqlock_write_begin(&w->lock);
+    qatomic_set(&w->size, 0);
+    seqlock_write_end(&w->lock);
+}
+
+bool vhost_pci_fault_take(VhostPciFaultWindow *w)
+{
+    return qatomic_xchg(&w->lost, false);
+}
+
+bool vhost_pci_window_allowed(Error **errp)
+{
+    ERRP_GUARD();
+
+    if (enable_mlock) {
+        error_setg(errp, "vhost-pci does not work with locked memory: it "
+                   "would fill the windows of all origins with real pages");
+        error_append_hint(errp, "Leave -overcommit mem-lock=on away; huge "
+                          "pages and prealloc=on in this VM's memory backend "
+                          "keep its own memory in place.\n");
+        return false;
+    }
+    /*
+     * VFIO passes the window over, because it is RAM_PROTECTED; in the sense
+     * of QEMU its changes are coordinated with it.
+     */
+    if (ram_block_coordinated_discard_require(true)) {
+        error_setg(errp, "vhost-pci does not work with a device that pins all "
+                   "memory of this VM");
+        error_append_hint(errp, "Leave vhost-vdpa, SEV, nvme:// and libblkio "
+                          "away from this VM; vfio-pci can stay.\n");
+        return false;
+    }
+    return true;
+}
+
+void vhost_pci_window_unneeded(void)
+{
+    ram_block_coordinated_discard_require(false);
+}

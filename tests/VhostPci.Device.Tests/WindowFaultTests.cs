@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using Microsoft.Win32.SafeHandles;
+using VhostPci.Device.Tests.Support;
+using VhostPci.Interop.Files;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Tests;
+
+/// <summary>The origin's memory loses pages; and how often the host changes its tables.</summary>
+public sealed class WindowFaultTests
+{
+    private const string Reason = "its memory has lost pages that this VM was using";
+
+    [Fact]
+    public void A_fault_ends_its_connection_and_no_other()
+    {
+        using var rig = new Rig();
+        using FrontEnd origin = rig.Connect();
+        origin.Start();
+        FakeDevice device = rig.Bridge.Last;
+        using FrontEnd neighbour = rig.Connect();
+        neighbour.Start();
+        device.WindowFault = true;
+        device.Device.OnWindowFault();
+        Assert.True(origin.IsClosed);
+        Assert.Contains(Reason, Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        Assert.Equal(0UL, device.Device.MappedBytes);
+        Assert.False(neighbour.IsClosed);
+        Assert.True(rig.Bridge.Last.Link);
+    }
+
+    [Fact]
+    public void The_next_origin_is_not_blamed_for_what_was_before_it()
+    {
+        using var rig = new Rig(change: static config => config with { UnplugDelay = 3000 });
+        FrontEnd first = rig.Connect();
+        first.Start();
+        FakeDevice device = rig.Bridge.Last;
+        device.WindowFault = true;
+        first.Dispose();
+        using FrontEnd second = rig.Connect();
+        second.Start();
+        Assert.Same(device, Assert.Single(rig.Bridge.Devices));
+        Assert.True(device.Link);
+        device.Device.OnWindowFault();
+        Assert.False(second.IsClosed);
+        Assert.True(device.Link);
+    }
+
+    [Fact]
+    public void Whose_file_is_too_short_is_found_without_an_address()
+    {
+        using var rig = new Rig(allowUnsealed: true);
+        using FrontEnd neighbour = rig.Connect();
+        neighbour.Start();
+        using FrontEnd origin = rig.Connect();
+        Descriptor memory = origin.NewMemory(sealShrink: false);
+        origin.Negotiate();
+        origin.SendTable((FrontEnd.Region, memory));
+        origin.Send(RequestCode.SetFeatures, FrontEnd.Features);
+        origin.SendPair(0);
+        Assert.True(rig.Bridge.Last.Link);
+        Assert.Equal(0, rig.Library.CheckWindows());
+        using (SafeFileHandle file = File.OpenHandle($"/proc/self/fd/{memory.Number}", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            RandomAccess.SetLength(file, 0);
+        }
+
+        Assert.Equal(1, rig.Library.CheckWindows());
+        Assert.True(origin.IsClosed);
+        Assert.Contains(Reason, Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        Assert.False(neighbour.IsClosed);
+        Assert.Equal(0, rig.Library.CheckWindows());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(32)]
+    public void All_rings_are_bound_and_unbound_at_once(int pairs)
+    {
+        using var rig = new Rig();
+        using FrontEnd origin = rig.Connect();
+        origin.Negotiate();
+        origin.SendInfo(pairs: (ushort)pairs);
+        FakeDevice device = rig.Bridge.Last;
+        device.StartDriver();
+        origin.Send(RequestCode.SetFeatures, FrontEnd.Features | VirtioNetFeatures.MultiQueue);
+        origin.SendMemory();
+        for (uint pair = 0; pair < pairs; pair++)
+        {
+            origin.SendPair(pair);
+        }
+
+        Assert.Equal(pairs, device.QueuePairs);
+        origin.AskBase(0);
+        Assert.False(device.Link);
+        int before = device.BindCalls;
+        for (uint ring = 1; ring < 2 * pairs; ring++)
+        {
+            origin.AskBase(ring);
+        }
+
+        Assert.Equal(before, device.BindCalls);
+        for (uint pair = 0; pair < pairs; pair++)
+        {
+            origin.SendPair(pair);
+        }
+
+        Assert.Equal(before, device.BindCalls);
+        device.Acknowledge(device.Epoch);
+        Assert.Equal(pairs, device.QueuePairs);
+        Assert.Equal(before + 1, device.BindCalls);
+        origin.Dispose();
+        rig.Host.Pump();
+        Assert.Equal(before + 2, device.BindCalls);
+    }
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest touches a page of its window that the origin's file has lost: the machine goes on, the connection does not."""
+import contextlib
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from tests.lab import footprint, losing
+from tests.qtest.front_end import FrontEnd
+from tests.qtest.mirror import wait_for
+
+from .conftest import reason_against_kvm
+from .guest import assemble
+from .machines import FakeOriginLink, Mirror
+
+REASON = "has lost pages that this VM was using"
+SIZE = 16 << 20
+
+
+@pytest.fixture
+def mirror(run, accel):
+    with Mirror(run, accel, assemble(run.path), ",allow-unsealed=on,unplug-delay=0") as machine:
+        yield machine
+
+
+@pytest.fixture(params=losing.KINDS)
+def losing_file(request):
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(losing.KINDS[request.param](SIZE))
+        except losing.CannotMake as reason:
+            pytest.skip(str(reason))
+        yield file
+
+
+def check_ended(mirror, link) -> None:
+    assert link.origin.closed_by_server()
+    server = mirror.info()["servers"][0]
+    assert REASON in server["last-refusal"] and server["refused"] == 1
+    link.origin.close()
+
+
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_the_guest_survives(mirror, losing_file, access):
+    with FrontEnd(mirror.path) as neighbour:
+        neighbour.start()
+        other = mirror.wait_link()["slot"]
+        held = footprint.Footprint(mirror.qemu)
+        with FakeOriginLink(mirror, losing_file) as link:
+            assert mirror.far_read(0x8000) == 0
+            losing_file.lose()
+            if access == "write":
+                mirror.far_write(losing_file.at, 0x12345678)
+            else:
+                assert mirror.far_read(losing_file.at) == 0
+            check_ended(mirror, link)
+            assert [peer["link"] for peer in mirror.peers() if peer["slot"] == other] == [True]
+        mirror.eject(link.slot)
+        footprint.wait_back(mirror.qemu, held)
+    mirror.wait_link(False)
+    mirror.eject(other)
+    with FakeOriginLink(mirror) as another:
+        another.check_kicks(0, 0)
+        another.memory[0x9000:0x9004] = b"here"
+        assert mirror.far_read(0x9000) == int.from_bytes(b"here", "little")
+
+
+@pytest.fixture
+def no_page(run):
+    """The file whose presence makes KVM_RUN fail once, and the environment for it."""
+    if reason := reason_against_kvm():
+        pytest.skip(reason)
+    library = run / "no_page.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("no_page.c")], check=True)
+    return run / "no-page", os.environ | {"LD_PRELOAD": str(library), "NO_PAGE": str(run / "no-page")}
+
+
+def refuse_a_page(mirror, flag) -> None:
+    flag.touch()
+    mirror.inb(0xcf8)           # a way out of KVM_RUN and back into it
+    assert not flag.exists()
+
+
+def test_kvm_run_without_an_address(run, no_page, losing_file):
+    """No signal comes then: the window is found by what is missing, and the neighbour is not touched."""
+    flag, env = no_page
+    with Mirror(run, "kvm", assemble(run.path), ",allow-unsealed=on", env) as mirror, FrontEnd(mirror.path) as neighbour:
+        neighbour.start()
+        mirror.wait_link()
+        with FrontEnd(mirror.path) as origin:
+            origin.start(files=[(losing_file.fd, losing_file.size)])
+            wait_for("two links", lambda: sum(peer["link"] for peer in mirror.peers()) == 2)
+            losing_file.lose()
+            refuse_a_page(mirror, flag)
+            assert origin.closed_by_server()
+            assert REASON in mirror.info()["servers"][0]["last-refusal"]
+        assert sum(peer["link"] for peer in mirror.peers()) == 1
+
+
+def test_kvm_run_fails_for_another_reason(run, no_page):
+    """Once a second it is tried again, because a page may have come back; then it is QEMU's affair."""
+    flag, env = no_page
+    with Mirror(run, "kvm", assemble(run.path), "", env) as mirror, FrontEnd(mirror.path) as origin:
+        origin.start()
+        mirror.wait_link()
+        refuse_a_page(mirror, flag)
+        assert mirror.peers()[0]["link"]
+        while mirror.qmp.execute("query-status")["running"]:
+            flag.touch()
+            mirror.post("in8", 0xcf8)
+        assert mirror.qmp.execute("query-status")["status"] == "internal-error"
+        assert mirror.peers()[0]["link"]
