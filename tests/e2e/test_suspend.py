@@ -2,14 +2,13 @@
 """The mirror's guest sleeps, suspended to idle or to RAM, with packets on their way to it; and its origin changes meanwhile."""
 import contextlib
 import os
-import pathlib
 import time
 
 import pytest
 
 from lab import guests, process
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
-from lab.patience import Deadline
+from lab.suspend import suspend_to_idle
 
 LONG = os.environ.get("VHOST_PCI_LONG") == "1"
 TIMES = 20 if LONG else 2
@@ -39,40 +38,6 @@ def sleeps(guest: Guest) -> int:
     success, fail = (int(word) for word in text.split())
     assert fail == 0, guest.command("cat /sys/power/suspend_stats/last_failed_dev; dmesg | tail -30")
     return success
-
-
-
-def driver_ok(mirror: Guest) -> bool:
-    peer, = mirror.qmp.execute("query-vhost-pci")["servers"][0]["peers"]
-    return peer["driver-ok"]
-
-
-def wait_idle(guest: Guest) -> None:
-    """Until its CPU has slept for a second."""
-    thread, = guest.qmp.execute("query-cpus-fast")
-    stat = pathlib.Path(f"/proc/{guest.qemu.pid}/task/{thread['thread-id']}/stat")
-    end, quiet, before = Deadline(30), 0, ""
-    while quiet < 20:
-        assert not end.over, "its CPU never rests"
-        # State, and the time in user mode and in the kernel
-        fields = stat.read_text().rsplit(")", 1)[1].split()
-        now = f"{fields[0]} {fields[11]} {fields[12]}"
-        quiet = quiet + 1 if fields[0] == "S" and now == before else 0
-        before = now
-        time.sleep(0.05)
-
-
-def suspend_to_idle(mirror: Guest, meanwhile) -> None:
-    """Freeze and restore of every driver with an idle machine in between; a key wakes it, as it would a laptop."""
-    mirror.command("echo enabled >/sys/class/tty/ttyS0/power/wakeup; (sleep 0.2; echo freeze >/sys/power/state) >/tmp/sleep 2>&1 &")
-    end = Deadline(30)
-    while driver_ok(mirror):
-        assert not end.over, "it does not go to sleep"
-        time.sleep(0.1)
-    # What comes after the drivers, up to the idle machine: a key that is too early ends the attempt
-    wait_idle(mirror)
-    meanwhile()
-    mirror.console.press()
 
 
 def suspend_to_ram(mirror: Guest, meanwhile) -> None:

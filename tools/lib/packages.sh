@@ -22,8 +22,8 @@ VP_INTEROP_PACKAGES=(qemu-system-x86 dpdk-dev librte-net-virtio23 librte-mempool
 # libFuzzer for tests/fuzz, which is left out without.
 VP_FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)
 
-# UEFI firmware for tests/e2e, which leaves its cases out when it is not there.
-VP_E2E_PACKAGES=(ovmf)
+# UEFI firmware and the team driver's tool for tests/e2e, which leaves their cases out when they are not there.
+VP_E2E_PACKAGES=(ovmf libteam-utils)
 
 vp_missing_packages() { # NAME...
     # One query for all: this runs before every build and must cost nothing.

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * For tests in a booted guest: what happens rarely, made to happen.  Knows of
+ * vhost_pci_net only that its device is a virtio one, and changes nothing in
+ * it.  In /sys/module/vpfaults/parameters:
+ *
+ * rtnl		1: hold the RTNL, 0: let it go
+ * no_queues	virtio queues that have the size 0 when they are looked at,
+ *		so that setting them up fails; counts down
+ * down_delay	milliseconds by which this CPU is late with the next write of
+ *		"the interface is down" to a vhost-pci-net device; once
+ */
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kprobes.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "vhost_pci_guest_abi.h"
+
+/* the RTNL, held by a thread so that a shell can go on */
+static DECLARE_COMPLETION(taken);
+static struct task_struct *holder;
+
+static int hold(void *unused)
+{
+	rtnl_lock();
+	complete(&taken);
+	set_current_state(TASK_IDLE);
+	while (!kthread_should_stop()) {
+		schedule();
+		set_current_state(TASK_IDLE);
+	}
+	__set_current_state(TASK_RUNNING);
+	rtnl_unlock();
+	return 0;
+}
+
+static void let_go(void)
+{
+	if (holder)
+		kthread_stop(holder);
+	holder = NULL;
+}
+
+static int rtnl_set(const char *val, const struct kernel_param *kp)
+{
+	struct task_struct *task;
+	bool wanted;
+	int err = kstrtobool(val, &wanted);
+
+	if (err)
+		return err;
+	if (!wanted) {
+		let_go();
+		return 0;
+	}
+	if (holder)
+		return -EBUSY;
+	task = kthread_run(hold, NULL, "vpfaults");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	holder = task;
+	wait_for_completion(&taken);
+	return 0;
+}
+
+static int rtnl_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%d\n", !!holder);
+}
+
+static const struct kernel_param_ops rtnl_ops = {
+	.set = rtnl_set,
+	.get = rtnl_get,
+};
+module_param_cb(rtnl, &rtnl_ops, NULL, 0644);
+
+/* queues */
+static uint no_queues;
+module_param(no_queues, uint, 0644);
+
+static int queue_size(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	if (READ_ONCE(no_queues)) {
+		WRITE_ONCE(no_queues, no_queues - 1);
+		regs_set_return_value(regs, 0);
+	}
+	return 0;
+}
+
+static struct kretprobe queue_size_probe = {
+	.kp.symbol_name = "vp_modern_get_queue_size",
+	.handler = queue_size,
+};
+
+/* what the driver tells the device */
+static uint down_delay;
+module_param(down_delay, uint, 0644);
+
+static int config_write(struct kprobe *p, struct pt_regs *regs)
+{
+	const struct virtio_device *vdev =
+		(void *)regs_get_kernel_argument(regs, 0);
+	unsigned int offset = regs_get_kernel_argument(regs, 1);
+	const u32 *val = (void *)regs_get_kernel_argument(regs, 2);
+	uint delay = READ_ONCE(down_delay);
+
+	if (delay && vdev->id.device == VIRTIO_ID_VHOST_PCI_NET &&
+	    offset == offsetof(struct vhost_pci_net_config, driver) && *val) {
+		WRITE_ONCE(down_delay, 0);
+		mdelay(delay);
+	}
+	return 0;
+}
+
+static struct kprobe config_write_probe = {
+	.pre_handler = config_write,
+};
+
+/* All virtio-pci devices write with the same function */
+static void *config_write_address(void)
+{
+	struct virtio_device *vdev;
+	struct net_device *dev;
+	void *address = NULL;
+
+	rtnl_lock();
+	for_each_netdev(&init_net, dev) {
+		if (!dev->dev.parent || !dev->dev.parent->bus ||
+		    strcmp(dev->dev.parent->bus->name, "virtio"))
+			continue;
+		vdev = dev_to_virtio(dev->dev.parent);
+		if (vdev->id.device == VIRTIO_ID_VHOST_PCI_NET)
+			address = vdev->config->set;
+	}
+	rtnl_unlock();
+	return address;
+}
+
+static int __init vpfaults_init(void)
+{
+	int err;
+
+	config_write_probe.addr = config_write_address();
+	if (!config_write_probe.addr)
+		return -ENODEV;
+	err = register_kprobe(&config_write_probe);
+	if (err)
+		return err;
+	err = register_kretprobe(&queue_size_probe);
+	if (err)
+		unregister_kprobe(&config_write_probe);
+	return err;
+}
+
+static void __exit vpfaults_exit(void)
+{
+	let_go();
+	unregister_kretprobe(&queue_size_probe);
+	unregister_kprobe(&config_write_probe);
+}
+
+module_init(vpfaults_init);
+module_exit(vpfaults_exit);
+MODULE_DESCRIPTION("Faults for the tests of vhost_pci_net");
+MODULE_LICENSE("GPL");
