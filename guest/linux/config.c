@@ -121,12 +121,15 @@ static void vpnet_config_read_rings(struct vpnet *vp,
 		struct vpring_area *area = &cfg->ring[i].area;
 
 #define RING_AT(member)	(at + offsetof(struct vhost_pci_net_ring, member))
+		cfg->ring[i].enabled = cfg_read32_at(vp, RING_AT(flags)) &
+				       VHOST_PCI_NET_RING_ENABLED;
+		/* each read is an exit to the device */
+		if (!cfg->ring[i].enabled)
+			continue;
 		area->desc = cfg_read64_at(vp, RING_AT(desc));
 		area->avail = cfg_read64_at(vp, RING_AT(avail));
 		area->used = cfg_read64_at(vp, RING_AT(used));
 		area->size = cfg_read32_at(vp, RING_AT(size));
-		cfg->ring[i].enabled = cfg_read32_at(vp, RING_AT(flags)) &
-				       VHOST_PCI_NET_RING_ENABLED;
 #undef RING_AT
 	}
 }
@@ -175,17 +178,21 @@ static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
 /*
  * The only place that changes what is adopted.  A work item never runs twice
  * at a time, and one that is queued while it runs is run again, so no change
- * is missed.
+ * is missed.  Nothing here may wait for the RTNL: the origin waits for the
+ * acknowledgment.
  */
 void vpnet_config_work(struct work_struct *work)
 {
 	struct vpnet *vp = container_of(to_delayed_work(work), struct vpnet,
 					config_work);
 	struct vpnet_config *cfg = &vp->config;
+	u64 suspects;
 	int err;
 
 	if (READ_ONCE(vp->stopping))
 		return;
+	/* before: what breaks while we read may have broken by a withdrawal */
+	suspects = vpnet_rings_suspect(vp);
 	err = vpnet_config_read(vp, cfg);
 	if (err == -EAGAIN) {
 		schedule_delayed_work(&vp->config_work, VPNET_CONFIG_RETRY);
@@ -197,7 +204,7 @@ void vpnet_config_work(struct work_struct *work)
 		return;
 	}
 	if (vp->adopted && vp->epoch == cfg->epoch) {
-		vpnet_rings_report(vp);
+		vpnet_rings_report(vp, suspects);
 		return;
 	}
 
@@ -220,7 +227,8 @@ void vpnet_config_work(struct work_struct *work)
 			   vp->pairs_on, cfg->ring[VPNET_ORIGIN_RX].area.size,
 			   cfg->ring[VPNET_ORIGIN_TX].area.size);
 
-	vpnet_netdev_update(vp, cfg->mtu);
+	WRITE_ONCE(vp->mtu_told, cfg->mtu);
+	schedule_work(&vp->netdev_work);
 
 	if (cfg->announce != vp->announced) {
 		vp->announced = cfg->announce;
@@ -244,4 +252,6 @@ void vpnet_config_stop(struct vpnet *vp)
 	cancel_delayed_work_sync(&vp->config_work);
 	vpnet_rings_off(vp);
 	cancel_delayed_work_sync(&vp->config_work);
+	/* waits for the RTNL, so the caller must not hold it */
+	cancel_work_sync(&vp->netdev_work);
 }

@@ -5,6 +5,7 @@
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
 #include <linux/module.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <net/arp.h>
@@ -18,14 +19,18 @@ MODULE_PARM_DESC(refuse, "features of origins to refuse (mask of virtio-net's bi
 /* Before DRIVER_OK, so that no link comes up in between; only once */
 void vpnet_driver_tell(struct vpnet *vp)
 {
-	u64 accept = (~VPNET_REFUSED & ~refuse) | BIT_ULL(VIRTIO_F_VERSION_1);
+	u64 accept = (vpnet_features_known() & ~refuse) |
+		     BIT_ULL(VIRTIO_F_VERSION_1);
 
 	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, accept,
 			 &accept);
+	/* the interface is there for everybody, who may set it up meanwhile */
+	rtnl_lock();
 	vpnet_driver_tell_up(vp, netif_running(vp->dev));
+	rtnl_unlock();
 }
 
-/* The origin loses its carrier while nobody takes its packets */
+/* The origin loses its carrier while nobody takes its packets; under the RTNL */
 void vpnet_driver_tell_up(struct vpnet *vp, bool up)
 {
 	u32 flags = up ? 0 : VHOST_PCI_NET_DRIVER_DOWN;

@@ -104,6 +104,40 @@ static void vpnet_get_ethtool_stats(struct net_device *dev,
 }
 
 /*
+ * A link without a wire has the speed that it is said to have.  Link
+ * aggregation (802.3ad) and the bridge's path cost ask for it.
+ */
+static int vpnet_get_link_ksettings(struct net_device *dev,
+				    struct ethtool_link_ksettings *cmd)
+{
+	const struct vpnet *vp = netdev_priv(dev);
+
+	cmd->base.speed = vp->speed;
+	cmd->base.duplex = vp->duplex;
+	cmd->base.port = PORT_OTHER;
+	return 0;
+}
+
+static int vpnet_set_link_ksettings(struct net_device *dev,
+				    const struct ethtool_link_ksettings *cmd)
+{
+	struct vpnet *vp = netdev_priv(dev);
+
+	return ethtool_virtdev_set_link_ksettings(dev, cmd, &vp->speed,
+						  &vp->duplex);
+}
+
+/* How many queues there are; which one a flow takes is the origin's choice */
+static int vpnet_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
+			   u32 *rule_locs)
+{
+	if (info->cmd != ETHTOOL_GRXRINGS)
+		return -EOPNOTSUPP;
+	info->data = dev->real_num_rx_queues;
+	return 0;
+}
+
+/*
  * The origin decides which pairs there are and sends on any of them.  What we
  * can choose is on how many of them we send.
  */
@@ -184,6 +218,9 @@ const struct ethtool_ops vpnet_ethtool_ops = {
 	.get_drvinfo		= vpnet_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
 	.get_ts_info		= ethtool_op_get_ts_info,
+	.get_link_ksettings	= vpnet_get_link_ksettings,
+	.set_link_ksettings	= vpnet_set_link_ksettings,
+	.get_rxnfc		= vpnet_get_rxnfc,
 	.get_sset_count		= vpnet_get_sset_count,
 	.get_strings		= vpnet_get_strings,
 	.get_ethtool_stats	= vpnet_get_ethtool_stats,

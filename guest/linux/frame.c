@@ -70,7 +70,8 @@ bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
 		return true;
 
 	/* virtio: a segmentation request always comes with a checksum one */
-	return csum && hdr->gso_size &&
+	return csum &&
+	       __virtio16_to_cpu(true, hdr->gso_size) >= VPNET_GSO_MIN &&
 	       start + FRAME_TCP_HLEN <= frame_len &&
 	       gso_allowed(hdr->gso_type, features, VIRTIO_NET_F_HOST_TSO4,
 			   VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);

@@ -12,6 +12,13 @@
  */
 #define VPNET_MAX_FRAME		(65535 + 14 + 4)
 
+/*
+ * Smallest segment that a stack asks for (Linux: TCP_MIN_SND_MSS).  Smaller
+ * ones would make thousands of packets of a frame wherever it is forwarded to
+ * a device that cannot segment.
+ */
+#define VPNET_GSO_MIN		48
+
 u32 vpnet_hdr_len(u64 features);
 bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
 			     u64 features);

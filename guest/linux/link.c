@@ -23,6 +23,16 @@ static struct netdev_queue *vpnet_txq(struct vpnet *vp, unsigned int pair)
 	return netdev_get_tx_queue(vp->dev, pair);
 }
 
+/*
+ * Called with the lock of the ring.  One that broke and was not looked into
+ * yet is not blamed any more: its memory may have been withdrawn.
+ */
+static void vpnet_ring_stop(struct vpnet_queue *q)
+{
+	q->on = false;
+	WRITE_ONCE(q->suspect, false);
+}
+
 /* When it returns, nobody looks at the window any more */
 void vpnet_rings_off(struct vpnet *vp)
 {
@@ -35,14 +45,15 @@ void vpnet_rings_off(struct vpnet *vp)
 
 		spin_lock_bh(&pair->rx_lock);
 		vpnet_rx_settle(pair);
-		pair->queue[VPNET_ORIGIN_TX].on = false;
+		vpnet_ring_stop(&pair->queue[VPNET_ORIGIN_TX]);
 		spin_unlock_bh(&pair->rx_lock);
 
 		__netif_tx_lock_bh(vpnet_txq(vp, i));
-		pair->queue[VPNET_ORIGIN_RX].on = false;
+		vpnet_ring_stop(&pair->queue[VPNET_ORIGIN_RX]);
 		__netif_tx_unlock_bh(vpnet_txq(vp, i));
 	}
 	WRITE_ONCE(vp->features, 0);
+	WRITE_ONCE(vp->offloads, 0);
 	WRITE_ONCE(vp->pairs_on, 0);
 }
 
@@ -95,13 +106,15 @@ static bool vpnet_ring_setup(struct vpnet *vp, const struct vpnet_config *cfg,
 	if (!vpnet_ring_init(vp, q, cfg, i, flags)) {
 		q->hdr_len = vpnet_hdr_len(cfg->features);
 		q->features = cfg->features;
-		q->suspect = false;
 		return true;
 	}
-	vpnet_inc(&q->count.broken);
-	netdev_err(vp->dev, "origin's %s ring %u is unusable: %s\n",
-		   vpnet_ring_name(i), i / VPNET_PAIR_RINGS,
-		   vpring_strerror(q->ring.error));
+	/* the origin cannot help it that we have no memory */
+	if (q->ring.error != VPRING_E_MEMORY)
+		vpnet_inc(&q->count.broken);
+	if (net_ratelimit())
+		netdev_err(vp->dev, "origin's %s ring %u is unusable: %s\n",
+			   vpnet_ring_name(i), i / VPNET_PAIR_RINGS,
+			   vpring_strerror(q->ring.error));
 	return false;
 }
 
@@ -138,16 +151,19 @@ static void vpnet_pair_start(struct vpnet *vp, unsigned int i)
  */
 bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 {
+	const u64 unknown = cfg->features & ~vpnet_features_known();
 	unsigned int i, n;
 
 	if (cfg->window_base) {
-		netdev_err(vp->dev, "window begins at %#llx, not at 0\n",
-			   cfg->window_base);
+		if (net_ratelimit())
+			netdev_err(vp->dev, "window begins at %#llx, not at 0\n",
+				   cfg->window_base);
 		return false;
 	}
-	if (cfg->features & VPNET_REFUSED) {
-		netdev_err(vp->dev, "origin uses unknown ring features %#llx\n",
-			   cfg->features & VPNET_REFUSED);
+	if (unknown) {
+		if (net_ratelimit())
+			netdev_err(vp->dev, "origin uses unknown features %#llx\n",
+				   unknown);
 		return false;
 	}
 	/*
@@ -163,6 +179,7 @@ gap:
 		return false;
 
 	WRITE_ONCE(vp->features, cfg->features);
+	WRITE_ONCE(vp->offloads, vpnet_offloads(cfg->features));
 	WRITE_ONCE(vp->pairs_on, n);
 	/* first: a ring that breaks at once must find it on to turn it off */
 	netif_carrier_on(vp->dev);
@@ -188,15 +205,33 @@ void vpnet_ring_broken(struct vpnet *vp, struct vpnet_queue *q)
 	vpnet_config_schedule(vp);
 }
 
-/* The epoch is the same, so it was not the withdrawal of the window */
-void vpnet_rings_report(struct vpnet *vp)
+/* Which rings broke, one bit for each: before the configuration is read */
+u64 vpnet_rings_suspect(const struct vpnet *vp)
+{
+	u64 suspects = 0;
+	unsigned int i;
+
+	BUILD_BUG_ON(VPNET_MAX_RINGS > 64);
+	for (i = 0; i < vpnet_rings(vp); i++)
+		if (READ_ONCE(vpnet_ring(vp, i)->suspect))
+			suspects |= BIT_ULL(i);
+	/* pairs with the device: it withdraws, and then changes the epoch */
+	mb();
+	return suspects;
+}
+
+/*
+ * The epoch that was read after they had broken is the one in use, so it was
+ * not the withdrawal of the window.
+ */
+void vpnet_rings_report(struct vpnet *vp, u64 suspects)
 {
 	unsigned int i;
 
 	for (i = 0; i < vpnet_rings(vp); i++) {
 		struct vpnet_queue *q = vpnet_ring(vp, i);
 
-		if (!READ_ONCE(q->suspect))
+		if (!(suspects & BIT_ULL(i)))
 			continue;
 		WRITE_ONCE(q->suspect, false);
 		vpnet_inc(&q->count.broken);

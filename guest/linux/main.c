@@ -135,9 +135,8 @@ static void vpnet_unmap(struct vpnet *vp, struct pci_dev *pci)
 
 static int vpnet_find_vqs(struct vpnet *vp)
 {
-	struct vpnet_names {
-		char of[VPNET_MAX_RINGS][16];
-		const char *ptr[VPNET_MAX_RINGS];
+	struct vpnet_vqs {
+		const char *name[VPNET_MAX_RINGS];
 		vq_callback_t *kick[VPNET_MAX_RINGS];
 		struct virtqueue *vq[VPNET_MAX_RINGS];
 	} *t;
@@ -149,14 +148,15 @@ static int vpnet_find_vqs(struct vpnet *vp)
 		return -ENOMEM;
 	for (i = 0; i < vpnet_rings(vp); i++) {
 		bool rx = i % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX;
+		struct vpnet_queue *q = vpnet_ring(vp, i);
 
-		snprintf(t->of[i], sizeof(t->of[i]), "origin%u-%s",
+		/* the virtio core keeps the pointer */
+		snprintf(q->name, sizeof(q->name), "origin%u-%s",
 			 i / VPNET_PAIR_RINGS, rx ? "rx" : "tx");
-		t->ptr[i] = t->of[i];
+		t->name[i] = q->name;
 		t->kick[i] = rx ? vpnet_kick_rx : vpnet_kick_tx;
 	}
-	/* they are copied, for /proc/interrupts */
-	err = virtio_find_vqs(vp->vdev, i, t->vq, t->kick, t->ptr, NULL);
+	err = virtio_find_vqs(vp->vdev, i, t->vq, t->kick, t->name, NULL);
 	for (i = 0; !err && i < vpnet_rings(vp); i++) {
 		struct vpnet_queue *q = vpnet_ring(vp, i);
 
@@ -167,13 +167,20 @@ static int vpnet_find_vqs(struct vpnet *vp)
 	return err;
 }
 
+/* They are gone already after a resume that failed */
 static void vpnet_del_vqs(struct vpnet *vp)
 {
 	unsigned int i;
 
-	for (i = 0; i < vpnet_rings(vp); i++)
-		while (virtqueue_detach_unused_buf(vpnet_ring(vp, i)->vq))
+	if (!vpnet_ring(vp, 0)->vq)
+		return;
+	for (i = 0; i < vpnet_rings(vp); i++) {
+		struct vpnet_queue *q = vpnet_ring(vp, i);
+
+		while (virtqueue_detach_unused_buf(q->vq))
 			;
+		q->vq = NULL;
+	}
 	vp->vdev->config->del_vqs(vp->vdev);
 	/* the next ones know no CPU */
 	vp->pairs_spread = 0;
@@ -239,6 +246,7 @@ static int vpnet_alloc(struct vpnet *vp)
 
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
 	INIT_DELAYED_WORK(&vp->rxbuf_work, vpnet_rx_shrink_work);
+	INIT_WORK(&vp->netdev_work, vpnet_netdev_work);
 	get_random_bytes(vp->hash_key, sizeof(vp->hash_key));
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
 	vp->tokens = kzalloc(vpnet_rings(vp), GFP_KERNEL);
@@ -358,33 +366,33 @@ static void vpnet_remove(struct virtio_device *vdev)
 static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
-	unsigned int i;
 
 	vpnet_config_stop(vp);
 	rtnl_lock();
 	netif_device_detach(vp->dev);
-	for (i = 0; netif_running(vp->dev) && i < vp->pairs; i++) {
-		napi_disable(&vp->pair[i].napi);
-		vpnet_coalesce_stop(&vp->pair[i].coalesce);
-	}
+	vpnet_napi_disable(vp);
 	rtnl_unlock();
 	vpnet_reset(vp);
 	vpnet_del_vqs(vp);
 	return 0;
 }
 
+/*
+ * When it fails, or is not called because the virtio core has failed before,
+ * the interface stays detached, without NAPI and without virtqueues, and can
+ * be set down and removed.
+ */
 static int __maybe_unused vpnet_restore(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
-	unsigned int i;
 	int err;
 
 	err = vpnet_find_vqs(vp);
 	if (err)
 		return err;
 	rtnl_lock();
-	for (i = 0; netif_running(vp->dev) && i < vp->pairs; i++)
-		napi_enable(&vp->pair[i].napi);
+	if (netif_running(vp->dev))
+		vpnet_napi_enable(vp);
 	netif_device_attach(vp->dev);
 	rtnl_unlock();
 	return vpnet_start(vp);

@@ -5,13 +5,37 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 
 #include "vhost_pci_net.h"
 
-#define VPNET_OFFLOADS	(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6)
+/* Under the RTNL, as its counterpart; both may be called when all is done */
+void vpnet_napi_enable(struct vpnet *vp)
+{
+	unsigned int i;
+
+	if (vp->napi_on)
+		return;
+	for (i = 0; i < vp->pairs; i++)
+		napi_enable(&vp->pair[i].napi);
+	vp->napi_on = true;
+}
+
+void vpnet_napi_disable(struct vpnet *vp)
+{
+	unsigned int i;
+
+	if (!vp->napi_on)
+		return;
+	for (i = 0; i < vp->pairs; i++) {
+		napi_disable(&vp->pair[i].napi);
+		vpnet_coalesce_stop(&vp->pair[i].coalesce);
+	}
+	vp->napi_on = false;
+}
 
 static int vpnet_open(struct net_device *dev)
 {
@@ -22,8 +46,7 @@ static int vpnet_open(struct net_device *dev)
 	err = vpnet_xdp_open(vp);
 	if (err)
 		return err;
-	for (i = 0; i < vp->pairs; i++)
-		napi_enable(&vp->pair[i].napi);
+	vpnet_napi_enable(vp);
 	netif_tx_start_all_queues(dev);
 	/* kicks that came while it was disabled are gone */
 	for (i = 0; i < vp->pairs; i++)
@@ -39,11 +62,10 @@ static int vpnet_stop(struct net_device *dev)
 
 	vpnet_driver_tell_up(vp, false);
 	netif_tx_stop_all_queues(dev);
+	vpnet_napi_disable(vp);
 	for (i = 0; i < vp->pairs; i++) {
 		struct vpnet_pair *pair = &vp->pair[i];
 
-		napi_disable(&pair->napi);
-		vpnet_coalesce_stop(&pair->coalesce);
 		spin_lock_bh(&pair->rx_lock);
 		vpnet_rx_settle(pair);
 		spin_unlock_bh(&pair->rx_lock);
@@ -82,19 +104,38 @@ static void vpnet_get_stats64(struct net_device *dev,
 }
 
 /* What the origin's driver can receive is what we may send unfinished */
+netdev_features_t vpnet_offloads(u64 acked)
+{
+	netdev_features_t offloads = NETIF_F_HW_CSUM;
+
+	if (!(acked & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM)))
+		return 0;
+	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO4))
+		offloads |= NETIF_F_TSO;
+	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO6))
+		offloads |= NETIF_F_TSO6;
+	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_ECN))
+		offloads |= NETIF_F_TSO_ECN;
+	return offloads;
+}
+
 static netdev_features_t vpnet_fix_features(struct net_device *dev,
 					    netdev_features_t wanted)
 {
 	const struct vpnet *vp = netdev_priv(dev);
-	u64 acked = READ_ONCE(vp->features);
 
-	if (!(acked & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM)))
-		return wanted & ~VPNET_OFFLOADS;
-	if (!(acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO4)))
-		wanted &= ~NETIF_F_TSO;
-	if (!(acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO6)))
-		wanted &= ~NETIF_F_TSO6;
-	return wanted;
+	return wanted & (~VPNET_OFFLOADS | READ_ONCE(vp->offloads));
+}
+
+/*
+ * The interface's features follow the origin only when the RTNL is free.
+ * Whatever tags a packet has, no header has to be found in it.
+ */
+static netdev_features_t vpnet_features_check(struct sk_buff *skb,
+					      struct net_device *dev,
+					      netdev_features_t features)
+{
+	return vpnet_fix_features(dev, features);
 }
 
 static int vpnet_set_features(struct net_device *dev,
@@ -108,6 +149,11 @@ static int vpnet_set_features(struct net_device *dev,
 	return 0;
 }
 
+/* Nothing is filtered.  Without this nobody could join a group by hand */
+static void vpnet_set_rx_mode(struct net_device *dev)
+{
+}
+
 static const struct net_device_ops vpnet_netdev_ops = {
 	.ndo_open		= vpnet_open,
 	.ndo_stop		= vpnet_stop,
@@ -115,6 +161,8 @@ static const struct net_device_ops vpnet_netdev_ops = {
 	.ndo_get_stats64	= vpnet_get_stats64,
 	.ndo_fix_features	= vpnet_fix_features,
 	.ndo_set_features	= vpnet_set_features,
+	.ndo_features_check	= vpnet_features_check,
+	.ndo_set_rx_mode	= vpnet_set_rx_mode,
 	.ndo_setup_tc		= vpnet_setup_tc,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_set_mac_address	= eth_mac_addr,
@@ -144,13 +192,19 @@ void vpnet_netdev_setup(struct vpnet *vp)
 
 	dev->netdev_ops = &vpnet_netdev_ops;
 	dev->ethtool_ops = &vpnet_ethtool_ops;
+	/* all addresses are ours to have, and nobody else has to be told */
+	dev->priv_flags |= IFF_UNICAST_FLT | IFF_LIVE_ADDR_CHANGE;
 	/* frames are copied, so their shape and place do not matter */
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA |
 			NETIF_F_RXCSUM | NETIF_F_RXHASH | VPNET_OFFLOADS;
+	/* the origin's stack counts the segments of what it gets itself */
+	dev->features |= NETIF_F_GSO_ROBUST;
 	dev->hw_features = NETIF_F_SG | NETIF_F_RXHASH | NETIF_F_HW_TC |
 			   VPNET_OFFLOADS;
 	dev->vlan_features = dev->features;
 
+	vp->speed = SPEED_10000;
+	vp->duplex = DUPLEX_FULL;
 	vp->rx_usecs = VPNET_COALESCE_USECS;
 	vp->rx_frames = VPNET_COALESCE_FRAMES;
 	vp->rx_adaptive = true;
@@ -229,19 +283,22 @@ void vpnet_channels_update(struct vpnet *vp)
 	vpnet_spread(vp, pairs);
 }
 
-/* What follows from a new epoch, but needs the RTNL */
-void vpnet_netdev_update(struct vpnet *vp, u16 mtu)
+/* What follows from the newest epoch, but needs the RTNL */
+void vpnet_netdev_work(struct work_struct *work)
 {
+	struct vpnet *vp = container_of(work, struct vpnet, netdev_work);
 	struct net_device *dev = vp->dev;
 	unsigned int want;
+	u16 mtu;
 
 	rtnl_lock();
+	mtu = READ_ONCE(vp->mtu_told);
 	if (dev->reg_state != NETREG_REGISTERED)
 		goto unlock;
 
 	netdev_update_features(dev);
 	vpnet_channels_update(vp);
-	dev->max_mtu = vpnet_max_mtu(vp->features, mtu);
+	dev->max_mtu = vpnet_max_mtu(READ_ONCE(vp->features), mtu);
 	want = dev->mtu;
 	/* the administrator's choice stands until the origin changes its own */
 	if (mtu != vp->config_mtu && vpnet_mtu_usable(mtu))

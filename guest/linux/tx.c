@@ -2,6 +2,7 @@
 /*
  * Transmit: fill the origin's receive ring.
  */
+#include <linux/math64.h>
 #include <linux/skbuff.h>
 #include <linux/virtio_net.h>
 #include <net/xdp.h>
@@ -18,13 +19,32 @@ enum vpnet_tx_room {
 };
 
 /*
+ * A frame wants more buffers than the @nbufs seen so far, which hold @held
+ * bytes: how many more before it is worth another try?  Half of what it would
+ * take if they are like those seen, so that each try at least halves what is
+ * missing and larger buffers are not waited for in vain; and never so many
+ * that an origin which fills up only when half of its ring is free would not
+ * bring them.
+ */
+static u16 vpnet_tx_missing(const struct vpring *ring, u32 left, u32 held,
+			    u16 nbufs)
+{
+	const u32 half = max_t(u32, ring->size / 2, vpring_pending(ring) + 1);
+	u64 more = held ? div_u64((u64)left * nbufs, held) / 2 : 1;
+
+	return clamp_t(u64, more, 1, half - vpring_pending(ring));
+}
+
+/*
  * Take buffers for @left bytes.  On anything but VPNET_TX_ROOM the ring is
- * back where it was.
+ * back where it was, and on VPNET_TX_WAIT @nbufs says how many buffers to wait
+ * for.
  */
 static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
 					   u16 *nbufs)
 {
 	const bool mergeable = q->features & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF);
+	const u32 len = left;
 	enum vpnet_tx_room ret;
 	struct vpring_chain chain;
 	struct vpring_mark mark;
@@ -41,9 +61,11 @@ static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
 		case VPRING_EMPTY:
 			vpring_rollback(&q->ring, &mark);
 			/* all buffers the ring can hold are not enough */
-			ret = vpring_pending(&q->ring) >= q->ring.size ?
-				VPNET_TX_NEVER : VPNET_TX_WAIT;
-			return ret;
+			if (vpring_pending(&q->ring) >= q->ring.size)
+				return VPNET_TX_NEVER;
+			*nbufs = vpnet_tx_missing(&q->ring, left, len - left,
+						  *nbufs - 1);
+			return VPNET_TX_WAIT;
 		case VPRING_NO_ROOM:
 			ret = VPNET_TX_NEVER;
 			goto rollback;
@@ -250,15 +272,16 @@ void vpnet_tx_flush(struct vpnet_queue *q)
 }
 
 /*
- * No buffers: stop first, then ask for a kick, then look again.  In any other
- * order a kick between two of the steps would be lost and the queue stopped
- * for good.
+ * Too few buffers, by @want: stop first, then ask for a kick, then look again.
+ * In any other order a kick between two of the steps would be lost and the
+ * queue stopped for good.
  */
-static void vpnet_tx_stop(struct netdev_queue *txq, struct vpnet_queue *q)
+static void vpnet_tx_stop(struct netdev_queue *txq, struct vpnet_queue *q,
+			  u16 want)
 {
 	netif_tx_stop_queue(txq);
 	vpnet_inc(&q->count.armed);
-	if (!vpring_arm(&q->ring))
+	if (!vpring_arm_ahead(&q->ring, want - 1))
 		return;
 	vpnet_inc(&q->count.rearmed);
 	netif_tx_start_queue(txq);
@@ -266,23 +289,23 @@ static void vpnet_tx_stop(struct netdev_queue *txq, struct vpnet_queue *q)
 
 /* A packet with offloads, in pieces, or for which one buffer is not enough */
 static noinline enum vpnet_tx_room vpnet_tx_other(struct vpnet_queue *q,
-						  struct sk_buff *skb)
+						  struct sk_buff *skb,
+						  u16 *want)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 	enum vpnet_tx_room room;
 	struct vpring_mark mark;
-	u16 nbufs;
 
 	if (unlikely(skb->len > VPNET_MAX_FRAME ||
 		     !vpnet_tx_hdr(q, skb, &hdr.hdr)))
 		return VPNET_TX_NEVER;
 	vpring_save(&q->ring, &mark);
-	room = vpnet_tx_reserve(q, q->hdr_len + skb->len, &nbufs);
+	room = vpnet_tx_reserve(q, q->hdr_len + skb->len, want);
 	if (unlikely(room != VPNET_TX_ROOM))
 		return room;
 
 	/* 1 when it cannot be more; not sent with the short header */
-	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
+	hdr.num_buffers = __cpu_to_virtio16(true, *want);
 	if (unlikely(vpnet_tx_copy(q, skb, &hdr))) {
 		vpring_rollback(&q->ring, &mark);
 		vpnet_stats_add(&q->stats, &q->stats.errors, 1);
@@ -297,6 +320,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	const u16 n = skb_get_queue_mapping(skb);
 	struct netdev_queue *txq = netdev_get_tx_queue(dev, n);
 	struct vpnet_queue *q = &vp->pair[n].queue[VPNET_ORIGIN_RX];
+	u16 want;
 
 	vpnet_inc(&q->count.polls);
 	if (unlikely(!vpnet_usable(q)))
@@ -305,13 +329,17 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	if (skb_is_nonlinear(skb) || skb->ip_summed == CHECKSUM_PARTIAL ||
 	    skb_is_gso(skb) || !vpnet_tx_simple(q, skb->data, skb->len)) {
-		switch (vpnet_tx_other(q, skb)) {
+		switch (vpnet_tx_other(q, skb, &want)) {
 		case VPNET_TX_ROOM:
 			break;
 		case VPNET_TX_WAIT:
 			/* what came before must not wait with us */
 			vpnet_tx_flush(q);
-			vpnet_tx_stop(txq, q);
+			/*
+			 * Not earlier: what is too few for this one is enough
+			 * for smaller ones, and may be all the origin has
+			 */
+			vpnet_tx_stop(txq, q, want);
 			return NETDEV_TX_BUSY;
 		case VPNET_TX_BROKEN:
 			vpnet_tx_flush(q);
@@ -331,7 +359,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	/* show all of a burst at once, unless the next one has to wait */
 	if (!vpring_pending(&q->ring)) {
 		vpnet_tx_flush(q);
-		vpnet_tx_stop(txq, q);
+		vpnet_tx_stop(txq, q, 1);
 	} else if (!netdev_xmit_more()) {
 		vpnet_tx_flush(q);
 	}

@@ -15,10 +15,12 @@
 #include <linux/workqueue.h>
 #include <net/xdp.h>
 
+#include "accept.h"
 #include "coalesce.h"
 #include "frame.h"
 #include "ring.h"
 #include "rxbuf.h"
+#include "platform.h"
 #include "vhost_pci_guest_abi.h"
 
 #define VPNET_DRV_NAME		"vhost_pci_net"
@@ -26,12 +28,8 @@
 
 #define VPNET_MAX_RINGS		VHOST_PCI_NET_MAX_RINGS
 
-/*
- * Bits that change the meaning of the rings in a way not known here.  The
- * device is told, and does not let an origin use them.
- */
-#define VPNET_REFUSED	(BIT_ULL(VIRTIO_F_ACCESS_PLATFORM) | \
-			 BIT_ULL(VIRTIO_NET_F_HASH_REPORT))
+#define VPNET_OFFLOADS		(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | \
+				 NETIF_F_TSO_ECN)
 
 /* The origin's numbers for the rings of pair 0, as in the ABI; then 2, 3... */
 enum {
@@ -92,6 +90,7 @@ struct vpnet_queue {
 	bool suspect;			/* broke, config_work has to look why */
 	u32 hdr_len;
 	u64 features;			/* acked by the origin's driver */
+	char name[16];			/* the virtqueue's */
 	struct vpring_seg *segs;	/* VPRING_MAX_SEGS */
 	struct vpring_done *done;	/* for a packed ring */
 	u32 done_room;
@@ -136,7 +135,6 @@ struct vpnet {
 	bool stopping;			/* ... any more */
 	u32 epoch;
 	bool adopted;			/* @epoch is valid */
-	u16 config_mtu;
 	u32 announced;			/* announcements passed on */
 	struct vpnet_config config;	/* too large for the stack */
 
@@ -147,11 +145,24 @@ struct vpnet {
 	u32 rx_frames;			/* ... and for how many at most */
 	bool rx_adaptive;		/* only when they come fast */
 
+	/*
+	 * What follows from an epoch, but needs the RTNL, which others may
+	 * hold for long.  In a work item of its own, for which config_work
+	 * does not wait.
+	 */
+	struct work_struct netdev_work;
+	u16 mtu_told;			/* by the newest epoch */
+
 	/* under the RTNL */
+	bool napi_on;
+	u16 config_mtu;			/* as last followed */
+	u32 speed;			/* ethtool -s; means nothing to us */
+	u8 duplex;
 	unsigned int tx_wanted;		/* ethtool -L; 0: all there are */
 	unsigned int pairs_spread;	/* over the CPUs, at present */
 
-	u64 features;			/* for fix_features: acked, 0 if down */
+	u64 features;			/* that the origin acked, 0 if down */
+	netdev_features_t offloads;	/* ... of VPNET_OFFLOADS */
 	struct bpf_prog __rcu *xdp_prog;
 
 	/* an offloaded tc filter, under the RTNL */
@@ -245,7 +256,8 @@ void vpnet_driver_announce(struct vpnet *vp, const u8 *mac);
 void vpnet_rings_off(struct vpnet *vp);
 bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg);
 void vpnet_ring_broken(struct vpnet *vp, struct vpnet_queue *q);
-void vpnet_rings_report(struct vpnet *vp);
+u64 vpnet_rings_suspect(const struct vpnet *vp);
+void vpnet_rings_report(struct vpnet *vp, u64 suspects);
 
 /* rx.c */
 int vpnet_poll(struct napi_struct *napi, int budget);
@@ -274,9 +286,12 @@ int vpnet_tc_start(struct vpnet *vp);
 void vpnet_tc_stop(struct vpnet *vp);
 
 /* netdev.c */
+netdev_features_t vpnet_offloads(u64 acked);
 void vpnet_channels_update(struct vpnet *vp);
+void vpnet_napi_enable(struct vpnet *vp);
+void vpnet_napi_disable(struct vpnet *vp);
 void vpnet_netdev_setup(struct vpnet *vp);
-void vpnet_netdev_update(struct vpnet *vp, u16 mtu);
+void vpnet_netdev_work(struct work_struct *work);
 
 /* ethtool.c */
 extern const struct ethtool_ops vpnet_ethtool_ops;

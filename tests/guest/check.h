@@ -31,6 +31,7 @@ extern const struct test hostile_tests[];
 extern const struct test fuzz_tests[];
 extern const struct test segs_tests[];
 extern const struct test frame_tests[];
+extern const struct test accept_tests[];
 extern const struct test packed_tests[];
 extern const struct test packed_hostile_tests[];
 extern const struct test packed_fuzz_tests[];

@@ -83,6 +83,10 @@ static void segmentation_requests(void)
 	CHECK(!valid(f, VIRTIO_NET_HDR_GSO_TCPV6, 1428, 54, 16, 9000, tso4));
 	CHECK(!valid(0, VIRTIO_NET_HDR_GSO_TCPV4, 1448, 34, 16, 9000, tso4));
 	CHECK(!valid(f, VIRTIO_NET_HDR_GSO_TCPV4, 0, 34, 16, 9000, tso4));
+	CHECK(!valid(f, VIRTIO_NET_HDR_GSO_TCPV4, VPNET_GSO_MIN - 1, 34, 16,
+		     9000, tso4));
+	CHECK(valid(f, VIRTIO_NET_HDR_GSO_TCPV4, VPNET_GSO_MIN, 34, 16, 9000,
+		    tso4));
 	CHECK(!valid(f, VIRTIO_NET_HDR_GSO_TCPV4, 1448, 34, 16, 53, tso4));
 	CHECK(valid(f, VIRTIO_NET_HDR_GSO_TCPV4, 1448, 34, 16, 54, tso4));
 	CHECK(!valid(f, VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN,

@@ -8,7 +8,8 @@ int check_failures;
 int main(void)
 {
 	const struct test *suites[] = {
-		ring_tests, hostile_tests, segs_tests, frame_tests, fuzz_tests,
+		ring_tests, hostile_tests, segs_tests, frame_tests,
+		accept_tests, fuzz_tests,
 		packed_tests, packed_hostile_tests, packed_fuzz_tests,
 		rxbuf_tests, rxbuf64_tests,
 	};

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver's own life: what others do at the wrong moment, some of it made to happen by tests/guest/faults. One boot for all,
+with two CPUs in the mirror."""
+import re
+import time
+
+import pytest
+
+from lab import guests, process
+from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
+from lab.patience import wait_for
+from lab.suspend import suspend_to_idle
+
+FAULTS = "/sys/module/vpfaults/parameters"
+VIRTIO_NET = "/sys/bus/virtio/drivers/virtio_net"
+VHOST_PCI_NET = "/sys/bus/virtio/drivers/vhost_pci_net"
+
+
+@pytest.fixture(scope="module")
+def pair(run: process.RunDir):
+    """On the pc machine, where a device can be unplugged."""
+    mirror = guests.start_mirror(run, "pc", smp="2")
+    mirror.wait_ready()
+    origin = guests.start_origin(run, "pc", chardev_options=",reconnect=1", device_options=",id=n0")
+    origin.wait_ready()
+    pair = Pair(run, mirror, origin)
+    pair.wait_link()
+    mirror.command("insmod /lib/modules/vpfaults.ko")
+    yield pair
+    pair.stop()
+
+
+pytestmark = pytest.mark.usefixtures("clean_kernels")
+
+
+def peer(pair: Pair) -> dict:
+    one, = pair.mirror.qmp.execute("query-vhost-pci")["servers"][0]["peers"]
+    return one
+
+
+def device(guest: Guest, driver: str) -> str:
+    return guest.command(f"cd {driver}; ls -d virtio*")
+
+
+def flood_both_ways(pair: Pair) -> None:
+    for guest, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
+        guest.command(f"killall ping 2>/dev/null; (/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
+
+
+def stop_floods(pair: Pair) -> None:
+    for guest in (pair.origin, pair.mirror):
+        guest.command("killall ping 2>/dev/null; :")
+
+
+def assert_link_works(pair: Pair) -> None:
+    pair.wait_link()
+    for sender, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
+        sender.wait_answer(target)
+        ping = sender.ping(target, 20, 0.02, 1400)
+        assert ping.lossless, f"{sender.name} to {target}: {ping}"
+
+
+def test_the_origin_is_not_blamed_for_withdrawals(pair: Pair):
+    """The window becomes zeroes before the driver is told, in the midst of its work on both rings."""
+    name = pair.mirror.wait_interface(MIRROR_IP)
+    before = peer(pair)["epoch"]
+    flood_both_ways(pair)
+    received = pair.mirror.counters(name)["origin0_tx_packets"]
+    for number in range(80):
+        pair.origin.qmp.execute("set_link", {"name": "n0", "up": False})
+        time.sleep((0, 0.01, 0.03)[number % 3])
+        pair.origin.qmp.execute("set_link", {"name": "n0", "up": True})
+        # Until packets flow again, so that the next one, too, comes at a bad time
+        wait_for("traffic", lambda: peer(pair)["link"] and pair.mirror.counters(name)["origin0_tx_packets"] > received)
+        received = pair.mirror.counters(name)["origin0_tx_packets"]
+    stop_floods(pair)
+    assert peer(pair)["epoch"] - before >= 160
+    counters = pair.mirror.counters(name)
+    assert {key: value for key, value in counters.items() if key.endswith("_broken") and value} == {}
+    assert_link_works(pair)
+
+
+def test_acknowledgments_do_not_wait_for_the_rtnl(pair: Pair):
+    pair.mirror.command(f"echo 1 >{FAULTS}/rtnl")
+    try:
+        held = peer(pair)
+        for _ in range(3):
+            pair.origin.qmp.execute("set_link", {"name": "n0", "up": False})
+            wait_for("the withdrawal", lambda: not peer(pair)["link"])
+            pair.origin.qmp.execute("set_link", {"name": "n0", "up": True})
+            # Not before the mirror's driver has let go of what was there before
+            wait_for("the link", lambda: peer(pair)["link"])
+        name = device(pair.origin, VIRTIO_NET)
+        pair.origin.command(f"echo {name} >{VIRTIO_NET}/unbind; echo {name} >{VIRTIO_NET}/bind")
+        wait_for("the link", lambda: peer(pair)["link"] and peer(pair)["ack"] == peer(pair)["epoch"])
+        assert peer(pair)["epoch"] > held["epoch"] + 6
+        assert pair.mirror.command(f"cat {FAULTS}/rtnl") == "1"
+        # And it is of use
+        pair.origin.wait_interface(ORIGIN_IP)
+        pair.origin.wait_answer(MIRROR_IP)
+        assert pair.mirror.command(f"cat {FAULTS}/rtnl") == "1"
+    finally:
+        pair.mirror.command(f"echo 0 >{FAULTS}/rtnl")
+    assert_link_works(pair)
+
+
+def test_the_interface_is_set_up_while_the_driver_is_still_being_bound(pair: Pair):
+    """vp-net sets it up as soon as it is there, on the other CPU; the driver is made late with "it is down"."""
+    name = device(pair.mirror, VHOST_PCI_NET)
+    pair.mirror.command(f"echo {name} >{VHOST_PCI_NET}/unbind; echo 3000 >{FAULTS}/down_delay; echo {name} >{VHOST_PCI_NET}/bind")
+    assert pair.mirror.command(f"cat {FAULTS}/down_delay") == "0", "it was never told"
+    pair.mirror.wait_interface(MIRROR_IP)
+    assert peer(pair)["driver-link"]
+    assert_link_works(pair)
+
+
+def test_a_resume_fails(pair: Pair):
+    """The device's queues cannot be set up again: nothing hangs, and the device can be used again once they can."""
+    name = pair.mirror.wait_interface(MIRROR_IP)
+    flood_both_ways(pair)
+    pair.mirror.command(f"echo 100000 >{FAULTS}/no_queues")
+    suspend_to_idle(pair.mirror, lambda: None)
+    pair.mirror.wait_until("[ $(cat /sys/power/suspend_stats/success) -gt 0 ]")
+    pair.mirror.command(f"echo 0 >{FAULTS}/no_queues")
+    stop_floods(pair)
+    assert "failed to resume" in pair.mirror.command("dmesg")
+    assert not peer(pair)["driver-ok"]
+    # Whatever is asked for now is answered
+    for command in (f"ip link set {name} mtu 1400", f"ip link set {name} down", f"ip link set {name} up", f"ip link set {name} down",
+                    f"ethtool {name}", f"ethtool -S {name}", f"ethtool -L {name} combined 1", f"ethtool -K {name} tso off",
+                    f"ip link set {name} address 02:00:00:00:00:01"):
+        pair.mirror.run(f"/usr/sbin/{command}", 20)
+    assert pair.mirror.run(f"/usr/sbin/ip link set {name} up", 20).status != 0
+    one = device(pair.mirror, VHOST_PCI_NET)
+    pair.mirror.command(f"echo {one} >{VHOST_PCI_NET}/unbind; echo {one} >{VHOST_PCI_NET}/bind", 30)
+    assert_link_works(pair)
+
+
+# What goes on in the mirror while its device is pulled out, each in a loop of its own.
+BUSY = [
+    "ip link set $i down; ip link set $i up",
+    "ip link set $i mtu 1400; ip link set $i mtu 1500",
+    "ip link set $i address 02:00:00:00:00:01; ip link set $i address 02:00:00:00:00:02",
+    "ethtool -S $i; ethtool -g $i; ethtool -l $i; ethtool $i; ethtool -c $i",
+    "ethtool -K $i tso off rxhash off; ethtool -K $i tso on rxhash on; ethtool -C $i rx-usecs 0; ethtool -C $i rx-usecs 500",
+    "ethtool -K $i hw-tc-offload on; tc qdisc add dev $i ingress; "
+    "tc filter add dev $i ingress matchall action mirred egress redirect dev lo; tc qdisc del dev $i ingress",
+    "ip link add link $i name v5 type macvlan mode bridge; ip link set v5 up; ip link del v5",
+]
+
+
+def test_the_device_is_pulled_out_during_everything(pair: Pair):
+    stop_floods(pair)
+    pair.mirror.load("macvlan")
+    pair.mirror.command(": >/tmp/busy")
+    for what in BUSY:
+        # By their paths: busybox has its own of these names
+        what = re.sub(r"\b(ip|ethtool|tc) ", r"/usr/sbin/\1 ", what)
+        # Interfaces come and go, under the same name or another
+        pair.mirror.command(f"(while [ -e /tmp/busy ]; do for i in /sys/class/net/*; do [ -e $i/device ] || continue; i=${{i##*/}}; "
+                            f"{what}; done; done >/dev/null 2>&1; echo done >>/tmp/busy-done) &")
+    for _ in range(4):
+        pair.origin.command(f"(/usr/bin/ping -f -q {MIRROR_IP} >/dev/null 2>&1 &)")
+        pair.mirror.command(f"(/usr/bin/ping -f -q {ORIGIN_IP} >/dev/null 2>&1 &)")
+        wait_for("the driver", lambda: peer(pair)["driver-ok"])
+        time.sleep(1)
+        old = peer(pair)
+        # The configuration changes at the same time
+        for up in (False, True, False, True):
+            pair.origin.qmp.execute("set_link", {"name": "n0", "up": up})
+        pair.mirror.qmp.execute("device_del", {"id": old["device"]})
+        pair.mirror.qmp.wait_event("DEVICE_DELETED", match=lambda data: data.get("device") == old["device"])
+        wait_for("another device", lambda: [one for one in pair.mirror.qmp.execute("query-vhost-pci")["servers"][0]["peers"]
+                                            if one["connection"] > old["connection"] and one.get("device")])
+        stop_floods(pair)
+    pair.mirror.command("rm /tmp/busy")
+    pair.mirror.wait_until(f"[ $(wc -l </tmp/busy-done) = {len(BUSY)} ]", 60)
+    name, = wait_for("the interface", pair.mirror.interfaces)
+    pair.mirror.command(f"/usr/sbin/ip link set {name} down mtu 1500; /usr/sbin/ip addr replace {MIRROR_IP}/24 dev {name}; "
+                        f"/usr/sbin/tc qdisc del dev {name} ingress; /usr/sbin/ip link set {name} up; :")
+    assert_link_works(pair)
