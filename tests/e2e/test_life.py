@@ -80,6 +80,12 @@ def test_the_origin_is_not_blamed_for_withdrawals(pair: Pair):
     assert_link_works(pair)
 
 
+def test_the_virtqueues_keep_their_names(pair: Pair):
+    """The virtio core keeps the pointer that it was given, for its messages."""
+    names = pair.mirror.command(f"cat {FAULTS}/queue_names").split()
+    assert names == [f"origin{number // 2}-{'tx' if number % 2 else 'rx'}" for number in range(len(names))] and names
+
+
 def test_acknowledgments_do_not_wait_for_the_rtnl(pair: Pair):
     pair.mirror.command(f"echo 1 >{FAULTS}/rtnl")
     try:

@@ -9,6 +9,7 @@
  *		so that setting them up fails; counts down
  * down_delay	milliseconds by which this CPU is late with the next write of
  *		"the interface is down" to a vhost-pci-net device; once
+ * queue_names	what the virtio core calls that device's queues
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -123,25 +124,56 @@ static struct kprobe config_write_probe = {
 	.pre_handler = config_write,
 };
 
-/* All virtio-pci devices write with the same function */
-static void *config_write_address(void)
+/* The device of the first of its interfaces, which the RTNL keeps there */
+static struct virtio_device *find_device(void)
 {
 	struct virtio_device *vdev;
 	struct net_device *dev;
-	void *address = NULL;
 
-	rtnl_lock();
 	for_each_netdev(&init_net, dev) {
 		if (!dev->dev.parent || !dev->dev.parent->bus ||
 		    strcmp(dev->dev.parent->bus->name, "virtio"))
 			continue;
 		vdev = dev_to_virtio(dev->dev.parent);
 		if (vdev->id.device == VIRTIO_ID_VHOST_PCI_NET)
-			address = vdev->config->set;
+			return vdev;
 	}
+	return NULL;
+}
+
+/* All virtio-pci devices write with the same function */
+static void *config_write_address(void)
+{
+	struct virtio_device *vdev;
+	void *address = NULL;
+
+	rtnl_lock();
+	vdev = find_device();
+	if (vdev)
+		address = vdev->config->set;
 	rtnl_unlock();
 	return address;
 }
+
+static int names_get(char *buffer, const struct kernel_param *kp)
+{
+	struct virtio_device *vdev;
+	struct virtqueue *vq;
+	int len = 0;
+
+	rtnl_lock();
+	vdev = find_device();
+	if (vdev)
+		virtio_device_for_each_vq(vdev, vq)
+			len += sysfs_emit_at(buffer, len, "%s ", vq->name);
+	rtnl_unlock();
+	return len;
+}
+
+static const struct kernel_param_ops names_ops = {
+	.get = names_get,
+};
+module_param_cb(queue_names, &names_ops, NULL, 0444);
 
 static int __init vpfaults_init(void)
 {
