@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import footprint, guests, process
+from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
 from lab.patience import Deadline
 
@@ -41,12 +41,6 @@ def assert_link_works(pair: Pair) -> None:
         sender.wait_answer(target)
         ping = sender.ping(target, 20, 0.02, 1400)
         assert ping.lossless, f"{sender.name} to {target}: {ping}"
-
-
-def flood(guest: Guest, target: str) -> None:
-    guest.command("killall ping 2>/dev/null; :")
-    # In a shell of its own: nobody waits for it
-    guest.command(f"(/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
 
 
 def peers(pair: Pair) -> list[dict]:
@@ -187,9 +181,9 @@ EDGES = [the_mirror_is_stopped_and_continued, the_origin_is_stopped_and_continue
 @pytest.mark.parametrize("edge", EDGES, ids=lambda edge: edge.__name__)
 def test_traffic_goes_on_after(pair: Pair, before: footprint.Footprint, edge):
     for number in range(TIMES):
-        flood(pair.origin, MIRROR_IP)
-        flood(pair.mirror, ORIGIN_IP)
-        time.sleep(0.5)
+        traffic.start_flood(pair.origin, MIRROR_IP)
+        traffic.start_flood(pair.mirror, ORIGIN_IP)
+        traffic.wait_flow(pair.origin, pair.mirror)
         edge(pair)
         assert_link_works(pair)
         footprint.wait_back(pair.mirror.qemu, before)

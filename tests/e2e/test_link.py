@@ -99,10 +99,12 @@ def test_the_origins_driver_unbinds_and_binds(pair: Pair):
 
 
 def test_the_origins_driver_reloads_under_traffic(pair: Pair):
-    pair.mirror.command(f"/usr/bin/ping -f -q -w 8 {ORIGIN_IP} >/dev/null 2>&1 & true")
+    traffic.start_flood(pair.mirror, ORIGIN_IP)
+    traffic.wait_flow(pair.mirror)
     pair.origin.command("rmmod virtio_net", 30)
     time.sleep(1)
     pair.origin.command("insmod /lib/modules/virtio_net.ko", 30)
     pair.wait_link()
-    pair.mirror.command("wait", 30)
+    traffic.wait_flow(pair.mirror)
+    traffic.stop_floods(pair.mirror)
     assert_link_works(pair)

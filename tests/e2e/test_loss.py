@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lab import guests, process
+from lab import guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
 from lab.patience import Deadline, wait_for
 
@@ -52,16 +52,16 @@ def wait_no_device(mirror: Guest) -> None:
 def test_an_origin_killed_under_traffic_leaves_the_mirror_running_and_its_slot_free(run: process.RunDir, mirror: Guest):
     origin = connect(run, mirror, "origin-1")
     first_slot = slot(mirror)
-    origin.command(f"/usr/bin/ping -f -q {MIRROR_IP} >/dev/null 2>&1 & true")
-    mirror.command(f"/usr/bin/ping -f -q {ORIGIN_IP} >/dev/null 2>&1 & true")
-    time.sleep(1.5)
+    traffic.start_flood(origin, MIRROR_IP)
+    traffic.start_flood(mirror, ORIGIN_IP)
+    traffic.wait_flow(origin, mirror, least=100)
     origin.kill()
     wait_no_device(mirror)
     assert "0 of 32 connections" in mirror.hmp("info vhost-pci")
     wait_for("the mirror to let the dead origin's memory go",
              lambda: not [name for name in mirror.qemu.open_fds() if "memfd:" in name and "deleted" in name][1:], 10)
     # With a neighbour that does not answer, the kernel throws away what waits for it, and so the first answers to the next one
-    mirror.command("killall ping; true")
+    traffic.stop_floods(mirror)
 
     origin = connect(run, mirror, "origin-2")
     try:

@@ -106,6 +106,7 @@ def test_the_origin_stops_and_goes_on_under_traffic(pair: Pair):
 def test_the_link_goes_down_and_up_under_traffic(pair: Pair):
     """While it is down, the origin's QEMU itself throws away what is sent."""
     streams = Streams(pair)
+    streams.assert_flowing()
     for _ in range(TIMES):
         pair.origin.qmp.execute("set_link", {"name": "virtio-net-pci.0", "up": False})
         pair.origin.qmp.execute("set_link", {"name": "virtio-net-pci.0", "up": True})
@@ -117,22 +118,26 @@ def test_the_link_goes_down_and_up_under_traffic(pair: Pair):
 
 def test_the_mirrors_driver_reloads_under_traffic(pair: Pair):
     for _ in range(2):
-        pair.origin.command(f"/usr/bin/ping -f -q -w 6 {MIRROR_IP} >/dev/null 2>&1 & true")
+        traffic.start_flood(pair.origin, MIRROR_IP)
+        traffic.wait_flow(pair.origin)
         pair.mirror.command("rmmod vhost_pci_net", 30)
         pair.mirror.command("insmod /lib/modules/vhost_pci_net.ko", 30)
         pair.wait_link()
-        pair.origin.command("wait", 30)
+        traffic.wait_flow(pair.origin)
+        traffic.stop_floods(pair.origin)
         assert_link_works(pair)
 
 
 def test_the_origins_driver_unbinds_and_binds_under_traffic(pair: Pair):
     device = pair.origin.command("cd /sys/bus/virtio/drivers/virtio_net; ls -d virtio*")
+    traffic.start_flood(pair.mirror, ORIGIN_IP)
     for _ in range(TIMES):
-        pair.mirror.command(f"/usr/bin/ping -f -q -w 2 {ORIGIN_IP} >/dev/null 2>&1 & true")
+        traffic.wait_flow(pair.mirror)
         pair.origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/unbind")
         pair.origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/bind")
         pair.wait_link()
-        pair.mirror.command("wait", 30)
+    traffic.wait_flow(pair.mirror)
+    traffic.stop_floods(pair.mirror)
     assert_link_works(pair)
 
 

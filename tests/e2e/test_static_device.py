@@ -2,11 +2,10 @@
 """-device vhost-pci-net,server= in a booted guest: there before any origin, and the same interface with the same address for
 each that comes, goes and returns."""
 import os
-import time
 
 import pytest
 
-from lab import footprint, guests, process
+from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
 
 TIMES = 20 if os.environ.get("VHOST_PCI_LONG") == "1" else 2
@@ -60,13 +59,13 @@ def test_origins_come_and_go_and_the_interface_stays(run: process.RunDir, mirror
             for sender, target in ((origin, MIRROR_IP), (mirror, ORIGIN_IP)):
                 sender.wait_answer(target)
                 assert sender.ping(target, 20, 0.02).lossless
-            origin.command(f"(/usr/bin/ping -f -q {MIRROR_IP} >/dev/null 2>&1 &)")
-            mirror.command(f"(/usr/bin/ping -f -q {ORIGIN_IP} >/dev/null 2>&1 &)")
-            time.sleep(0.5)
+            traffic.start_flood(origin, MIRROR_IP)
+            traffic.start_flood(mirror, ORIGIN_IP)
+            traffic.wait_flow(origin, mirror)
             assert origin.complaints() == []
         finally:
             origin.kill()
         mirror.wait_until(f'[ "$(cat /sys/class/net/{name}/carrier)" = 0 ]', 15)
-        mirror.command("killall ping; :")
+        traffic.stop_floods(mirror)
         assert only_interface(mirror) == (name, facts)
         footprint.wait_back(mirror.qemu, before)

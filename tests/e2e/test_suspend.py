@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import guests, process
+from lab import guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
 from lab.suspend import suspend_to_idle
 
@@ -26,10 +26,12 @@ def assert_link_works(pair: Pair) -> None:
 def flood(pair: Pair):
     assert_link_works(pair)
     for guest, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
-        guest.command(f"(/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
+        traffic.start_flood(guest, target)
+    traffic.wait_flow(pair.origin, pair.mirror)
     yield
-    for guest in (pair.origin, pair.mirror):
-        guest.command("killall ping; :")
+    # After all that happened the same two floods go on
+    traffic.wait_flow(pair.origin, pair.mirror)
+    traffic.stop_floods(pair.origin, pair.mirror)
 
 
 def sleeps(guest: Guest) -> int:

@@ -86,15 +86,17 @@ def test_tcp_is_forwarded_whole(bridged: Bridged):
 
 def test_the_drivers_of_both_reload_together(bridged: Bridged):
     """One module, two devices, both under load, which find their bridge again when they are told of it."""
-    bridged.near.command(f"(/usr/bin/ping -f -q {OTHER_IP} >/dev/null 2>&1 &)")
+    traffic.start_flood(bridged.near, OTHER_IP)
     for _ in range(2):
+        traffic.wait_flow(bridged.near)
         bridged.mirror.command("rmmod vhost_pci_net; insmod /lib/modules/vhost_pci_net.ko", 30)
         bridged.mirror.wait_until(f"[ $(cat /sys/class/net/*/device/uevent | grep -c vhost_pci_net) = 2 ]", 20)
         for port in bridged.mirror.interfaces():
             bridged.mirror.command(f"/usr/sbin/ip link set {port} up; /usr/sbin/ip link set {port} master br0")
         bridged.ports = sorted(bridged.mirror.interfaces())
         assert len(bridged.ports) == 2
-    bridged.near.command("killall ping; :")
+    traffic.wait_flow(bridged.near)
+    traffic.stop_floods(bridged.near)
     # vp-net gives each interface an address when it gets round to it.
     for port in bridged.ports:
         bridged.mirror.wait_until(f"[ -e /run/vp-net/done.$(cat /sys/class/net/{port}/ifindex) ]")

@@ -66,6 +66,27 @@ def transfer_file(source: Guest, target: Guest, target_ip: str, megabytes: int =
     return here, there[0]
 
 
+def start_flood(guest: Guest, target: str) -> None:
+    """ping -f in the background, until stop_floods(); what another has left behind ends."""
+    stop_floods(guest)
+    # In a shell of its own: nobody waits for it
+    guest.command(f"(/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
+
+
+def stop_floods(*those: Guest) -> None:
+    for guest in those:
+        guest.command("killall ping 2>/dev/null; :")
+
+
+def wait_flow(*those: Guest, least: int = 20) -> None:
+    """Until each has got so many more answers: its flood is under way, now and not only once."""
+    for guest, before in [(guest, guest.icmp("InEchoReps")) for guest in those]:
+        end = Deadline(30)
+        while (now := guest.icmp("InEchoReps")) < before + least:
+            assert not end.over, f"{guest.name}: {now - before} answers to a flood in 30 s"
+            time.sleep(0.05)
+
+
 class SteadyPing:
     """Echo requests at a steady pace until stop(), counted by the kernel: what is late is not lost."""
 

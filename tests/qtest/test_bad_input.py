@@ -78,14 +78,65 @@ def bad_ring_huge(f): f.send(fe.SET_VRING_NUM, struct.pack("=II", 0, 0x20000))
 def bad_enable(f): f.send(fe.SET_VRING_ENABLE, struct.pack("=II", 0xffffffff, 1))
 
 
-def bad_ring_address(f):
+def ring_at(f, desc):
     f.send(fe.SET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES)
     f.set_memory()
-    f.set_ring(0, desc=15 * MIB + 0xff000)      # the used ring would end behind the region
+    f.set_ring(0, desc=desc)
     f.set_ring(1)
 
 
-BAD = [value for name, value in sorted(globals().items()) if name.startswith("bad_")]
+# The table is the first of the three areas, the available ring 0x2000 and the used ring 0x3000 behind it.
+def bad_ring_descriptors(f): ring_at(f, 16 * MIB - 0x800)
+def bad_ring_available(f): ring_at(f, 16 * MIB - 0x2000 - 16)
+def bad_ring_used(f): ring_at(f, 16 * MIB - 0x3000 - 16)
+def bad_ring_alignment(f): ring_at(f, 8 * MIB + 8)
+
+
+# What query-vhost-pci says of each: the part that no other case has.
+REASONS = {
+    "above_window": "its memory ends at 0x200001000000, which no window",
+    "alignment": "memory region 0x123+0x1000000 at 0x0 of its file is not aligned to its pages of 4096 bytes",
+    "call_is_a_pipe": "the descriptor for ring 0 is not an eventfd",
+    "count": "SetMemoryTable whose count does not fit its 40 bytes",
+    "disk_file": "its memory is not a file on tmpfs or hugetlbfs",
+    "enable": "ring 4294967295: 32 queue pairs are the most",
+    "fd_with_get": "GetFeatures with 1 descriptors",
+    "features": "feature bits 0x1000000000000000 were not offered",
+    "header_version": "protocol version 2",
+    "kick_is_a_pipe": "the descriptor for ring 0 is not an eventfd",
+    "log_all": "the dirty log (feature bit 26) was not offered",
+    "log_base": "request 6 is about the dirty log",
+    "many_fds": "descriptors were lost: too many with one message",
+    "more_fds": "SetMemoryTable with 2 descriptors",
+    "no_fd": "SetMemoryTable with 0 descriptors",
+    "no_regions": "SetMemoryTable with 8 bytes of payload",
+    "offset": "memory region 0xfffffffffffff000+0x1000000 wraps around in its file",
+    "overlap": "memory region at 0x800000 overlaps the one at 0x0",
+    "payload": "SetFeatures with 4 bytes of payload",
+    "pipe": "its memory is not a file on tmpfs or hugetlbfs",
+    "protocol_features": "protocol feature bits 0x8000000000000000 were not offered",
+    "rarp": "SEND_RARP without its protocol feature",
+    "read_only": "its memory is not open for reading and writing",
+    "reply_flag": "a reply where a request belongs",
+    "request": "unknown request 63",
+    "request_zero": "unknown request 0",
+    "ring_alignment": "descriptor table",
+    "ring_available": "the available ring at user address",
+    "ring_descriptors": "the descriptor table at user address",
+    "ring_huge": "a split ring of 131072 entries",
+    "ring_index": "ring 65536: 32 queue pairs are the most",
+    "ring_index_2": "ring 64: 32 queue pairs are the most",
+    "ring_size": "a split ring of 257 entries",
+    "ring_size_zero": "a split ring of 0 entries",
+    "ring_used": "the used ring at user address",
+    "short": "memory region ends at byte 16777216 of a file of 8388608 bytes",
+    "size": "4294967295 bytes of payload",
+    "unsealed": "its memory is not sealed against shrinking",
+    "wrap": "memory region 0x7f0000000000+0xfffffffffffff000 wraps around in user addresses",
+    "zero_size": "a memory region of 0 bytes",
+}
+
+BAD = {name.removeprefix("bad_"): value for name, value in sorted(globals().items()) if name.startswith("bad_")}
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +151,12 @@ def mirror_and_neighbour():
         stop_all()
 
 
-@pytest.mark.parametrize("misdeed", BAD, ids=lambda f: f.__name__[4:])
-def test_refused(mirror_and_neighbour, misdeed):
+def test_each_case_has_its_reason():
+    assert sorted(REASONS) == sorted(BAD)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refused(mirror_and_neighbour, name):
     mirror, neighbour = mirror_and_neighbour
     before = footprint.Footprint(mirror.qemu)
     logged = len(mirror.qemu.output())
@@ -109,7 +164,7 @@ def test_refused(mirror_and_neighbour, misdeed):
     with FrontEnd(mirror.path) as origin:
         origin.greet()
         try:
-            misdeed(origin)
+            BAD[name](origin)
         except (BrokenPipeError, ConnectionResetError):
             pass
         assert origin.closed_by_server()
@@ -118,14 +173,28 @@ def test_refused(mirror_and_neighbour, misdeed):
         mirror.eject(peer["slot"])
     wait_for("the neighbour alone", lambda: len(mirror.peers()) == 1)
     footprint.wait_back(mirror.qemu, before)
-    assert mirror.info()["servers"][0]["refused"] == refused + 1
+    server = mirror.info()["servers"][0]
+    assert server["refused"] == refused + 1
+    who, _, why = server["last-refusal"].partition(": ")
+    assert who == f"pid {os.getpid()} uid {os.getuid()}"
+    assert REASONS[name] in why
+    # The monitor has all of them, the log a few in ten seconds
     lines = mirror.qemu.output()[logged:].strip().splitlines()
-    if not any("suppressed" in line or "more" in line for line in lines):
-        assert len(lines) <= 1, lines
-    if lines:
-        assert str(os.getpid()) in lines[0]
+    assert len(lines) <= 1, lines
+    assert all(f"refused {who}: {why}" in line for line in lines), lines
     assert mirror.peers()[0]["link"]
     assert neighbour.ask(fe.GET_FEATURES)
+
+
+def test_of_many_refusals_the_log_has_a_few(mirror):
+    for _ in range(25):
+        with FrontEnd(mirror.path) as origin:
+            bad_request(origin)
+            assert origin.closed_by_server()
+    assert mirror.info()["servers"][0]["refused"] == 25
+    lines = mirror.qemu.output().count("unknown request 63")
+    # More than ten only if this took more than ten seconds
+    assert 10 <= lines < 25
 
 
 def test_half_a_message_does_not_stop_anyone(mirror):
