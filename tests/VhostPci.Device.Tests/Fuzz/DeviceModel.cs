@@ -6,7 +6,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Tests.Fuzz;
 
 /// <summary>What docs/reference/vhost-pci-net-device.md says a device shows: the reference that a run is compared with.</summary>
-internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong windowSize, int rings)
+internal sealed class DeviceModel(MirrorModel mirror, OriginModel? origin, ulong windowSize, int rings)
 {
     private readonly RingModel?[] _shown = new RingModel?[rings];
     private bool _driverReady;
@@ -20,9 +20,39 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
     private uint _announced;
     private (byte[] OriginMac, ushort Mtu, uint Announced) _news = (new byte[MacAddress.Size], 0, 0);
     private bool _untold;
+    private ulong _acceptField;
+    private uint _driverField;
+    private ulong _accept;
+    private bool _driverDown;
+    private bool _linkOff;
+    private bool _asked;
+    private long _awayUntil;
 
-    /// <summary>Null when the guest has been asked for the device.</summary>
+    /// <summary>Null when it has gone.</summary>
     internal OriginModel? Origin { get; private set; } = origin;
+
+    /// <summary>There from the start, and never asked for.</summary>
+    internal bool IsStatic { get; } = origin is null;
+
+    /// <summary>Takes only an origin that never comes.</summary>
+    internal bool IsForNobody { get; init; }
+
+    /// <summary>How its origin is known when it comes again; null when it cannot be.</summary>
+    internal object? Key { get; set; } = origin?.Key;
+
+    /// <summary>Whether its origin may still return.</summary>
+    internal bool IsAway => Origin is null && !IsStatic && !_asked;
+
+    internal bool IsLeaving => _asked;
+
+    internal int Rings => rings;
+
+    /// <summary>What the driver can do without.</summary>
+    internal ulong Accepted => _accept == 0 ? ulong.MaxValue : _accept | (1UL << 30);
+
+    internal bool IsDriverLinkUp => !_driverDown && !_linkOff;
+
+    internal bool Accepts(ulong features) => (features & ~Accepted) == 0;
 
     internal ulong WindowSize => windowSize;
 
@@ -91,7 +121,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
             mirror.Awaited++;
         }
 
-        if (!IsWanted || _awaited is not null || _windowMissing)
+        if (!IsWanted || _awaited is not null || _windowMissing || _linkOff || !Accepts(Origin!.Features))
         {
             return;
         }
@@ -133,10 +163,48 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         }
     }
 
-    internal void Abandon()
+    /// <summary>The origin is gone.</summary>
+    /// <param name="forGood">It needs another device.</param>
+    internal void Abandon(bool forGood)
     {
+        if (IsStatic)
+        {
+            _news.OriginMac = new byte[MacAddress.Size];
+            _news.Mtu = 0;
+            _untold = true;
+        }
+
         Withdraw();
         Origin = null;
+        if (IsStatic)
+        {
+            TellNews();
+            mirror.Retry();
+            return;
+        }
+
+        _asked = forGood || mirror.Setup.UnplugDelay == 0;
+        _awayUntil = mirror.Now + (1000 * mirror.Setup.UnplugDelay);
+    }
+
+    internal void Adopt(OriginModel adopted)
+    {
+        Assert.Null(Origin);
+        Origin = adopted;
+        Key = adopted.Key;
+        mirror.Returns += IsStatic ? 0 : 1;
+        mirror.Adoptions += IsStatic ? 1 : 0;
+    }
+
+    /// <summary>The guest is asked for it.</summary>
+    internal void Leave() => _asked = true;
+
+    internal void Expire()
+    {
+        if (IsAway && mirror.Now >= _awayUntil)
+        {
+            Leave();
+        }
     }
 
     internal void DriverReady(bool hasWindow)
@@ -147,9 +215,10 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         }
 
         _driverReady = true;
+        _windowMissing = !hasWindow;
+        ApplyDriver();
         if (!hasWindow)
         {
-            _windowMissing = true;
             Withdraw();
         }
 
@@ -162,8 +231,69 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         _driverReady = false;
         _windowMissing = false;
         _awaited = null;
+        _acceptField = 0;
+        _driverField = 0;
         Follow();
         TellNews();
+    }
+
+    /// <summary>The driver's own fields; what they say counts while it is there, and stands until the next one is.</summary>
+    internal void DriverSays(ulong accept, uint driver)
+    {
+        _acceptField = accept;
+        _driverField = driver;
+        if (_driverReady)
+        {
+            ApplyDriver();
+        }
+    }
+
+    internal void SwitchLink(bool up)
+    {
+        if (_linkOff != up)
+        {
+            return;
+        }
+
+        _linkOff = !up;
+        mirror.Switches += _linkOff && IsUp ? 1 : 0;
+        if (_linkOff)
+        {
+            Withdraw();
+        }
+
+        Origin?.DriverChanged();
+        Follow();
+    }
+
+    private void ApplyDriver()
+    {
+        ulong accept = _acceptField;
+        if (accept != 0 && (accept & (1UL << 32)) == 0)
+        {
+            // The half with VERSION_1 is not there yet.
+            accept = _accept;
+        }
+
+        // Segmentation needs checksums.
+        accept &= (accept & 1) != 0 ? ulong.MaxValue : ~((1UL << 11) | (1UL << 12));
+        accept &= (accept & 2) != 0 ? ulong.MaxValue : ~((1UL << 7) | (1UL << 8));
+        bool down = (_driverField & 1) != 0;
+        if (accept == _accept && down == _driverDown)
+        {
+            return;
+        }
+
+        (_accept, _driverDown) = (accept, down);
+        mirror.Accepted = Accepted;
+        if (IsUp && !Accepts(Origin!.Features))
+        {
+            mirror.Switches++;
+            Withdraw();
+        }
+
+        Origin?.DriverChanged();
+        Follow();
     }
 
     internal void Acknowledge(uint epoch)
@@ -196,7 +326,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         }
 
         Assert.Equal(IsUp ? Origin!.MemoryBytes : 0, device.Device.MappedBytes);
-        Assert.Equal(Origin is null, device.IsAskedFor);
+        Assert.Equal(_asked, device.IsAskedFor);
         for (int i = 0; i < rings; i++)
         {
             Assert.Equal(_shown[i] is { Kick: true }, device.Bound(i, RingEndpoint.Kick) >= 0);
@@ -234,6 +364,8 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel origin, ulong 
         BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.RingEntry..], 32);
         BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.RingOffset..], 80);
         BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Announce..], _announced);
+        BinaryPrimitives.WriteUInt64LittleEndian(config[GuestAbi.Config.Accept..], _acceptField);
+        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Driver..], _driverField);
         for (int i = 0; i < rings; i++)
         {
             if (_shown[i] is { } ring)

@@ -32,5 +32,16 @@ internal sealed class FuzzBridge(IPorts ports) : IServerHost
         return true;
     }
 
+    /// <summary>A device of the user's, realized with the server.</summary>
+    internal void AddStatic(StaticConfig config)
+    {
+        Assert.True(Server!.TryCreateStatic(config, out NetDevice? made, out string error), error);
+        var fuzz = new FuzzDevice(ports, made!);
+        Assert.True(made!.TryAttach(fuzz, out DevicePlan plan, out error), error);
+        fuzz.Attach(plan);
+        Devices.Add(fuzz);
+        made.Ready();
+    }
+
     public BridgeWindow GetWindow(string? bus) => default;
 }

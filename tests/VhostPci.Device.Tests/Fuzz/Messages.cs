@@ -179,10 +179,11 @@ internal static class Messages
 
     private static Message Info(int pairs, ulong value)
     {
-        _ = MacAddress.TryParse([(byte)(value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)value], out MacAddress mac);
+        // Of few, so that some come again.
+        _ = MacAddress.TryParse([(byte)(value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)(value / 8 % 2)], out MacAddress mac);
         byte[] payload = new byte[DeviceInfo.Size];
         ulong end = value % 8 == 7 ? MirrorModel.SlotSize * (value % 5) : IPorts.MemorySize;
-        new DeviceInfo((ushort)pairs, Guid.Empty, value % 3 == 0 ? mac : default, (ushort)(value % 4 == 0 ? 0 : 40 * value), end, "nic\n\u202e").Write(payload);
+        new DeviceInfo((ushort)pairs, Guid.Empty, value % 3 != 2 ? mac : default, (ushort)(value % 4 == 0 ? 0 : 40 * value), end, "nic\n\u202e").Write(payload);
         return Make(RequestCode.SetDeviceInfo, payload);
     }
 
@@ -212,7 +213,7 @@ internal static class Messages
             return new MemoryRegion(0, IPorts.MemorySize, UserBase, 0);
         }
 
-        ulong guest = (step.Value % 16 == 15 ? MirrorModel.SlotSize * (1 + (step.Index % 4)) : 0) + (IPorts.MemorySize * (ulong)number);
+        ulong guest = (step.Value % 8 == 7 ? MirrorModel.SlotSize * (1 + (step.Index % 4)) : 0) + (IPorts.MemorySize * (ulong)number);
         ulong length = Page << number;
         var region = new MemoryRegion(guest, length, UserBase + (1UL << 40) + guest, Page * (ulong)number);
         return !IsWild(step) ? region : (step.Index % 5) switch

@@ -146,7 +146,7 @@ internal sealed partial class OriginModel
             }
         }
 
-        return true;
+        return !run || Device is null || (IsStarted && !all) || IsExtended || Device.Accepts(Features);
     }
 
     private bool Place(RingModel ring)
@@ -233,13 +233,23 @@ internal sealed partial class OriginModel
             return false;
         }
 
-        if (ring.InUse && ring.Address != address)
+        if (ring.InUse && ring.Address == address)
+        {
+            return true;
+        }
+
+        ring.Address = address;
+        if ((ring.Size != 0 && _memory.Count != 0 && !TryPlace(ring, _memory, out _)) || !CanPlace(_memory, all: ring.InUse))
+        {
+            return false;
+        }
+
+        if (ring.InUse)
         {
             StopAll();
         }
 
-        ring.Address = address;
-        return ring.InUse || ring.Size == 0 || _memory.Count == 0 || TryPlace(ring, _memory, out _);
+        return true;
     }
 
     private bool SetFile(RequestCode request, RingModel ring)

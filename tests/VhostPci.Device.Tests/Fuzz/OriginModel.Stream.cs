@@ -106,7 +106,9 @@ internal sealed partial class OriginModel
         }
 
         byte[]? reply = null;
-        bool done = Act(request, payload, ref reply) && Update();
+        _busy = true;
+        bool done = Act(request, payload, ref reply) && Update() && !_failed;
+        _busy = false;
         _files.Clear();
         if (!done)
         {
@@ -127,15 +129,20 @@ internal sealed partial class OriginModel
 
     private bool Reply(RequestCode request, byte[] payload)
     {
+        mirror.Replies++;
+        return Say(request, ReplyFlag, payload);
+    }
+
+    private bool Say(RequestCode request, uint flags, byte[] payload)
+    {
         if (replyRoom >= 0 && Replies.Count + HeaderSize + payload.Length > replyRoom)
         {
             return false;
         }
 
-        mirror.Replies++;
         byte[] header = new byte[HeaderSize];
         BinaryPrimitives.WriteUInt32LittleEndian(header, (uint)request);
-        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(4), 1 | ReplyFlag);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(4), 1 | flags);
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), (uint)payload.Length);
         Replies.AddRange(header);
         Replies.AddRange(payload);

@@ -24,6 +24,19 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     private bool _hasInfo;
     private ulong _memoryEnd;
     private ulong _windowSize;
+    private string _name = string.Empty;
+    private byte[] _uuid = new byte[16];
+    private ulong _offered = VirtioNetFeatures.Offered;
+    private ulong? _toldFeatures;
+    private bool _toldLink = true;
+    private bool _busy;
+    private bool _failed;
+
+    /// <summary>How it is known when it comes again: user, name, address and VM.</summary>
+    internal object? Key => _hasInfo && (_mac.Any(static part => part != 0) || _uuid.Any(static part => part != 0))
+        ? (_name, Convert.ToHexString(_mac), Convert.ToHexString(_uuid)) : null;
+
+    private bool IsExtended => (_protocolFeatures & ProtocolFeatures.VhostPci) != 0;
 
     internal bool IsClosed { get; private set; }
 
@@ -72,7 +85,9 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         _rings.ForEach(static ring => ring.InUse = false);
         if (!withDevice)
         {
-            Device?.Abandon();
+            DeviceModel? device = Device;
+            Device = null;
+            device?.Abandon(forGood: false);
         }
 
         Device = null;
@@ -81,7 +96,77 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     /// <summary>A slot has become free.</summary>
     internal void RetryPlug()
     {
-        if (IsWaitingForSlot && !(Plug() && Update()))
+        if (!IsWaitingForSlot || IsClosed || _busy)
+        {
+            return;
+        }
+
+        _busy = true;
+        bool done = Plug() && Update() && !_failed;
+        _busy = false;
+        if (!done)
+        {
+            Close();
+        }
+    }
+
+    /// <summary>The mirror's driver, or its user, has changed something.</summary>
+    internal void DriverChanged()
+    {
+        if (IsClosed || Device is null)
+        {
+            return;
+        }
+
+        if (!IsExtended && !Device.Accepts(Features))
+        {
+            Fail();
+        }
+        else
+        {
+            TellOrigin(Device);
+        }
+    }
+
+    /// <summary>What the front-end does not know yet about the mirror's driver.</summary>
+    private void TellOrigin(DeviceModel device)
+    {
+        if (!IsExtended)
+        {
+            return;
+        }
+
+        ulong accepted = VirtioNetFeatures.Offered & device.Accepted;
+        if (accepted != (_toldFeatures ?? _offered))
+        {
+            _toldFeatures = accepted;
+            Tell(BackEndRequest.AcceptFeatures, accepted);
+        }
+
+        if (device.IsDriverLinkUp != _toldLink)
+        {
+            _toldLink = device.IsDriverLinkUp;
+            Tell(BackEndRequest.SetLink, _toldLink ? 1UL : 0);
+        }
+    }
+
+    private void Tell(BackEndRequest request, ulong value)
+    {
+        mirror.Told++;
+        _ = Answer(value, out byte[] payload);
+        if (!IsClosed && !Say((RequestCode)request, 0, payload))
+        {
+            Fail();
+        }
+    }
+
+    private void Fail()
+    {
+        if (_busy)
+        {
+            _failed = true;
+        }
+        else
         {
             Close();
         }
@@ -93,7 +178,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         switch (request)
         {
             case RequestCode.GetFeatures:
-                return Answer(VirtioNetFeatures.Offered, out reply);
+                _offered = VirtioNetFeatures.Offered & mirror.Accepted;
+                return Answer(_offered, out reply);
             case RequestCode.GetProtocolFeatures:
                 return Answer(ProtocolFeatures.Offered, out reply);
             case RequestCode.GetQueueNum:
@@ -221,6 +307,9 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
         Grow(pairs);
         _hasInfo = true;
+        _ = DeviceInfo.Parse(payload, out DeviceInfo parsed);
+        _name = parsed.Name;
+        _uuid = payload[8..24].ToArray();
         _mac = mac;
         _mtu = mtu != 0 ? mtu : _mtu;
         Device?.Describe(_macNow ?? _mac, _mtu);
@@ -240,15 +329,16 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
         StopAll();
         mirror.Growths += Device is null ? 0 : 1;
-        Device?.Abandon();
+        DeviceModel? device = Device;
         Device = null;
+        device?.Abandon(forGood: true);
         return Plug();
     }
 
     /// <summary>Bytes of the window that shows guest addresses up to there; 0 when there can be none.</summary>
-    private ulong WindowFor(ulong end)
+    private ulong WindowFor(ulong end, bool isNew = false)
     {
-        if (_memoryEnd != 0 && end <= _windowSize)
+        if (!isNew && _memoryEnd != 0 && end <= _windowSize)
         {
             return _windowSize;
         }
@@ -259,13 +349,31 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
             size *= 2;
         }
 
-        return size > MirrorModel.Reserved ? 0 : (ulong)size;
+        return size > mirror.Reserved ? 0 : (ulong)size;
     }
 
     private bool Plug()
     {
         IsWaitingForSlot = false;
-        _windowSize = WindowFor(_memoryEnd);
+        DeviceModel[] away = [.. mirror.Devices.OfType<DeviceModel>().Where(static device => device.IsAway)];
+        DeviceModel[] suiting = [.. mirror.Devices.OfType<DeviceModel>().Where(device => device.WindowSize >= _memoryEnd && device.Rings >= _rings.Count)];
+        DeviceModel? found = suiting.FirstOrDefault(device => device.IsAway && Key is not null && Key.Equals(device.Key))
+            ?? suiting.FirstOrDefault(static device => device is { IsStatic: true, Origin: null, IsForNobody: false });
+        if (found is not null)
+        {
+            Device = found;
+            _windowSize = found.WindowSize;
+            found.Adopt(this);
+            return UseDevice(found);
+        }
+
+        // A name decides with whom it is the same origin; what that has does not suit it.
+        foreach (DeviceModel former in away.Where(device => Key is not null && Key.Equals(device.Key)))
+        {
+            former.Leave();
+        }
+
+        _windowSize = WindowFor(_memoryEnd, isNew: true);
         if (_windowSize == 0)
         {
             return false;
@@ -274,6 +382,11 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
         if (!mirror.HasRoomFor(_windowSize))
         {
             // Somebody who is gone still has some: there is more of it than connections need.
+            foreach (DeviceModel device in away)
+            {
+                device.Leave();
+            }
+
             IsWaitingForSlot = true;
             mirror.Waits++;
             return true;
@@ -286,7 +399,13 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
         Device = new DeviceModel(mirror, this, _windowSize, _rings.Count);
         mirror.Devices.Add(Device);
-        Device.Describe(_macNow ?? _mac, _mtu);
+        return UseDevice(Device);
+    }
+
+    private bool UseDevice(DeviceModel device)
+    {
+        TellOrigin(device);
+        device.Describe(_macNow ?? _mac, _mtu);
         return Update();
     }
 
@@ -310,6 +429,11 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
             {
                 StopAll();
             }
+        }
+
+        if (run && !IsStarted && !IsExtended && !Device.Accepts(Features))
+        {
+            return false;
         }
 
         for (int pair = 0; run && pair < _rings.Count / 2; pair++)

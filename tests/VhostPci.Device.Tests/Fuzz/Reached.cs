@@ -15,6 +15,11 @@ internal sealed class Reached
         Add("waits for a slot", mirror.Waits);
         Add("replies", mirror.Replies);
         Add("connections refused", mirror.Refusals);
+        Add("origins that returned", mirror.Returns);
+        Add("static devices adopted", mirror.Adoptions);
+        Add("links switched off", mirror.Switches);
+        Add("back-end requests", mirror.Told);
+        Add("messages dumped", mirror.Dumped);
     }
 
     internal void Add(string what, long times) => _times[what] = _times.GetValueOrDefault(what) + times;

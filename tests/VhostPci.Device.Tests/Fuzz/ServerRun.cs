@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
+using VhostPci.Device.Net;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
@@ -15,13 +16,16 @@ internal sealed class ServerRun : IDisposable
     private readonly FuzzBridge _bridge;
     private readonly VhostPciLibrary _library;
     private readonly VhostPciServer _server;
-    private readonly MirrorModel _mirror = new();
+    private readonly MirrorModel _mirror;
+    private readonly MemoryDump? _dump;
     private readonly Origin?[] _origins = new Origin?[Step.Peers];
     private readonly List<Origin> _connected = [];
     private bool _held;
 
-    private ServerRun(IPorts ports)
+    private ServerRun(IPorts ports, Setup setup)
     {
+        _mirror = new MirrorModel(setup) { Retry = Retry };
+        _dump = setup.Dump < 0 ? null : new MemoryDump(setup.Dump);
         _ports = ports;
         _bridge = new FuzzBridge(ports);
         _library = new VhostPciLibrary(_host, ports.Windows, _log, _host.Time);
@@ -31,12 +35,21 @@ internal sealed class ServerRun : IDisposable
             Connections = Step.Peers,
             SlotSize = MirrorModel.SlotSize,
             MaxMemory = 1UL << 30,
-            PhysBits = 40,
+            PhysBits = MirrorModel.PhysBits,
             Slots = MirrorModel.Slots,
+            UnplugDelay = setup.UnplugDelay,
+            SlotBuses = setup.Ports == 0 ? null : [.. Enumerable.Range(0, setup.Ports).Select(static port => $"port{port}")],
         };
-        Assert.True(_library.TryCreateServer(_bridge, ports.Listener, config, out VhostPciServer? server, out string error), error);
+        Assert.True(_library.TryCreateServer(_bridge, ports.Listener, config, out VhostPciServer? server, out string error, _dump), error);
         _server = server!;
         _bridge.Server = _server;
+        for (int i = 0; i < setup.Statics; i++)
+        {
+            bool isForNobody = i != 0;
+            _bridge.AddStatic(new StaticConfig { Bus = "pcie.0", Slot = i, QueuePairs = 2, PeerName = isForNobody ? Setup.Nobody : null });
+            var device = new DeviceModel(_mirror, null, MirrorModel.SlotSize, 4) { IsForNobody = isForNobody };
+            _mirror.Devices.Add(device);
+        }
     }
 
     private int MessagesSent { get; set; }
@@ -45,7 +58,7 @@ internal sealed class ServerRun : IDisposable
     /// <returns>Messages sent, right and wrong ones.</returns>
     internal static int Play(IPorts ports, ReadOnlySpan<Step> steps, Reached reached)
     {
-        using var run = new ServerRun(ports);
+        using var run = new ServerRun(ports, Setup.Of(steps));
         foreach (Step step in steps)
         {
             run.Do(step);
@@ -105,6 +118,16 @@ internal sealed class ServerRun : IDisposable
             case Act.Leave:
                 Leave(step.Peer);
                 break;
+            case Act.Return:
+                Leave(step.Peer);
+                Check();
+                Origin returned = Connect(step with { At = 1 });
+                foreach (Message message in Messages.Start(step with { Index = step.Index % 2, Value = step.At % 2 == 0 ? 0U : 24 }))
+                {
+                    Send(returned, message, Flaw.None, 0);
+                }
+
+                break;
             case Act.StopReading:
                 origin.Reads = false;
                 break;
@@ -117,14 +140,19 @@ internal sealed class ServerRun : IDisposable
             case Act.Report:
                 using (JsonDocument report = JsonDocument.Parse(_library.ReportJson(Rig.Runtime)))
                 {
-                    Assert.Equal(_server.ConnectionCount, report.RootElement.GetProperty("servers")[0].GetProperty("peers").EnumerateArray()
-                        .Count(static peer => peer.GetProperty("state").GetString() != "leaving"));
+                    ILookup<string?, JsonElement> peers = report.RootElement.GetProperty("servers")[0].GetProperty("peers").EnumerateArray()
+                        .ToLookup(static peer => peer.GetProperty("state").GetString());
+                    DeviceModel[] free = [.. _mirror.Devices.OfType<DeviceModel>().Where(static candidate => candidate.Origin is null)];
+                    Assert.Equal(free.Count(static candidate => candidate.IsLeaving), peers["leaving"].Count());
+                    Assert.Equal(free.Count(static candidate => candidate.IsAway), peers["away"].Count());
+                    Assert.Equal(free.Count(static candidate => candidate.IsStatic), peers["waiting"].Count());
+                    Assert.Equal(_server.ConnectionCount + free.Length, peers.Sum(static state => state.Count()));
                 }
 
                 Assert.NotEmpty(_library.ReportText(Rig.Runtime, verbose: step.At % 2 == 0));
                 break;
             case Act.Eject:
-                int leaving = _mirror.Devices.FindIndex(static candidate => candidate is { Origin: null });
+                int leaving = _mirror.Devices.FindIndex(static candidate => candidate is { IsLeaving: true });
                 if (leaving >= 0)
                 {
                     Remove(leaving);
@@ -139,6 +167,9 @@ internal sealed class ServerRun : IDisposable
                 if (device is not null)
                 {
                     Guest(step, device, _bridge.Devices[_mirror.Devices.IndexOf(device)]);
+                    // An origin is told of it, or turned away for it.
+                    _held = true;
+                    Pump();
                 }
 
                 break;
@@ -167,10 +198,31 @@ internal sealed class ServerRun : IDisposable
                 // What else the guest writes must not matter.
                 new Random(step.At).NextBytes(config);
                 BitConverter.TryWriteBytes(config.AsSpan(GuestAbi.Config.Ack), epoch);
-                config.AsSpan(GuestAbi.Config.Accept, GuestAbi.Config.Announce - GuestAbi.Config.Accept).Clear();
+                device.Config[GuestAbi.Config.Accept..GuestAbi.Config.Announce].CopyTo(config.AsSpan(GuestAbi.Config.Accept));
                 device.Device.WriteConfig(config);
                 device.Device.WriteConfig(config.AsSpan(0, step.At % GuestAbi.Config.Rings));
                 model.Acknowledge(epoch);
+                break;
+            case Act.DriverSays:
+                byte[] said = device.Config.ToArray();
+                ulong accept = (step.At % 4) switch
+                {
+                    0 => 0,
+                    1 => VirtioNetFeatures.Offered,
+                    2 => VirtioNetFeatures.Offered & ~(1UL << (int)(step.Value % 40)),
+                    _ => step.Value,
+                };
+                uint driver = step.At / 4 % 4 == 3 ? step.Index : 0;
+                BitConverter.TryWriteBytes(said.AsSpan(GuestAbi.Config.Accept), accept);
+                BitConverter.TryWriteBytes(said.AsSpan(GuestAbi.Config.Driver), driver);
+                uint acknowledged = BitConverter.ToUInt32(said, GuestAbi.Config.Ack);
+                device.Device.WriteConfig(said);
+                model.Acknowledge(acknowledged);
+                model.DriverSays(accept, driver);
+                break;
+            case Act.SwitchLink:
+                device.Device.SetLink(step.At % 2 == 0);
+                model.SwitchLink(step.At % 2 == 0);
                 break;
         }
     }
@@ -208,8 +260,9 @@ internal sealed class ServerRun : IDisposable
         MessagesSent++;
         message = Messages.Spoil(message, flaw, at);
         int first = flaw is Flaw.Split or Flaw.LateFiles ? Math.Min(1 + (at % message.Bytes.Length), message.Bytes.Length - 1) : message.Bytes.Length;
-        // A device for one and not for another depends on who is heard first, so those messages do not wait.
-        bool hold = flaw == Flaw.Hold && !origin.Model.IsInMessage && (origin.Model.Device is not null || message.Files.Length == 0)
+        // A device for one and not for another depends on who is heard first, so those messages do not wait; nor does any where one that is
+        // refused leaves a device to the next.
+        bool hold = flaw == Flaw.Hold && _mirror.Setup is { UnplugDelay: 0, Statics: 0 } && !origin.Model.IsInMessage && (origin.Model.Device is not null || message.Files.Length == 0)
             && BitConverter.ToUInt32(message.Bytes) is < (uint)RequestCode.AddMemoryRegion and not (uint)RequestCode.SetMemoryTable;
         Put(origin, message.Bytes.AsSpan(0, first), flaw == Flaw.LateFiles ? [] : message.Files, hold);
         Put(origin, message.Bytes.AsSpan(first), flaw == Flaw.LateFiles ? message.Files : [], hold);
@@ -265,6 +318,7 @@ internal sealed class ServerRun : IDisposable
     {
         long before = _host.Time.Milliseconds;
         _host.Advance(milliseconds);
+        _mirror.Pass(_host.Time.Milliseconds - before);
         foreach (Origin origin in _connected.Where(static origin => origin.Model.IsInMessage || origin.Model.Messages == 0))
         {
             origin.Silence += _host.Time.Milliseconds - before;
@@ -283,13 +337,17 @@ internal sealed class ServerRun : IDisposable
     {
         _bridge.Devices[index].Remove();
         _mirror.Devices[index] = null;
-        foreach (Origin origin in _connected)
+        Retry();
+        _held = true;
+        Pump();
+    }
+
+    private void Retry()
+    {
+        foreach (Origin origin in _connected.ToArray())
         {
             origin.Model.RetryPlug();
         }
-
-        _held = true;
-        Pump();
     }
 
     private void Check()
@@ -355,6 +413,7 @@ internal sealed class ServerRun : IDisposable
         Assert.Equal(0, _host.Reactors);
         Assert.Equal(0, _host.Watches);
         Assert.Equal(0, _host.Timers);
+        _mirror.Dumped += _dump?.AssertWhole() ?? 0;
         _ports.AssertNothingLeft();
     }
 

@@ -20,6 +20,9 @@ internal enum Act
 
     Leave,
 
+    /// <summary>An origin that is known by its address leaves, if it is there, and starts again.</summary>
+    Return,
+
     /// <summary>From here on the peer does not read its replies.</summary>
     StopReading,
 
@@ -31,6 +34,12 @@ internal enum Act
 
     Acknowledge,
     AcknowledgeOther,
+
+    /// <summary>The driver says which features it accepts and whether its interface is up.</summary>
+    DriverSays,
+
+    /// <summary>The mirror's user switches the link.</summary>
+    SwitchLink,
 
     /// <summary>The guest lets a device go that it was asked for.</summary>
     Eject,
