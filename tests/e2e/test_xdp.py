@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Forwarding in the mirror's driver: XDP with every verdict, tc offload. One mirror and two origins, booted once."""
-import base64
-import gzip
-import pathlib
 import re
-import subprocess
 import time
 
 import pytest
 
-from lab import guests, process, traffic
+from lab import guests, process, traffic, xdp
 
-SOURCE = pathlib.Path(__file__).resolve().parents[1] / "guest/xdp/xdprun.c"
-FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s",
-         "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
 THIRD_IP = "10.0.0.3"
 NOBODY = "10.0.0.99"
 
@@ -31,13 +24,7 @@ class Chain:
         self.third = guests.start_origin(run, name="third", mac="52:54:00:00:00:03", address=THIRD_IP, memory_mb=256)
         self.third.wait_ready()
         self.far = self.mirror.wait_interface("10.0.1.2")
-        self._install()
-
-    def _install(self) -> None:
-        program = self.run / "xdprun"
-        subprocess.run(["gcc", *FLAGS, "-o", str(program), str(SOURCE)], check=True)
-        text = base64.b64encode(gzip.compress(pathlib.Path(program).read_bytes())).decode()
-        self.mirror.command(f"echo {text} | base64 -d | gunzip >/tmp/xdprun; chmod +x /tmp/xdprun")
+        xdp.install(self.mirror, run)
 
     @property
     def all(self) -> tuple[guests.Guest, ...]:
@@ -56,20 +43,11 @@ class Chain:
         for interface in (self.near, self.far):
             self.mirror.run(f"/usr/sbin/tc qdisc del dev {interface} ingress; /usr/sbin/ethtool -K {interface} hw-tc-offload off")
 
-    def index(self, interface: str) -> str:
-        return self.mirror.command(f"cat /sys/class/net/{interface}/ifindex")
-
     def attach(self, interface: str, program: str, other: str = "") -> None:
-        arguments = f"{self.index(interface)} {program} {self.index(other) if other else ''}"
-        # In a shell of its own: others on this console wait for their children.
-        self.mirror.command(f"(/tmp/xdprun {arguments} >/tmp/xdp.{interface} &)")
-        self.mirror.wait_until(f"grep -q attached /tmp/xdp.{interface}", 10)
-        assert "prog/xdp id" in self.mirror.command(f"/usr/sbin/ip link show {interface}")
+        xdp.attach(self.mirror, interface, program, other)
 
     def detach(self) -> None:
-        self.mirror.command("killall xdprun; rm -f /tmp/xdp.*")
-        # The kernel detaches when it gets round to it, after the process has ended.
-        self.mirror.wait_until("! /usr/sbin/ip link show | grep -q prog/xdp", 10)
+        xdp.detach(self.mirror)
 
     def count(self, interface: str, counter: str) -> int:
         text = self.mirror.command(f"/usr/sbin/ethtool -S {interface}")
