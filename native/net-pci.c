@@ -347,7 +347,12 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
         net_pci_detach(p);
         return;
     }
-    assert(p->plan.rings <= VHOST_PCI_NET_MAX_RINGS);
+    if (p->plan.rings > VHOST_PCI_NET_MAX_RINGS) {
+        error_setg(errp, "libvhostpci.so wants %u rings, %u is the most",
+                   p->plan.rings, VHOST_PCI_NET_MAX_RINGS);
+        net_pci_detach(p);
+        return;
+    }
     for (uint32_t i = 0; i < p->plan.rings; i++) {
         p->ring[i].p = p;
     }
