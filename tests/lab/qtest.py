@@ -32,7 +32,8 @@ class QTest(PciHost):
     """One QEMU with -accel qtest. Use as a context manager; .qmp and .hmp() are its monitor."""
 
     def __init__(self, run: RunDir, name: str, args: list[str], machine: str = "pc", memory: str = "64M",
-                 shared: bool = True, qemu: pathlib.Path = paths.QEMU, timeout: float = 20):
+                 shared: bool = True, qemu: pathlib.Path = paths.QEMU, timeout: float = 20,
+                 env: dict[str, str] | None = None):
         self.name = name
         self._buffer = b""
         self._lines: dict[int, bool] = {}
@@ -42,7 +43,7 @@ class QTest(PciHost):
                 "-chardev", f"socket,id=qmp0,path={run / f'{name}.qmp'}", "-mon", "chardev=qmp0,mode=control"]
         if shared:
             argv += ["-object", f"memory-backend-memfd,id=mem,size={memory.split(',')[0]},share=on", "-machine", "memory-backend=mem"]
-        self.qemu = Qemu(name, argv + args, run)
+        self.qemu = Qemu(name, argv + args, run, env)
         try:
             self._qtest = self._accept(listeners["qtest"], timeout)
             self.qmp = Qmp(self._accept(listeners["qmp"], timeout), timeout)

@@ -19,11 +19,11 @@ from .origin import Origin
 class OwnMirror(MirrorMachine, QTest):
     """A static device on the root bus; nothing else of vhost-pci."""
 
-    def __init__(self, run, name="mirror", options="", args=()):
+    def __init__(self, run, name="mirror", options="", args=(), **more):
         self.path = run / f"{name}.vhost-pci"
         super().__init__(run, name, [
             "-chardev", f"socket,id=own,server=on,wait=off,path={self.path}",
-            "-device", f"vhost-pci-net,chardev=own,id=vpn0,mac=52:54:00:00:00:77,bus=pci.0,addr=9{options}", *args])
+            "-device", f"vhost-pci-net,chardev=own,id=vpn0,mac=52:54:00:00:00:77,bus=pci.0,addr=9{options}", *args], **more)
 
     def start_device(self) -> MirrorDevice:
         device = MirrorDevice(self, self.pci(0, 9))
