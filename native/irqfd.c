@@ -37,6 +37,7 @@ static bool irqfd_add(VhostPciNetPCI *p, uint32_t ring, uint16_t vector)
     VhostPciNetRing *r = &p->ring[ring];
 
     event_notifier_set_handler(&r->kick, NULL);
+    r->polled = false;
     /* The origin can make this fail, with one eventfd for two rings */
     if (kvm_irqchip_add_irqfd_notifier_gsi(kvm_state, &r->kick, NULL,
                                            r->virq) < 0) {
@@ -70,7 +71,8 @@ static void update(VhostPciNetPCI *p, uint32_t first, uint32_t count)
         VhostPciNetRing *r = &p->ring[i];
         uint16_t vector = wanted_vector(p, i);
 
-        if (!r->kick_bound || (r->irqfd && r->irqfd_vector == vector)) {
+        if (!r->kick_bound || (r->irqfd && r->irqfd_vector == vector) ||
+            (r->polled && vector == VIRTIO_NO_VECTOR)) {
             continue;
         }
         if (r->irqfd) {
@@ -87,6 +89,7 @@ static void update(VhostPciNetPCI *p, uint32_t first, uint32_t count)
         if (changed & BIT_ULL(i) &&
             (r->virq < 0 || !irqfd_add(p, i, wanted_vector(p, i)))) {
             event_notifier_set_handler(&r->kick, vhost_pci_net_kick);
+            r->polled = true;
         }
     }
 }
@@ -107,6 +110,7 @@ void vhost_pci_irqfd_release(VhostPciNetPCI *p, uint32_t ring)
         irqfd_del(p, ring);
     } else {
         event_notifier_set_handler(&p->ring[ring].kick, NULL);
+        p->ring[ring].polled = false;
     }
 }
 

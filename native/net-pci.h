@@ -20,6 +20,7 @@ typedef struct VhostPciNetRing {
     bool kick_bound;
     bool call_bound;
     bool irqfd;                 /* KVM has the kick, and not the main loop */
+    bool polled;                /* the main loop has it */
     uint16_t irqfd_vector;
     int virq;
     struct vhost_pci_ring_counters counters;

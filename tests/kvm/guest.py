@@ -40,7 +40,7 @@ class Guest(PciHost):
         argv = [str(paths.QEMU), "-name", name, "-nodefaults", "-display", "none", "-machine", "pc,memory-backend=mem",
                 "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi", "-cpu", "qemu64",
                 "-m", f"{MEMORY}B", "-object", f"memory-backend-memfd,id=mem,size={MEMORY}B,share=on", "-bios", str(image),
-                "-qmp", f"unix:{run / f'{name}.qmp'},server=on,wait=off", "-trace", "vhost_pci_irqfd",
+                "-qmp", f"unix:{run / f'{name}.qmp'},server=on,wait=off", "-trace", "vhost_pci_irqfd", "-trace", "kvm_vm_ioctl",
                 "-trace", "kvm_run_exit", "-trace", "kvm_set_user_memory", "-trace", "kvm_irqchip_add_msi_route",
                 "-trace", "kvm_irqchip_release_virq", *args]
         self.qemu = Qemu(name, argv, run, env)

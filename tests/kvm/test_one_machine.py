@@ -16,6 +16,7 @@ from .guest import FIRST_VECTOR
 from .machines import FakeOriginLink
 from .virtio import CONFIG_VECTOR, MSIX_ENABLE, MSIX_MASK_ALL, NO_VECTOR
 
+SET_ROUTES = "kvm_vm_ioctl type 0x4008ae6a,"       # KVM_SET_GSI_ROUTING
 RINGS = (0, 1)
 
 
@@ -256,6 +257,21 @@ def test_the_window(link):
     if guest.kvm:
         slots = re.findall(rf"kvm_set_user_memory .* gpa=0x{device.window:x} size=0x([0-9a-f]+) .* ret=0", guest.qemu.output())
         assert [int(slot, 16) for slot in slots] == [size]
+
+
+def test_kvm_gets_its_routes_once_for_all_rings(link):
+    """A change of the routes waits for all of KVM's readers of them."""
+    guest, device = link.mirror, link.device
+    if not guest.kvm:
+        pytest.skip("KVM's routes")
+    link.stop()
+    before = guest.traced(SET_ROUTES), guest.traced("vhost_pci_irqfd")
+    device.ack()
+    link.start_again()
+    device.ack()
+    assert (guest.traced(SET_ROUTES), guest.traced("vhost_pci_irqfd")) == (before[0] + 1, before[1] + len(RINGS))
+    for ring in RINGS:
+        link.check_kicks(ring, ring)
 
 
 def test_unplug_leaves_nothing_behind(mirror):
