@@ -4,7 +4,6 @@
  * virtio-pci keeps its own structures in BAR 1 and 4.
  */
 #include "qemu/osdep.h"
-#include <poll.h>
 #include <sys/uio.h>
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
@@ -69,7 +68,6 @@ static void doorbell_write(void *opaque, hwaddr addr, uint64_t val,
 {
     VhostPciNetPCI *p = opaque;
     uint32_t ring = addr / VHOST_PCI_NET_DOORBELL_STRIDE;
-    struct pollfd room = { .events = POLLOUT };
     VhostPciNetRing *r;
 
     if (ring >= p->plan.rings || addr % VHOST_PCI_NET_DOORBELL_STRIDE) {
@@ -81,11 +79,7 @@ static void doorbell_write(void *opaque, hwaddr addr, uint64_t val,
     }
     r->counters.doorbells++;
     trace_vhost_pci_doorbell(p, ring);
-    /* A saturated eventfd that the origin made blocking must not stop us */
-    room.fd = event_notifier_get_fd(&r->call);
-    if (poll(&room, 1, 0) == 1 && room.revents & POLLOUT) {
-        event_notifier_set(&r->call);
-    }
+    vhost_pci_signal(&r->call);
 }
 
 static const MemoryRegionOps doorbell_ops = {

@@ -4,14 +4,8 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/sockets.h"
-#include "chardev/char-socket.h"
 #include "migration/blocker.h"
 #include "net-pci.h"
-
-static void release_listener(VhostPciNetPCI *p)
-{
-    SOCKET_CHARDEV(p->chr.chr)->listener_taken = false;
-}
 
 static bool add_blocker(VhostPciNetPCI *p, const char *id, Error **errp)
 {
@@ -34,7 +28,7 @@ uint64_t vhost_pci_own_server_open(VhostPciNetPCI *p, Error **errp)
     uint32_t connections;
     int fd;
 
-    fd = qemu_chr_socket_take_listener(p->chr.chr, &connections, errp);
+    fd = vhost_pci_listener_take(p->chr.chr, &connections, errp);
     if (fd < 0) {
         error_append_hint(errp, "Use -chardev socket,id=%s,server=on,wait=off,"
                           "path=PATH\n", p->chr.chr->label);
@@ -45,7 +39,7 @@ uint64_t vhost_pci_own_server_open(VhostPciNetPCI *p, Error **errp)
     config.allow_uid = p->allow_uid;
     config.allow_unsealed = p->allow_unsealed;
     if (!add_blocker(p, id, errp)) {
-        release_listener(p);
+        vhost_pci_listener_release(p->chr.chr);
         return 0;
     }
     if (p->api->server_create(p, &config, &p->own_server, &err) < 0) {
@@ -68,5 +62,5 @@ void vhost_pci_own_server_close(VhostPciNetPCI *p)
     migrate_del_blocker(p->migration_blocker);
     error_free(p->migration_blocker);
     p->migration_blocker = NULL;
-    release_listener(p);
+    vhost_pci_listener_release(p->chr.chr);
 }

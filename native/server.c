@@ -182,7 +182,7 @@ static void server_realize(PCIDevice *d, Error **errp)
     if (!s->window_allowed) {
         return;
     }
-    fd = qemu_chr_socket_take_listener(s->chr.chr, &connections, errp);
+    fd = vhost_pci_listener_take(s->chr.chr, &connections, errp);
     if (fd < 0) {
         return;
     }

@@ -63,6 +63,11 @@ bool vhost_pci_fault_take(VhostPciFaultWindow *w);
 bool vhost_pci_window_allowed(Error **errp);
 void vhost_pci_window_unneeded(void);
 
+/* listener.c: @chr's listening descriptor, or negative; taken again after a
+   release */
+int vhost_pci_listener_take(Chardev *chr, uint32_t *connections, Error **errp);
+void vhost_pci_listener_release(Chardev *chr);
+
 /* server.c */
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           uint32_t slot, const char *id,

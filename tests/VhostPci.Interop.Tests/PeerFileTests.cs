@@ -150,6 +150,53 @@ public sealed class PeerFileTests
     }
 
     [Fact]
+    public void WritesAtAnEvenOffsetAndNotPastTheEnd()
+    {
+        using Descriptor memory = MemoryFile.Create("test", Size, sealShrink: false);
+        using var file = new PeerFile(Descriptor.Duplicate(memory.Number)!);
+        int before = OpenDescriptors.Count();
+
+        Assert.True(file.TryWriteUInt16(Size - 2, 0x1234));
+        Assert.True(file.TryReadUInt16(Size - 2, out ushort value));
+        Assert.Equal(0x1234, value);
+        Assert.False(file.TryWriteUInt16(Size - 1, 1));
+        Assert.False(file.TryWriteUInt16(Size, 1));
+        Assert.False(file.TryWriteUInt16(ulong.MaxValue - 1, 1));
+        Assert.Equal(before, OpenDescriptors.Count());
+    }
+
+    [Fact]
+    public void FindsTheFirstHole()
+    {
+        using Descriptor memory = MemoryFile.Create("test", Size, sealShrink: true);
+        using var window = new Mapping(memory.Number, (int)Size);
+        using var file = new PeerFile(Descriptor.Duplicate(memory.Number)!);
+        ulong page = (ulong)Environment.SystemPageSize;
+        for (ulong at = 0; at < Size; at += page)
+        {
+            if (at != 5 * page)
+                window.Bytes[(int)at] = 1;
+        }
+
+        Assert.True(file.TryFindHole(0, Size, out ulong hole));
+        Assert.Equal(5 * page, hole);
+        Assert.True(file.TryFindHole(5 * page, page, out hole));
+        Assert.Equal(5 * page, hole);
+        Assert.False(file.TryFindHole(0, 5 * page, out _));
+        Assert.False(file.TryFindHole(6 * page, Size - (6 * page), out _));
+        Assert.False(file.TryFindHole(1, page, out _));
+        Assert.False(file.TryFindHole(0, 0, out _));
+        Assert.False(file.TryFindHole(ulong.MaxValue - page + 1, page, out _));
+    }
+
+    [Fact]
+    public void WritesNothingThatIsNotMemory()
+    {
+        using var file = new PeerFile(EventDescriptor.Create());
+        Assert.False(file.TryWriteUInt16(0, 1));
+    }
+
+    [Fact]
     public void ReadsAtAnOffsetAndNotPastTheEnd()
     {
         using Descriptor memory = MemoryFile.Create("test", Size, sealShrink: true);

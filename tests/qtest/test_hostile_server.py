@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A server that is slow or talks too much: its client's VM goes on."""
+import contextlib
 import struct
 import threading
 import time
@@ -66,20 +67,23 @@ def test_a_flood_of_requests(run):
                 for features in (1 << 32, (1 << 64) - 1) for link in (0, 1))
             # A turn takes 32 messages and does the last of what they ask for: not the same each time
             burst += struct.pack("=IIIQ", fe.LINK, fe.VERSION, 8, 1)
-            while not end.is_set():
-                server.send_raw(burst * 50)
+            # On a slow machine the stops take too much in all, and the client gives the server up
+            with contextlib.suppress(OSError):
+                while not end.is_set():
+                    server.send_raw(burst * 50)
 
         threads = [threading.Thread(target=flood), threading.Thread(target=serve, args=[server, threading.Event()])]
         for thread in threads:
             thread.start()
         try:
             for _ in range(50):
-                assert origin.client()["state"] == "connected"
+                assert origin.qmp.execute("query-status")["running"]
                 time.sleep(0.02)
         finally:
             end.set()
             threads[0].join(10 * TIMES)
-            server.socket.shutdown(2)
+            with contextlib.suppress(OSError):
+                server.socket.shutdown(2)
             threads[1].join(10 * TIMES)
         wait_for("the end", lambda: origin.client()["state"] != "connected")
         assert "does not accept csum host_tso4" in origin.qemu.output() and "unexpected" not in origin.qemu.output()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Doorbells and interrupts; each is counted where it arrives."""
 import os
+import threading
 
 from .front_end import FrontEnd
 from .mirror import CONFIG_VECTOR, wait_for
@@ -87,3 +88,45 @@ def test_call_and_kick_fds_of_a_hostile_origin_cannot_block(mirror):
         wait_for("the interrupt", lambda: device.take_message(0))
         assert mirror.qmp.execute("query-status")["running"]
         assert mirror.peers()[0]["link"]
+
+
+def test_an_origin_that_fills_its_counter_in_between_cannot_block(mirror):
+    """Full at the very moment of the signal, however short the time between a look and a write would be."""
+    with FrontEnd(mirror.path) as origin:
+        (_, call), _ = origin.start()
+        mirror.wait_link()
+        device = mirror.device()
+        device.start()
+        rung, over, waited = threading.Event(), threading.Event(), threading.Event()
+
+        def fill() -> None:
+            step = 0
+            while not over.is_set():
+                rung.clear()
+                step = (step + 7) % 97
+                for _ in range(20 * step):
+                    pass
+                try:
+                    os.eventfd_write(call, 0xfffffffffffffffe)
+                except BlockingIOError:
+                    # The last signal came after it was emptied
+                    os.eventfd_read(call)
+                    continue
+                os.set_blocking(call, True)
+                # Full until the doorbell is through; one that waits for room shows in that it is not
+                if not rung.wait(10) and not over.is_set():
+                    waited.set()
+                os.set_blocking(call, False)
+                os.eventfd_read(call)
+
+        filler = threading.Thread(target=fill)
+        filler.start()
+        for _ in range(4000):
+            device.ring_doorbell(0)
+            rung.set()
+            if waited.is_set():
+                break
+        over.set()
+        rung.set()
+        filler.join()
+        assert not waited.is_set()

@@ -3,22 +3,29 @@
 
 Each of them hangs until the test lets it go, so a monitor that answers at all shows that the main thread is not the one that waits."""
 import contextlib
+import mmap
+import os
 import pathlib
 import struct
+import threading
 
 import pytest
 
 from tests.lab import footprint
+from tests.lab.patience import TIMES
+from tests.lab.qmp import QmpError
 from tests.lab.stuck import LingeringSockets, SilentFiles
 
 from . import front_end as fe
+from . import test_packed as packed
 from .fake_server import FakeServer
 from .front_end import FrontEnd, region
-from .mirror import Mirror, wait_for
+from .mirror import PCIHP_EJECT, PCIHP_SELECT, Mirror, wait_for
 from .origin import Origin
+from .test_own_socket import OwnMirror
 
 CLOSER = "vhost-pci-close"
-CLOSE = "3"                     # its number on x86-64
+CLOSE, PWRITE = "3", "18"       # numbers on x86-64
 MOST_CLOSING = 32               # Budgets.ClosingPeers
 
 
@@ -174,6 +181,76 @@ def test_a_sandbox_lets_them_be_closed(run):
         wait_for("three that hang", lambda: hanging(mirror.qemu) == 3)
         stuck.release()
         wait_for("their end", lambda: not hanging(mirror.qemu))
+
+
+def test_memory_whose_owner_is_writing_it(run):
+    """A write() from memory that a FUSE daemon does not give holds the lock of the file that is written to."""
+    with Mirror(run) as mirror, FrontEnd(mirror.path) as origin, contextlib.closing(silent_files(1)) as stuck:
+        origin.greet(fe.F_VHOST_PCI)
+        origin.send_info()
+        origin.send(fe.SET_FEATURES, packed.FEATURES)
+        origin.set_memory()
+        packed.rings(origin)
+        mirror.wait_link()
+        device = mirror.device()
+        device.start()
+        for slot in range(packed.ENTRIES):
+            packed.poke(origin, 0, slot, packed.AVAILABLE)
+        for slot in (4, 3):
+            mirror.writew(packed.WINDOWS + packed.at(0, slot), packed.RETURNED)
+
+        def write() -> None:
+            with contextlib.suppress(OSError):
+                os.pwrite(origin.memory_fd, memoryview(page)[:], 0x100000)
+
+        page = mmap.mmap(stuck.take(), 4096, mmap.MAP_SHARED, mmap.PROT_READ)
+        owner = threading.Thread(target=write)
+        owner.start()
+        state = pathlib.Path(f"/proc/self/task/{owner.native_id}/syscall")
+        wait_for("the owner's write", lambda: state.read_text().split()[0] == PWRITE)
+        # What was half returned is returned all the same
+        assert origin.get_base(0) == 0x80058005
+        assert [packed.peek(origin, 0, slot) for slot in range(6)] == [packed.RETURNED] * 5 + [packed.AVAILABLE]
+        assert mirror.qmp.execute("query-status")["running"] and owner.is_alive()
+        stuck.release()
+        owner.join()
+
+
+def test_a_chardev_goes_with_such_a_descriptor_in_its_backlog(run):
+    """Nobody accepts at the socket any more; who has connected, and what they have sent, goes with it."""
+    stuck = LingeringSockets()
+    with OwnMirror(run) as mirror, contextlib.closing(stuck), FrontEnd(mirror.path, connect=False) as late:
+        before = footprint.Footprint(mirror.qemu)
+        mirror.qmp.execute("device_del", {"id": "vpn0"})
+        mirror.outl(PCIHP_SELECT, 0)
+        mirror.outl(PCIHP_EJECT, 1 << 9)
+        wait_for("the end of the device", lambda: not mirror.info()["servers"])
+        late.connect()
+        late.send(fe.GET_FEATURES, fds=[stuck.take()])
+        stuck.forget()
+
+        def removed() -> bool:
+            # The device goes a little later than it says
+            with contextlib.suppress(QmpError):
+                mirror.qmp.execute("chardev-remove", {"id": "own"})
+                return True
+            return False
+
+        wait_for("the end of the chardev", removed)
+        wait_for("what hangs", lambda: hanging(mirror.qemu))
+        assert mirror.qmp.execute("query-status")["running"]
+        stuck.release()
+        footprint.wait_back(mirror.qemu, before)
+
+
+def test_a_vm_ends_with_such_a_descriptor_in_its_backlog(run):
+    with contextlib.closing(LingeringSockets()) as stuck, Mirror(run) as mirror, FrontEnd(mirror.path, connect=False) as late:
+        with stopped(mirror.qemu):
+            late.connect()
+            late.send(fe.GET_FEATURES, fds=[stuck.take()])
+            stuck.forget()
+            mirror.qemu.process.terminate()     # taken note of before anything is accepted, or not
+        mirror.qemu.wait(10 * TIMES)
 
 
 # -- the origin: what its server may send ------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ public interface IPeerFile : IDisposable
     /// <returns>False when there is none; always on hugetlbfs, which does not say.</returns>
     bool TryFindHole(ulong offset, ulong length, out ulong hole);
 
-    /// <summary>Writes a little-endian u16 at a byte offset without mapping the file; hugetlbfs does not take it.</summary>
+    /// <summary>Writes a little-endian u16 at an even byte offset, so that no fault can happen and no lock of the peer's is waited for.</summary>
     bool TryWriteUInt16(ulong offset, ushort value);
 }
 

@@ -91,12 +91,36 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     }
 
     /// <inheritdoc/>
-    /// <remarks>Moves the position of the open file, which nobody uses.</remarks>
-    public bool TryFindHole(ulong offset, ulong length, out ulong hole)
+    /// <remarks>
+    /// Not by lseek(SEEK_HOLE), which waits for locks of the file that a peer can keep (see <see cref="TryWriteUInt16"/>). A page that is
+    /// swapped out looks like a hole.
+    /// </remarks>
+    public unsafe bool TryFindHole(ulong offset, ulong length, out ulong hole)
     {
-        long found = offset > long.MaxValue ? -1 : LibcFiles.Seek(Descriptor, (long)offset, LibcConstants.SEEK_HOLE);
-        hole = unchecked((ulong)found);
-        return found >= 0 && hole - offset < length;
+        const int Pages = 1 << 14;
+        ulong page = (ulong)Environment.SystemPageSize;
+        hole = 0;
+        if (offset % page != 0 || length == 0 || offset > long.MaxValue - length)
+            return false;
+
+        nint start = LibcMemory.Map(0, (nuint)length, LibcConstants.PROT_READ, LibcConstants.MAP_SHARED, Descriptor, (long)offset);
+        if (start == LibcMemory.Failed)
+            return false;
+
+        byte* resident = stackalloc byte[Pages];
+        int index = -1;
+        for (ulong at = 0; at < length && index < 0; at += Pages * page)
+        {
+            ulong part = Math.Min(length - at, Pages * page);
+            if (LibcMemory.AreInCore(start + (nint)at, (nuint)part, resident) != 0)
+                break;
+            index = new ReadOnlySpan<byte>(resident, (int)((part + page - 1) / page)).IndexOf((byte)0);
+            if (index >= 0)
+                hole = offset + at + ((ulong)index * page);
+        }
+
+        _ = LibcMemory.Unmap(start, (nuint)length);
+        return index >= 0;
     }
 
     /// <inheritdoc/>
@@ -119,23 +143,38 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     }
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// Not by pwrite(), which waits for the file's lock: a peer keeps it for as long as it likes with a write of its own, from memory that
+    /// its FUSE daemon does not hand out. The kernel copies into a mapping, and says so when there is nothing to copy to.
+    /// </remarks>
     public unsafe bool TryWriteUInt16(ulong offset, ushort value)
     {
-        if (offset > long.MaxValue - sizeof(ushort))
+        PeerFileFacts facts = GetFacts();
+        if (!facts.IsMemoryFile || offset % sizeof(ushort) != 0 || offset >= facts.Size)
             return false;
 
-        int number = Descriptor;
+        int number;
+        fixed (byte* name = "vhost-pci-copy"u8)
+            number = LibcFiles.CreateMemory(name, LibcConstants.MFD_CLOEXEC);
+        using var scratch = new Descriptor(number);
         Span<byte> bytes = stackalloc byte[sizeof(ushort)];
         BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
-        nint count;
+        ulong start = offset & ~(facts.PageSize - 1);
+        nint page = scratch.IsInvalid
+            ? LibcMemory.Failed
+            : LibcMemory.Map(0, (nuint)facts.PageSize, LibcConstants.PROT_READ | LibcConstants.PROT_WRITE, LibcConstants.MAP_SHARED, Descriptor, (long)start);
+        if (page == LibcMemory.Failed)
+            return false;
+
+        bool written;
         fixed (byte* pointer = bytes)
         {
-            do
-                count = LibcFiles.WriteAt(number, pointer, sizeof(ushort), (long)offset);
-            while (count < 0 && Errno.Last == Errno.EINTR);
+            written = LibcFiles.WriteAt(scratch.Number, pointer, sizeof(ushort), 0) == sizeof(ushort)
+                && LibcFiles.ReadAt(scratch.Number, (byte*)page + (offset - start), sizeof(ushort), 0) == sizeof(ushort);
         }
 
-        return count == sizeof(ushort);
+        _ = LibcMemory.Unmap(page, (nuint)facts.PageSize);
+        return written;
     }
 
     /// <inheritdoc/>

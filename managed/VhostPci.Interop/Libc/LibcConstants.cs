@@ -39,7 +39,6 @@ internal static class LibcConstants
     internal const int O_PATH = 0x200000;
 
     internal const int RLIMIT_NOFILE = 7;
-    internal const int SEEK_HOLE = 4;
 
     internal const int AT_EMPTY_PATH = 0x1000;
     internal const uint STATX_TYPE = 0x1;

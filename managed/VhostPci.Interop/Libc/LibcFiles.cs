@@ -20,9 +20,6 @@ internal static unsafe partial class LibcFiles
     [LibraryImport("libc", EntryPoint = "pwrite64", SetLastError = true)]
     internal static partial nint WriteAt(int descriptor, void* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
-    internal static partial long Seek(int descriptor, long offset, int whence);
-
     // fcntl is variadic; on x86-64 an int argument travels as in a plain call.
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int Control(int descriptor, int command, int argument);

@@ -14,6 +14,9 @@ internal static unsafe partial class LibcMemory
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     internal static partial int Unmap(nint address, nuint length);
 
+    [LibraryImport("libc", EntryPoint = "mincore", SetLastError = true)]
+    internal static partial int AreInCore(nint address, nuint length, byte* pages);
+
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
     internal static partial int Advise(nint address, nuint length, int advice);
 }
