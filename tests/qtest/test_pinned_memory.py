@@ -85,3 +85,22 @@ def test_vdpa_when_the_last_window_has_gone(run, vdpa):
             return True
 
         wait_for("room for vhost-vdpa", taken)
+
+
+def test_vfio_does_not_get_the_window(run):
+    """It maps the VM's own memory for its devices and passes the window over, so it can stay."""
+    library, maps, sysfs = run / "fake_vfio.so", run / "maps", run / "0000:01:00.0"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("fake_vfio.c")], check=True)
+    sysfs.mkdir()
+    (sysfs / "iommu_group").symlink_to("/kernel/iommu_groups/77")
+    with Mirror(run, env=os.environ | {"LD_PRELOAD": str(library), "FAKE_VFIO": str(maps)}) as mirror, FrontEnd(mirror.path) as origin:
+        origin.start()
+        mirror.wait_link()
+        device = mirror.device()
+        assert mirror.readl(device.window + 0x8000) == 0
+        with pytest.raises(QmpError, match="error getting device from group 77"):
+            mirror.qmp.execute("device_add", {"driver": "vfio-pci", "sysfsdev": str(sysfs), "addr": "9"})
+        mapped = [[int(word, 16) for word in line.split()] for line in maps.read_text().splitlines()]
+        assert any(iova <= 1 << 20 < iova + size for iova, size in mapped), mapped
+        assert all(iova + size <= device.window for iova, size in mapped), mapped
+        assert mirror.peers()[0]["link"]

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Preloaded into QEMU: a VFIO group and container without an IOMMU.  What
+ * QEMU maps for DMA is written into the file $FAKE_VFIO, a line "iova size"
+ * for each; the group has no device.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int fake_open(const char *path, int flags, mode_t mode)
+{
+    if (!strncmp(path, "/dev/vfio/", strlen("/dev/vfio/"))) {
+        path = "/dev/null";
+    }
+    return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+    return fake_open(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    va_list arguments;
+    mode_t mode;
+
+    va_start(arguments, flags);
+    mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+    return fake_open(path, flags, mode);
+}
+
+static void note(const struct vfio_iommu_type1_dma_map *map)
+{
+    FILE *file = fopen(getenv("FAKE_VFIO"), "a");
+
+    fprintf(file, "%llx %llx\n", (unsigned long long)map->iova,
+            (unsigned long long)map->size);
+    fclose(file);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    void *argument;
+
+    va_start(arguments, request);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    switch (request) {
+    case VFIO_CHECK_EXTENSION:
+        return (uintptr_t)argument == VFIO_TYPE1v2_IOMMU;
+    case VFIO_GROUP_GET_STATUS:
+        ((struct vfio_group_status *)argument)->flags =
+            VFIO_GROUP_FLAGS_VIABLE;
+        return 0;
+    case VFIO_IOMMU_GET_INFO:
+        ((struct vfio_iommu_type1_info *)argument)->flags =
+            VFIO_IOMMU_INFO_PGSIZES;
+        ((struct vfio_iommu_type1_info *)argument)->iova_pgsizes = 4096;
+        return 0;
+    case VFIO_IOMMU_MAP_DMA:
+        note(argument);
+        return 0;
+    case VFIO_GROUP_GET_DEVICE_FD:
+        errno = ENODEV;
+        return -1;
+    }
+    return _IOC_TYPE(request) == VFIO_TYPE ? 0 :
+           syscall(SYS_ioctl, fd, request, argument);
+}
