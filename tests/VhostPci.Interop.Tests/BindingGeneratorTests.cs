@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.CodeDom.Compiler;
+using System.Diagnostics;
+using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
 using VhostPci.Interop.Generated;
@@ -10,6 +12,7 @@ namespace VhostPci.Interop.Tests;
 /// The input of ClangSharpPInvokeGenerator and the outside of its output: what can be checked on a machine that cannot have the generator.
 /// What is inside the files is checked by <see cref="AbiLayoutTests"/>.
 /// </summary>
+[SupportedOSPlatform("linux")]
 public sealed class BindingGeneratorTests
 {
     private const string HeaderText = "// SPDX-License-Identifier: GPL-2.0-or-later";
@@ -89,6 +92,62 @@ public sealed class BindingGeneratorTests
         // generated-code= is not known before.
         Assert.True(Version.Parse(tool.GetProperty("version").GetString()!) >= new Version(21, 1, 8, 4));
         Assert.Equal(["ClangSharpPInvokeGenerator"], tool.GetProperty("commands").EnumerateArray().Select(static c => c.GetString()));
+    }
+
+    [Fact]
+    public void TheCommandSaysWhatIsMissing()
+    {
+        (int status, string text) = Run("dotnet", "exit 1");
+        Assert.Equal(3, status);
+        Assert.Contains("cannot be had from the package", text, StringComparison.Ordinal);
+        Assert.Contains("It must be 21.1.8.4 or newer", text, StringComparison.Ordinal);
+        Assert.Contains("stay as they are", text, StringComparison.Ordinal);
+    }
+
+    // A generator's exit status is the number of its warnings.
+    [Theory]
+    [InlineData("true", 0, "The bindings are up to date.")]
+    [InlineData("echo >>$out/vhost_pci_api.cs", 1, "differ from what ClangSharp makes")]
+    [InlineData("touch $out/GeneratedCode.cs", 1, "Only in")]
+    [InlineData("rm $out/vhost_pci_api.cs", 1, "has written no bindings")]
+    public void TheCommandComparesWhatTheGeneratorWrites(string change, int expected, string answer)
+    {
+        (int status, string text) = Run(
+            "ClangSharpPInvokeGenerator",
+            $"""
+            [ "$1" = @vhost_pci_abi.rsp ] && [ "$2" = --output ] && out=$3 || exit 99
+            cp '{GeneratedFolder}'/*.cs $out; {change}; exit 7
+            """);
+        Assert.Equal(expected, status);
+        Assert.Contains(answer, text, StringComparison.Ordinal);
+    }
+
+    /// <summary>Runs <c>generate-bindings --check</c> with a program of ours found first.</summary>
+    private static (int Status, string Text) Run(string program, string script)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("vhost-pci-bindings-");
+        try
+        {
+            string path = Path.Combine(folder.FullName, program);
+            File.WriteAllText(path, $"#!/bin/sh\n{script}\n");
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            var start = new ProcessStartInfo(Checkout.PathOf("interop/generate-bindings"), "--check")
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            start.Environment["PATH"] = $"{folder.FullName}:/usr/bin:/bin";
+            start.Environment.Remove("VHOST_PCI_CLANGSHARP_VERSION");
+            using Process process = Process.Start(start)!;
+            Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            string error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, output.GetAwaiter().GetResult() + error);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     /// <summary>The arguments of <c>vhost_pci_abi.rsp</c>: what follows each option.</summary>

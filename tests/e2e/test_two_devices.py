@@ -23,8 +23,9 @@ class Bridged:
         self.far.wait_ready()
         self.mirror.wait_interface("10.0.1.2")
         self.ports = sorted(self.mirror.interfaces())
+        # Of its own, a bridge has the lowest address of its ports: another one when that port goes, and nobody is told.
         self.mirror.command("insmod /lib/modules/llc.ko; insmod /lib/modules/stp.ko; insmod /lib/modules/bridge.ko; "
-                            "/usr/sbin/ip link add br0 type bridge forward_delay 0 && /usr/sbin/ip link set br0 up")
+                            "/usr/sbin/ip link add br0 address 52:54:00:00:00:10 type bridge forward_delay 0 && /usr/sbin/ip link set br0 up")
         for port in self.ports:
             self.mirror.command(f"/usr/sbin/ip addr flush dev {port}; /usr/sbin/ip link set {port} master br0")
         self.mirror.command(f"/usr/sbin/ip addr add {MIRROR_IP}/24 dev br0")
