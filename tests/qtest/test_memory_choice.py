@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from .mirror import GIB, WINDOWS, wait_for
+from .mirror import GIB, WINDOWS, Mirror, wait_for
 from .origin import Origin
 
 MIB = 1 << 20
@@ -137,3 +137,20 @@ def test_a_virtio_mem_comes_along(run, mirror, shm):
         mirror.wait_link()
         assert mirror.peers()[0]["mapped"] == MEMORY + 256 * MIB
         assert not origin.qemu.output()
+
+
+def test_memory_on_both_sides_of_the_pci_hole(run):
+    """One file, two places: what is behind the hole starts in the middle of it."""
+    with Mirror(run, options=",slot-size=8G") as mirror, Origin(run, mirror.path, memory="4G") as origin:
+        origin.start_driver()
+        mirror.wait_link()
+        device = mirror.device()
+        device.start()
+        assert mirror.peers()[0]["mapped"] == 4 * GIB
+        # The mirror's device has another BAR at 4 GiB of its window.
+        places = (0x1000, 3 * GIB - 4096, 4 * GIB + MIB, 5 * GIB - 4096)
+        for at in places:
+            origin.writeq(at, STRANGE + at)
+        for at in places:
+            assert mirror.readq(WINDOWS + at) == STRANGE + at, hex(at)
+        assert mirror.readq(WINDOWS + 3 * GIB) == 0
