@@ -12,7 +12,7 @@ from lab.patience import wait_for
 IP = "/usr/sbin/ip"
 ETHTOOL = "/usr/sbin/ethtool"
 BOND_MODES = ["balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"]
-TEAM_MODES = ["roundrobin", "broadcast"]
+TEAM_MODES = ["activebackup", "roundrobin", "broadcast"]
 OTHER_MAC = "52:54:00:00:00:05"
 # In a network of their own: what vp-net gave to the interfaces below is out of the way
 UPPER_ORIGIN, UPPER_MIRROR = "10.9.0.1", "10.9.0.2"
@@ -176,11 +176,10 @@ def test_bond(twice: Twice, mode: str):
     set_up(twice.mirror, "bond1", UPPER_MIRROR)
     twice.mirror.wait_until("[ $(grep -c 'MII Status: up' /proc/net/bonding/bond1) = 3 ]")
     if mode == "802.3ad":
-        # One aggregator for both links: they have found their partner
+        # One aggregator for both links, and each end and its partner collect and distribute on both
         for guest in twice.both:
-            guest.wait_until("grep -q 'Number of ports: 2' /proc/net/bonding/bond1", 60)
-        # Until each end collects and distributes on both
-        twice.mirror.wait_until(f"/usr/bin/ping -q -c 20 -i 0.05 -W 1 {UPPER_ORIGIN} | grep -q ' 20 received'", 30)
+            guest.wait_until("grep -q 'Number of ports: 2' /proc/net/bonding/bond1 && "
+                             "[ $(grep -c 'port state: 63' /proc/net/bonding/bond1) = 4 ]", 60)
     # The broadcast mode delivers each packet twice, to both ends' echo
     if mode == "broadcast":
         for sender, target in ((twice.mirror, UPPER_ORIGIN), (twice.origin, UPPER_MIRROR)):
@@ -238,6 +237,11 @@ def test_team(twice: Twice, mode: str):
     port = twice.ports(twice.mirror)[0]
     twice.mirror.command(f"{IP} link add team0 type team; /usr/bin/teamnl team0 setoption mode {mode}")
     twice.mirror.command(f"{IP} link set {port} down; {IP} link set {port} master team0; {IP} link set {port} up")
+    if mode == "activebackup":
+        index = twice.mirror.command(f"cat /sys/class/net/{port}/ifindex")
+        # A daemon would give all the same address; the other modes do it by themselves
+        twice.mirror.command(f"/usr/bin/teamnl team0 setoption activeport {index}; "
+                             f"{IP} link set team0 address {address_of(twice.mirror, port)}")
     set_up(twice.mirror, "team0", UPPER_MIRROR)
     twice.mirror.wait_until("[ $(cat /sys/class/net/team0/carrier) = 1 ]")
     twice.origin.command(f"{IP} addr add {UPPER_ORIGIN}/24 dev {twice.ports(twice.origin)[0]}")
