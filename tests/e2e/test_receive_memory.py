@@ -10,6 +10,7 @@ import pytest
 
 from lab import guests, paths, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Pair
+from lab.patience import wait_for
 
 SOURCES = pathlib.Path(__file__).resolve().parents[1] / "guest"
 FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s",
@@ -79,7 +80,11 @@ def send(pair: Pair, frames: int, ports: int, smallest: int, largest: int) -> No
     traffic.set_up_pktgen(pair.origin, sender, f"count {frames}", "clone_skb 0", "burst 1", "delay 0", f"min_pkt_size {smallest}",
                           f"max_pkt_size {largest}", "flag TXSIZE_RND", f"dst_mac {mac}", f"dst {MIRROR_IP}",
                           f"src_min {ORIGIN_IP}", f"src_max {ORIGIN_IP}", f"udp_dst_min {PORT}", f"udp_dst_max {PORT + ports - 1}")
-    pair.origin.command("echo start >/proc/net/pktgen/pgctrl", 120)
+    pair.origin.command("echo start >/proc/net/pktgen/pgctrl & true")
+    # In turn with the mirror, which says how it died
+    wait_for("pktgen to end", lambda: pair.mirror.command("echo alive") and
+             "Result: OK" in pair.origin.command(f"cat /proc/net/pktgen/{sender}"), 120, 0.2)
+    pair.origin.command("wait")
     assert traffic.pktgen_sent(pair.origin, sender) >= frames
 
 
