@@ -318,14 +318,21 @@ internal sealed class ServerRun : IDisposable
     {
         long before = _host.Time.Milliseconds;
         _host.Advance(milliseconds);
-        _mirror.Pass(_host.Time.Milliseconds - before);
-        foreach (Origin origin in _connected.Where(static origin => origin.Model.IsInMessage || origin.Model.Messages == 0))
+        long passed = _host.Time.Milliseconds - before;
+        long end = _mirror.Now + passed;
+        Origin[] waited = [.. _connected.Where(static origin => origin.Model.IsInMessage || origin.Model.Messages == 0)];
+        // In their order: what one leaves behind has its own time from there on.
+        foreach ((Origin origin, long left) in waited.Select(static origin => (origin, (origin.Model.IsInMessage ? 5000 : 30_000) - origin.Silence))
+            .Where(pair => pair.Item2 <= passed).OrderBy(static pair => pair.Item2))
         {
-            origin.Silence += _host.Time.Milliseconds - before;
-            if (origin.Silence >= (origin.Model.IsInMessage ? 5000 : 30_000))
-            {
-                origin.Model.Close();
-            }
+            _mirror.Pass(end - passed + left - _mirror.Now);
+            origin.Model.Close();
+        }
+
+        _mirror.Pass(end - _mirror.Now);
+        foreach (Origin origin in waited)
+        {
+            origin.Silence += passed;
         }
 
         _held = true;
