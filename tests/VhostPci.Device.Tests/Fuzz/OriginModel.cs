@@ -394,6 +394,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
         if (mirror.BridgeFails)
         {
+            // Its place is free again, so others try.
+            mirror.Retry();
             return false;
         }
 
