@@ -114,6 +114,8 @@ struct vhost_pci_server_config {
     uint32_t log_level;         /* log-level=: enum vhost_pci_log_level */
     uint32_t uid;               /* this process's, which owns the socket */
     uint32_t unplug_delay;      /* unplug-delay=: seconds */
+    uint32_t queues_max;        /* queues-max=: queue pairs of one origin */
+    uint32_t plug_rate;         /* plug-rate=: devices a minute and user */
 };
 
 /* -device vhost-pci-net,server=...: there from the start */
@@ -214,6 +216,9 @@ struct vhost_pci_host {
 
     /* text is UTF-8, length bytes, one line without newline */
     void (*log)(uint32_t level, const char *text, uint32_t length);
+    /* Whether anybody would see a line of this level: what nobody sees need
+       not be formatted */
+    uint32_t (*log_enabled)(uint32_t level);
     void (*trace)(uint32_t event, uint64_t id, uint64_t a, uint64_t b);
 
     /*

@@ -44,6 +44,12 @@ static void host_log(uint32_t level, const char *text, uint32_t length)
     }
 }
 
+static uint32_t host_log_enabled(uint32_t level)
+{
+    return level != VHOST_PCI_LOG_DEBUG ||
+           trace_event_get_state_backends(TRACE_VHOST_PCI_LOG);
+}
+
 static void host_trace(uint32_t event, uint64_t id, uint64_t a, uint64_t b)
 {
     switch (event) {
@@ -180,6 +186,7 @@ const struct vhost_pci_host vhost_pci_host = {
     .version = VHOST_PCI_ABI_VERSION,
     .size = sizeof(struct vhost_pci_host),
     .log = host_log,
+    .log_enabled = host_log_enabled,
     .trace = host_trace,
     .watch_fd = host_watch_fd,
     .arm_timer = host_arm_timer,

@@ -23,6 +23,8 @@
 #include "vhost-pci.h"
 
 #define OVMF_MMIO64_FILE "opt/ovmf/X-PciMmio64Mb"
+#define QUEUES_MAX 32           /* what a device can have */
+#define PLUG_RATE 60            /* a minute */
 
 OBJECT_DECLARE_SIMPLE_TYPE(VhostPciServer, VHOST_PCI_SERVER)
 
@@ -37,6 +39,8 @@ struct VhostPciServer {
     char *dump;
     int log_level;
     uint32_t unplug_delay;
+    uint32_t queues_max;
+    uint32_t plug_rate;
 
     const struct vhost_pci_api *api;
     uint64_t object;
@@ -95,6 +99,8 @@ void vhost_pci_server_config(Chardev *chr, const char *id, int fd,
         .max_memory = MACHINE(qdev_get_machine())->maxram_size,
         .phys_bits = TARGET_PHYS_ADDR_SPACE_BITS,
         .log_level = VHOST_PCI_LOG_INFO,
+        .queues_max = QUEUES_MAX,
+        .plug_rate = PLUG_RATE,
         .uid = geteuid(),
     };
 #ifdef TARGET_I386
@@ -117,6 +123,8 @@ static void server_config(VhostPciServer *s, int fd, uint32_t connections,
     config->slots = PCI_SLOT_MAX;
     config->log_level = s->log_level;
     config->unplug_delay = s->unplug_delay;
+    config->queues_max = s->queues_max;
+    config->plug_rate = s->plug_rate;
 }
 
 /* As functions of the server's slot, so that the user's bus loses only one */
@@ -408,6 +416,8 @@ static Property server_properties[] = {
     DEFINE_PROP_STRING("slots", VhostPciServer, slot_buses),
     DEFINE_PROP_STRING("dump", VhostPciServer, dump),
     DEFINE_PROP_UINT32("unplug-delay", VhostPciServer, unplug_delay, 3),
+    DEFINE_PROP_UINT32("queues-max", VhostPciServer, queues_max, QUEUES_MAX),
+    DEFINE_PROP_UINT32("plug-rate", VhostPciServer, plug_rate, PLUG_RATE),
     DEFINE_PROP_SIZE("slot-size", VhostPciServer, slot_size, 4 * GiB),
     DEFINE_PROP_BOOL("allow-unsealed", VhostPciServer, allow_unsealed, false),
     DEFINE_PROP_END_OF_LIST(),

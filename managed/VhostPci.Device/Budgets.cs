@@ -1,14 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol;
+
 namespace VhostPci.Device;
 
 /// <summary>How much one peer, one user or the mirror's guest may take of what all share: every limit in one place (ADR 0026).</summary>
 /// <remarks>The sums are explained in <c>docs/reference/operation.md</c>, and a test compares the numbers there with these.</remarks>
 public static class Budgets
 {
+    /// <summary>Descriptors that the rest of the process has open, generously.</summary>
+    public const uint OtherDescriptors = 128;
+
+    /// <summary>Descriptors of a connection without its rings: its socket, its memory, and as many of a message that is under way.</summary>
+    public const uint ConnectionDescriptors = 1 + MemoryPayload.MaxRegions + MessageHeader.MaxDescriptors;
+
+    /// <summary>Descriptors of a queue pair: a kick and a call eventfd for each of its two rings.</summary>
+    public const uint PairDescriptors = 4;
+
+    /// <summary>Descriptors that a process needs for connections with that many queue pairs each.</summary>
+    public static ulong CountDescriptors(ulong connections, ulong pairs)
+        => OtherDescriptors + (connections * (ConnectionDescriptors + (pairs * PairDescriptors)));
+
+    /// <summary>Default of <c>plug-rate=</c>: new devices a minute for one user's origins; who returns to a device that is there costs nothing.</summary>
+    public const uint PlugRate = 60;
+
+    /// <summary>New devices that one user's origins can have at once before the rate counts: those of a full server twice, and some.</summary>
+    public static int PlugBurst(uint connections) => (int)(2 * connections) + 32;
+
+    /// <summary>Users of whom a server keeps account each by himself; all further ones share one account.</summary>
+    public const int Accounts = 64;
+
+    /// <summary>Messages about its driver that the mirror's guest can cause at once; then the latest state each <see cref="NewsInterval"/>.</summary>
+    public const int NewsBurst = 10;
+
+    /// <summary>After which one more message about the mirror's driver is sent.</summary>
+    public static readonly TimeSpan NewsInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How many of a server's places are kept for users that have none, at most: half of them.</summary>
+    public static int MostKept(uint connections) => (int)(connections / 2);
+
     /// <summary>Milliseconds that a message may take from its first byte to its last.</summary>
     public const uint MessageTimeout = 5000;
 
-    /// <summary>Milliseconds in which a new connection must have said something.</summary>
+    /// <summary>Milliseconds in which a new connection must have said something, and after which one without device info and memory makes room for others.</summary>
     public const uint SilenceTimeout = 30_000;
 
     /// <summary>Messages of one connection in one turn of the main loop; the watch is level-triggered, so the rest is not lost.</summary>

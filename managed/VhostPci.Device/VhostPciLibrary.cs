@@ -6,6 +6,7 @@ using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
+using VhostPci.Protocol;
 
 namespace VhostPci.Device;
 
@@ -33,12 +34,8 @@ public sealed class VhostPciLibrary
     public bool TryPlan(ServerConfig config, out BridgePlan plan, out string error)
         => BridgePlanner.TryPlan(config, [.. _servers.Where(server => server.Config.HasBridge).Select(server => server.Plan)], out plan, out error);
 
-    /// <summary>Descriptors that this process must be able to have when all origins of all servers are there.</summary>
-    public ulong CountDescriptors(ServerConfig config)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        return DescriptorPlan.CountFor((ulong)_servers.Sum(server => server.Config.Connections) + config.Connections);
-    }
+    /// <summary>The descriptors that all servers share.</summary>
+    public DescriptorBudget Descriptors { get; } = new();
 
     /// <summary>Creates a server on a listening socket, which stays the caller's; the dump file becomes the server's when there is one.</summary>
     public bool TryCreateServer(
@@ -64,13 +61,33 @@ public sealed class VhostPciLibrary
             return false;
         }
 
+        if (config.QueuesMax is < 1 or > GuestAbi.MaxQueuePairs)
+        {
+            error = string.Create(CultureInfo.InvariantCulture, $"queues-max={config.QueuesMax} must be between 1 and {GuestAbi.MaxQueuePairs}");
+            return false;
+        }
+
         if (config.SocketPath is { } path && !listener.TrySetMode(path, uids.SocketMode(config.Uid), out string reason))
         {
             error = $"cannot set the permissions of the socket: {reason}";
             return false;
         }
 
-        server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump, _servers);
+        if (!Descriptors.TryAdd(config.Connections, out error))
+        {
+            return false;
+        }
+
+        try
+        {
+            server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump, _servers, Descriptors);
+        }
+        catch
+        {
+            Descriptors.Remove(config.Connections);
+            throw;
+        }
+
         _servers.Add(server);
         return true;
     }
@@ -85,7 +102,10 @@ public sealed class VhostPciLibrary
         }
         finally
         {
-            _servers.Remove(server);
+            if (_servers.Remove(server))
+            {
+                Descriptors.Remove(server.Config.Connections);
+            }
         }
     }
 

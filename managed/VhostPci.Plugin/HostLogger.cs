@@ -14,7 +14,7 @@ internal sealed unsafe class HostLogger(HostObjects objects) : ILogger
         where TState : notnull
         => null;
 
-    public bool IsEnabled(LogLevel logLevel) => logLevel is >= LogLevel.Debug and < LogLevel.None;
+    public bool IsEnabled(LogLevel logLevel) => logLevel is >= LogLevel.Debug and < LogLevel.None && objects.Table.log_enabled((uint)Translate(logLevel)) != 0;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {

@@ -63,12 +63,8 @@ internal static unsafe class ServerEntries
             }
 
             ServerConfig translated = Translate(config);
-            ulong descriptors = state.Library.CountDescriptors(translated);
-            if (!OpenFileLimit.TryRaise(descriptors, out ulong limit))
-            {
-                ErrorText.Write(error, DescriptorPlan.Describe(translated.Connections, descriptors, limit));
-                return Errno.InvalidArgument;
-            }
+            _ = OpenFileLimit.TryRaise(state.Library.Descriptors.CountAll(translated), out ulong limit);
+            state.Library.Descriptors.Limit = limit;
 
             var bridge = new ServerHost(state.Objects, host);
             var listener = new Listener(config->listen_fd, state.Objects);
@@ -181,6 +177,8 @@ internal static unsafe class ServerEntries
             LogLevel = TranslateLevel(config->log_level),
             Uid = config->uid,
             UnplugDelay = config->unplug_delay,
+            QueuesMax = config->queues_max,
+            PlugRate = config->plug_rate,
         };
     }
 }

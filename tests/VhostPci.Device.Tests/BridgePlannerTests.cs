@@ -137,8 +137,8 @@ public sealed class BridgePlannerTests
     [Fact]
     public void Descriptors_are_counted()
     {
-        Assert.Equal(128UL + (8 * 255), DescriptorPlan.CountFor(255));
-        Assert.Contains("ulimit -Hn", DescriptorPlan.Describe(255, DescriptorPlan.CountFor(255), 1024), StringComparison.Ordinal);
+        Assert.Equal(128UL + (255 * (17 + 4)), Budgets.CountDescriptors(255, 1));
+        Assert.Equal(128UL + (17 + (4 * 32)), Budgets.CountDescriptors(1, 32));
     }
 
     private static ServerConfig Config(uint connections, ulong slotSize, uint bits) => new()

@@ -111,7 +111,13 @@ public sealed class BridgesTests
         using var rig = new Rig(connections: 32);
         Assert.True(rig.Library.TryPlan(rig.Server.Config, out BridgePlan plan, out string error), error);
         Assert.Equal(3, plan.Bridges);
-        Assert.Equal(DescriptorPlan.CountFor(64), rig.Library.CountDescriptors(rig.Server.Config));
+        Assert.Equal(Budgets.CountDescriptors(64, 1), rig.Library.Descriptors.CountAll(rig.Server.Config with { QueuesMax = 1 }));
+        Assert.Equal(Budgets.CountDescriptors(64, 1) + (32 * 31 * 4), rig.Library.Descriptors.CountAll(rig.Server.Config));
+        rig.Library.Descriptors.Limit = Budgets.CountDescriptors(64, 1) - 1;
+        Assert.False(rig.Library.TryCreateServer(rig.Bridge, new FakeListener(), rig.Server.Config, out _, out error));
+        Assert.Equal(
+            "connections=32 may take 1472 file descriptors in this process, but it may have only 1471: raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=",
+            error);
     }
 
     [Fact]

@@ -134,6 +134,38 @@ public sealed class BudgetTests
     }
 
     [Fact]
+    public void The_page_on_operation_has_the_same_numbers()
+    {
+        string text = File.ReadAllText(SpecificationTests.Find("docs/reference/operation.md"));
+        foreach (string part in (string[])
+            [
+                $"{Budgets.ConnectionDescriptors} for a connection",
+                $"(its socket, {MemoryPayload.MaxRegions} files of memory, {MessageHeader.MaxDescriptors} of a message under way)",
+                $"{Budgets.PairDescriptors} for each queue pair",
+                $"{Budgets.OtherDescriptors} for the rest of QEMU",
+                $"128 + 32 x (17 + 4 x 32) = {Budgets.CountDescriptors(32, 32)} for 32 connections",
+                $"128 + 32 x (17 + 4) = {Budgets.CountDescriptors(32, 1)}",
+                $"`queues-max=`, {GuestAbi.MaxQueuePairs} by default",
+                $"2 x `connections=` + {Budgets.PlugBurst(0)} at once, then `plug-rate=` a minute, {Budgets.PlugRate} by default",
+                $"{Budgets.SilenceTimeout / 1000} s from the accept",
+                $"{Budgets.MessageTimeout / 1000} s from its first byte",
+                $"{Budgets.MessagesPerTurn} for a connection, {Budgets.AcceptsPerTurn} new connections",
+                $"{Budgets.LogLines} in {Budgets.LogPeriod.TotalSeconds} s; {Budgets.Accounts} users",
+                $"{Budgets.GuestLines} for epochs without an ack",
+                $"{Budgets.NewsBurst} at once, then 1 a second",
+                $"{Budgets.FaultLines} an hour",
+                $"| {Budgets.MaxUnplugDelay} s |",
+            ])
+        {
+            Assert.Contains(part, text, StringComparison.Ordinal);
+        }
+
+        Assert.Equal((1, 1), (Budgets.NewsInterval.TotalSeconds, Budgets.FaultPeriod.TotalHours));
+        Assert.Equal(2 * 7, Budgets.PlugBurst(7) - Budgets.PlugBurst(0));
+        Assert.Equal(16, Budgets.MostKept(32));
+    }
+
+    [Fact]
     public void Every_build_checks_its_arithmetic()
     {
         Assert.Throws<OverflowException>(static () => MemoryPayload.TableSize(int.MaxValue));

@@ -8,7 +8,7 @@ public sealed class LifecycleTests
     [Fact]
     public void A_thousand_origins_come_and_go_and_leave_nothing()
     {
-        using var rig = new Rig();
+        using var rig = new Rig(change: static config => config with { PlugRate = 0 });
         for (int i = 0; i < 1000; i++)
         {
             using FrontEnd origin = rig.Connect();

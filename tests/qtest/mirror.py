@@ -57,13 +57,14 @@ class MirrorMachine:
 
 class Mirror(MirrorMachine, QTest):
     def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, room=160 * GIB, args=(),
-                 unplug_delay=0, **more):
-        """unplug_delay: in seconds; the tests of it ask for one, the others need not wait."""
+                 unplug_delay=0, plug_rate=0, **more):
+        """unplug_delay: in seconds; the tests of it ask for one, the others need not wait.
+        plug_rate: devices a minute and user; many tests have their origins come and go as fast as they can."""
         self.path = run / f"{name}.vhost-pci"
         self.room = room
         super().__init__(run, name, [
             "-chardev", f"socket,id=srv,server=on,wait=off,connections={connections},path={self.path}",
-            "-vhost-pci-server", f"socket,chardev=srv,id=vps,unplug-delay={unplug_delay}{options}", *args], **more)
+            "-vhost-pci-server", f"socket,chardev=srv,id=vps,unplug-delay={unplug_delay},plug-rate={plug_rate}{options}", *args], **more)
         if firmware:
             self.run_firmware()
 

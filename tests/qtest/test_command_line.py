@@ -105,6 +105,9 @@ def test_origins_memory_is_not_shared(run):
     (",slots=rp0", ["connections=4", "1 buses"]),
     (",allow-uid=root", ["allow-uid=0:1000", "'root'"]),
     (",log-level=loud", ["log-level", "loud"]),
+    (",unplug-delay=4294968", ["unplug-delay=4294968 is more than a day: 86400 seconds are the most"]),
+    (",queues-max=33", ["queues-max=33 must be between 1 and 32"]),
+    (",queues-max=0", ["queues-max=0 must be between 1 and 32"]),
 ])
 def test_server_option(run, options, expected):
     text = qemu(*server(run / "s"), "-vhost-pci-server", f"socket,chardev=s{options}")

@@ -19,10 +19,12 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private readonly byte[] _reply = new byte[MessageHeader.Size + U64Payload.Size];
 
     private readonly long _accepted;
+    private readonly RateBudget _news;
 
     private bool _inMessage;
     private ulong _messageBefore;
     private long? _speakBy;
+    private long? _newsAt;
     private long? _armedFor;
     private bool _busy;
     private bool _closed;
@@ -31,6 +33,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private ulong _windowSize;
     private bool _waitingForSlot;
     private int _devices;
+    private int _pairs = 1;
     private ulong? _toldFeatures;
     private bool _toldLink = true;
 
@@ -44,6 +47,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         Id = id;
         Peer = channel.Peer;
         _accepted = server.Now;
+        _news = server.NewNewsBudget();
         _number = host.Register(this);
         try
         {
@@ -146,6 +150,13 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         // What has come while this VM was stopped, or busy, was in time.
         _armedFor = null;
         TakeMessages();
+        if (!_closed && _newsAt <= _server.Now && Device is { } device)
+        {
+            _newsAt = null;
+            TellOrigin(device);
+            WatchTheClock();
+        }
+
         if (_closed || _speakBy is not { } due || _server.Now < due)
         {
             return;
@@ -155,6 +166,27 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             ? $"half a message, and no more for {Budgets.MessageTimeout / 1000} s"
             : $"it has said nothing for {Budgets.SilenceTimeout / 1000} s");
     });
+
+    public int MostPairs => (int)_server.Config.QueuesMax;
+
+    public Verdict CheckPairs(int pairs)
+    {
+        if (pairs > MostPairs)
+        {
+            return Verdict.Refuse($"{pairs} queue pairs are more than the {MostPairs} of queues-max=");
+        }
+
+        return pairs <= _pairs || _server.Descriptors.HasRoomFor(pairs - _pairs)
+            ? Verdict.Ok
+            : Verdict.Refuse($"{pairs} queue pairs would take {(pairs - _pairs) * Budgets.PairDescriptors} more file descriptors, which are needed for others: "
+                + "raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=");
+    }
+
+    public void SetPairs(int pairs)
+    {
+        _server.Descriptors.Change(pairs - _pairs);
+        _pairs = pairs;
+    }
 
     public Verdict CheckDevice(ulong memoryEnd, out ulong windowSize)
     {
@@ -190,6 +222,13 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         _devices++;
         return _devices == 1 ? id : string.Create(CultureInfo.InvariantCulture, $"{id}.{_devices}");
     }
+
+    /// <summary>It has had time to say what it is there for, and has not: others may need its place.</summary>
+    internal bool IsIdle => _memoryEnd == 0 && _server.Now - _accepted >= Budgets.SilenceTimeout;
+
+    /// <summary>Somebody else needs the place of an idle connection.</summary>
+    internal void MakeRoom()
+        => Refuse($"it has given neither device info nor memory for {(_server.Now - _accepted) / 1000} s, and somebody else needs its place");
 
     /// <summary>A slot or address space has become free.</summary>
     internal void RetryPlug()
@@ -273,6 +312,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             _session.Dispose,
             _source.Dispose,
             _channel.Dispose,
+            () => SetPairs(1),
             () => _host.Unregister(_number),
             () => _server.OnClosed(this));
     }
@@ -333,14 +373,22 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     }
 
     /// <summary>Sends what the origin's front-end does not know yet about the mirror's driver.</summary>
+    /// <remarks>The guest may change its mind at any rate; the front-end hears of the latest, at one that it can follow.</remarks>
     private void TellOrigin(NetDevice device)
     {
-        if (!_session.IsExtended)
+        ulong accepted = VirtioNetFeatures.Offered & device.Accepted;
+        if (!_session.IsExtended || (accepted == (_toldFeatures ?? _session.OfferedFeatures) && device.IsDriverLinkUp == _toldLink))
         {
             return;
         }
 
-        ulong accepted = VirtioNetFeatures.Offered & device.Accepted;
+        if (!_news.TryTake(out TimeSpan wait))
+        {
+            _newsAt ??= _server.Now + (long)Math.Ceiling(wait.TotalMilliseconds);
+            Arm();
+            return;
+        }
+
         if (accepted != (_toldFeatures ?? _session.OfferedFeatures))
         {
             _toldFeatures = accepted;
@@ -444,10 +492,17 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             _speakBy = Messages == 0 ? _accepted + Budgets.SilenceTimeout : null;
         }
 
-        if (_armedFor != _speakBy)
+        Arm();
+    }
+
+    /// <summary>One timer for all; the earliest counts.</summary>
+    private void Arm()
+    {
+        long? next = _newsAt is { } news && (_speakBy is not { } speak || news < speak) ? news : _speakBy;
+        if (_armedFor != next)
         {
-            _armedFor = _speakBy;
-            _host.ArmTimer(_number, _speakBy is { } due ? (uint)Math.Max(1, due - _server.Now) : 0);
+            _armedFor = next;
+            _host.ArmTimer(_number, next is { } due ? (uint)Math.Max(1, due - _server.Now) : 0);
         }
     }
 

@@ -18,6 +18,15 @@ internal interface ISessionOwner
     /// <summary>Whether an interface of the mirror has this address, which therefore no origin can have.</summary>
     bool IsMirrorAddress(MacAddress address);
 
+    /// <summary>Queue pairs that an origin may have.</summary>
+    int MostPairs { get; }
+
+    /// <summary>Whether it may have that many, and why not; changes nothing.</summary>
+    Verdict CheckPairs(int pairs);
+
+    /// <summary>It has that many now.</summary>
+    void SetPairs(int pairs);
+
     /// <summary>Whether <see cref="RequireDevice"/> would have a device, or hope for one; changes nothing.</summary>
     /// <param name="memoryEnd">What its window must show.</param>
     /// <param name="windowSize">Bytes of the window that there is or would be.</param>

@@ -4,7 +4,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Connections;
 
 /// <summary>The rings of an origin. They are made in pairs when they are first spoken of, until the device needs their number.</summary>
-internal sealed class RingTable
+internal sealed class RingTable(ISessionOwner owner)
 {
     private readonly List<Ring> _rings = [new(), new()];
     private bool _fixed;
@@ -29,7 +29,7 @@ internal sealed class RingTable
             return Verdict.Refuse($"ring {index} of {Count}: its device has as many as it had spoken of when it was plugged");
         }
 
-        return Verdict.Ok;
+        return owner.CheckPairs((int)(index / 2) + 1);
     }
 
     /// <summary>The ring of an index that has been checked, made when it is spoken of for the first time.</summary>
@@ -52,12 +52,21 @@ internal sealed class RingTable
             return Verdict.Refuse($"device info with {pairs} queue pairs after it had spoken of ring {Count - 1}");
         }
 
-        Grow(pairs);
-        return Verdict.Ok;
+        Verdict verdict = owner.CheckPairs(pairs);
+        if (verdict.IsOk)
+        {
+            Grow(pairs);
+        }
+
+        return verdict;
     }
 
     /// <summary>Forgets those that were made last.</summary>
-    internal void Truncate(int count) => _rings.RemoveRange(count, _rings.Count - count);
+    internal void Truncate(int count)
+    {
+        _rings.RemoveRange(count, _rings.Count - count);
+        owner.SetPairs(Pairs);
+    }
 
     /// <summary>From here on there are no more: a device cannot get queues later.</summary>
     internal void Fix() => _fixed = true;
@@ -94,5 +103,7 @@ internal sealed class RingTable
             _rings.Add(new Ring());
             _rings.Add(new Ring());
         }
+
+        owner.SetPairs(Pairs);
     }
 }

@@ -15,7 +15,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 {
     private const ushort MaximumMtu = ushort.MaxValue;
 
-    private readonly RingTable _rings = new();
+    private readonly RingTable _rings = new(owner);
     private bool _featuresSet;
     private bool _started;
     private ulong _status;
@@ -104,7 +104,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     {
         RequestCode.GetFeatures => Offer(),
         RequestCode.GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
-        RequestCode.GetQueueNum => GuestAbi.MaxQueuePairs,
+        RequestCode.GetQueueNum => (ulong)owner.MostPairs,
         RequestCode.GetMaxMemorySlots => MemoryPayload.MaxRegions,
         RequestCode.GetStatus => _status,
         _ => null,

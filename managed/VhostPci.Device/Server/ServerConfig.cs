@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
+using VhostPci.Protocol;
 
 namespace VhostPci.Device.Server;
 
@@ -38,6 +39,12 @@ public sealed record ServerConfig
 
     /// <summary>Seconds in which an origin that left may return to its device, before the guest is asked for it.</summary>
     public uint UnplugDelay { get; init; }
+
+    /// <summary>New devices a minute for the origins of one user; 0: any number.</summary>
+    public uint PlugRate { get; init; } = Budgets.PlugRate;
+
+    /// <summary>Queue pairs that one origin may have.</summary>
+    public uint QueuesMax { get; init; } = GuestAbi.MaxQueuePairs;
 
     /// <summary>Names of the user's own buses, one device on each; null for the bridge's.</summary>
     public IReadOnlyList<string>? SlotBuses { get; init; }

@@ -13,7 +13,7 @@ internal sealed class ServerLogger(ILogger host, LogLevel level) : ILogger
         where TState : notnull
         => host.BeginScope(state);
 
-    public bool IsEnabled(LogLevel logLevel) => (logLevel >= Level || logLevel == LogLevel.Debug) && host.IsEnabled(logLevel);
+    public bool IsEnabled(LogLevel logLevel) => logLevel == LogLevel.Debug ? host.IsEnabled(logLevel) || Level <= logLevel : logLevel >= Level && host.IsEnabled(logLevel);
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
@@ -22,7 +22,11 @@ internal sealed class ServerLogger(ILogger host, LogLevel level) : ILogger
             return;
         }
 
-        host.Log(logLevel, eventId, state, exception, formatter);
+        if (host.IsEnabled(logLevel))
+        {
+            host.Log(logLevel, eventId, state, exception, formatter);
+        }
+
         if (logLevel == LogLevel.Debug && Level <= LogLevel.Debug)
         {
             host.Log(LogLevel.Information, eventId, state, exception, formatter);

@@ -53,6 +53,19 @@ internal sealed class SlotMap
         return false;
     }
 
+    /// <summary>Whether that many more windows would find a place.</summary>
+    internal bool HasRoomFor(int count, ulong size, bool tight)
+    {
+        var taken = new List<SlotPlace>();
+        while (taken.Count < count && TryTake(size, tight, out SlotPlace place, out _, out _))
+        {
+            taken.Add(place);
+        }
+
+        taken.ForEach(place => Free(place, size));
+        return taken.Count == count;
+    }
+
     /// <summary>Notes where the user has put a device; null when that is none of these buses.</summary>
     internal bool TryTakeAt(string? busName, int device, ulong size, out SlotPlace? place)
     {

@@ -116,14 +116,16 @@ public sealed partial class VhostPciServer
             return Verdict.Refuse(error);
         }
 
-        bool someLeave = SomeLeave || connection.Device is { Static: null };
-        if (_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
+        switch (TryTakePlace(connection, windowSize, connection.Device, out SlotPlace place, out error))
         {
-            _slots.Free(place, windowSize);
-            return Verdict.Ok;
+            case PlugResult.Plugged:
+                _slots.Free(place, windowSize);
+                return Verdict.Ok;
+            case PlugResult.Wait:
+                return Verdict.Ok;
+            default:
+                return Verdict.Refuse(error);
         }
-
-        return someLeave && !hopeless ? Verdict.Ok : Verdict.Refuse(error);
     }
 
     /// <summary>Ends the connections whose memory has lost pages.</summary>
@@ -154,7 +156,7 @@ public sealed partial class VhostPciServer
 
             if (device.WindowSize < memoryEnd)
             {
-                if (!device.SaidTooSmall)
+                if (!device.SaidTooSmall && _users[connection.Peer.Uid].Lines.TryTake(out _))
                 {
                     // Once until it has an origin, however often this one comes back.
                     device.SaidTooSmall = true;
@@ -167,7 +169,7 @@ public sealed partial class VhostPciServer
 
             if (device.RingCount < connection.RingCount)
             {
-                if (!device.SaidTooSmall)
+                if (!device.SaidTooSmall && _users[connection.Peer.Uid].Lines.TryTake(out _))
                 {
                     device.SaidTooSmall = true;
                     ServerLog.StaticTooFewQueues(
@@ -188,9 +190,6 @@ public sealed partial class VhostPciServer
         return any;
     }
 
-    /// <summary>Whether places become free as soon as the guest lets go.</summary>
-    private bool SomeLeave => _devices.Any(static device => device.Identity.Place is not null && (device.IsLeaving || device.IsAway));
-
     private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
     {
         device = null;
@@ -201,14 +200,9 @@ public sealed partial class VhostPciServer
             former.Leave();
         }
 
-        bool someLeave = SomeLeave;
-        if (!_slots.TryTake(windowSize, tight: !someLeave, out SlotPlace place, out bool hopeless, out error))
+        PlugResult result = TryTakePlace(connection, windowSize, leaving: null, out SlotPlace place, out error);
+        if (result == PlugResult.Wait)
         {
-            if (!someLeave || hopeless)
-            {
-                return PlugResult.Refused;
-            }
-
             // Whoever is here now comes before those who may return.
             foreach (NetDevice away in _devices.Where(other => other.IsFree && other.IsAway).ToArray())
             {
@@ -216,15 +210,20 @@ public sealed partial class VhostPciServer
             }
 
             // Once until something becomes free, however often origins come back.
-            if (!_saidWaiting)
+            if (!_saidWaiting && _users[connection.Peer.Uid].Lines.TryTake(out _))
             {
                 _saidWaiting = true;
                 ServerLog.Waiting(Logger, Config.Id, connection.Peer.Pid, connection.Peer.Uid);
             }
 
-            return PlugResult.Wait;
         }
 
+        if (result != PlugResult.Plugged)
+        {
+            return result;
+        }
+
+        _ = _users[connection.Peer.Uid].Plugs?.TryTake(out _);
         string id = connection.NextDeviceId(Config.Id);
         var candidate = new NetDevice(
             _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);

@@ -15,7 +15,8 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private readonly IListener _listener;
     private readonly IWindowFactory _windows;
     private readonly SlotMap _slots;
-    private readonly LineBudget _refusals;
+    private readonly UserAccounts _users;
+    private readonly LineBudget _pauses;
     private readonly TimeProvider _time;
     private readonly ServerLogger _logger;
     private readonly IReadOnlyCollection<VhostPciServer> _servers;
@@ -23,7 +24,6 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private readonly List<NetDevice> _devices = [];
     private ulong _lastConnection;
     private int _lastStatic;
-    private bool _saidPaused;
     private bool _saidWaiting;
     private bool _saidDenied;
     private bool _destroyed;
@@ -39,16 +39,19 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         ILogger logger,
         TimeProvider time,
         IDumpFile? dump,
-        IReadOnlyCollection<VhostPciServer> servers)
+        IReadOnlyCollection<VhostPciServer> servers,
+        DescriptorBudget descriptors)
     {
         _host = host;
         _bridge = bridge;
         _listener = listener;
         _windows = windows;
         _slots = new SlotMap(bridge, config, plan);
-        _refusals = new LineBudget(time, Budgets.LogLines, Budgets.LogPeriod);
+        _users = new UserAccounts(time, config);
+        _pauses = new LineBudget(time, 1, Budgets.LogPeriod);
         _time = time;
         _servers = servers;
+        Descriptors = descriptors;
         Config = config;
         Plan = plan;
         Uids = uids;
@@ -102,6 +105,12 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
 
     internal IReadOnlyList<Connection> Connections => _connections;
 
+    /// <summary>The process's descriptors.</summary>
+    internal DescriptorBudget Descriptors { get; }
+
+    /// <summary>Limits what the mirror's guest can send to one origin.</summary>
+    internal RateBudget NewNewsBudget() => new(_time, Budgets.NewsBurst, Budgets.NewsInterval);
+
     /// <summary>Milliseconds of a clock that only goes forward.</summary>
     internal long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
@@ -143,7 +152,6 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
                 return;
             }
 
-            _saidPaused = false;
             Accept(channel);
         }
     }
@@ -203,7 +211,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         _host.Trace(TraceEvent.Refuse, Number, unchecked((ulong)peer.Pid), peer.Uid);
         LastRefusal = string.Create(CultureInfo.InvariantCulture, $"pid {peer.Pid} uid {peer.Uid}: {reason}");
         Refused++;
-        if (!_refusals.TryTake(out ulong hidden))
+        if (!_users[peer.Uid].Lines.TryTake(out ulong hidden))
         {
             return;
         }
@@ -234,37 +242,26 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private void Accept(IChannel channel)
     {
         Accepted++;
-        string reason;
-        if (!Uids.Allows(channel.Peer.Uid))
-        {
-            reason = "its user is not in allow-uid=";
-        }
-        else if (_connections.Count < Config.Connections)
-        {
-            try
-            {
-                _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
-            }
-            catch
-            {
-                channel.Dispose();
-                throw;
-            }
-
-            return;
-        }
-        else
-        {
-            reason = string.Create(CultureInfo.InvariantCulture, $"all {Config.Connections} connections are in use (raise connections=)");
-        }
-
+        bool admitted = false;
         try
         {
-            LogRefusal(channel.Peer, reason);
+            string reason = "its user is not in allow-uid=";
+            if (Uids.Allows(channel.Peer.Uid) && TryFindRoom(channel.Peer.Uid, out reason))
+            {
+                _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
+                admitted = true;
+            }
+            else
+            {
+                LogRefusal(channel.Peer, reason);
+            }
         }
         finally
         {
-            channel.Dispose();
+            if (!admitted)
+            {
+                channel.Dispose();
+            }
         }
     }
 
@@ -281,9 +278,8 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private void Pause(Action<ILogger, string> say)
     {
         Pause();
-        if (!_saidPaused)
+        if (_pauses.TryTake(out _))
         {
-            _saidPaused = true;
             say(Logger, Config.Id);
         }
     }

@@ -12,6 +12,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint32_t, const char *, uint32_t)")]
         public delegate* unmanaged[Cdecl]<uint, sbyte*, uint, void> log;
 
+        [NativeTypeName("uint32_t (*)(uint32_t)")]
+        public delegate* unmanaged[Cdecl]<uint, uint> log_enabled;
+
         [NativeTypeName("void (*)(uint32_t, uint64_t, uint64_t, uint64_t)")]
         public delegate* unmanaged[Cdecl]<uint, ulong, ulong, ulong, void> trace;
 

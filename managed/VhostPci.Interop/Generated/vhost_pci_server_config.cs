@@ -47,5 +47,11 @@ namespace VhostPci.Interop.Generated
 
         [NativeTypeName("uint32_t")]
         public uint unplug_delay;
+
+        [NativeTypeName("uint32_t")]
+        public uint queues_max;
+
+        [NativeTypeName("uint32_t")]
+        public uint plug_rate;
     }
 }

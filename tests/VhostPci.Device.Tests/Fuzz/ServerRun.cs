@@ -39,6 +39,7 @@ internal sealed class ServerRun : IDisposable
             Slots = MirrorModel.Slots,
             UnplugDelay = setup.UnplugDelay,
             SlotBuses = setup.Ports == 0 ? null : [.. Enumerable.Range(0, setup.Ports).Select(static port => $"port{port}")],
+            PlugRate = 0,
         };
         Assert.True(_library.TryCreateServer(_bridge, ports.Listener, config, out VhostPciServer? server, out string error, _dump), error);
         _server = server!;

@@ -7,7 +7,7 @@ namespace VhostPci.Device.Tests.Support;
 /// <summary>Accepts one end of socket pairs.</summary>
 internal sealed class FakeListener : IListener
 {
-    private readonly Queue<Channel> _waiting = new();
+    private readonly Queue<IChannel> _waiting = new();
 
     private static int s_last = 1_000_000;
 
@@ -40,7 +40,7 @@ internal sealed class FakeListener : IListener
             throw new InvalidOperationException("accepting failed");
         }
 
-        if (OutOfDescriptors || !_waiting.TryDequeue(out Channel? next))
+        if (OutOfDescriptors || !_waiting.TryDequeue(out IChannel? next))
         {
             return false;
         }
@@ -52,10 +52,12 @@ internal sealed class FakeListener : IListener
     /// <summary>Closes what comes through the connections from here on; null: at once.</summary>
     internal ICloser? Closer { get; set; }
 
-    internal Channel Connect()
+    /// <summary>A connection that waits to be accepted.</summary>
+    /// <param name="uid">Its user; null for this process's.</param>
+    internal Channel Connect(uint? uid = null)
     {
         (Channel left, Channel right) = SocketPair.Create(Closer);
-        _waiting.Enqueue(right);
+        _waiting.Enqueue(uid is { } user ? new UserChannel(right, user) : right);
         return left;
     }
 }

@@ -68,7 +68,7 @@ internal sealed class Rig : IDisposable
         return [.. document.RootElement.Clone().GetProperty("servers")[0].GetProperty("peers").EnumerateArray()];
     }
 
-    internal FrontEnd Connect() => new(Host, Listener.Connect());
+    internal FrontEnd Connect(uint? uid = null) => new(Host, Listener.Connect(uid));
 
     /// <summary>All that a connection had is given back, except what the guest still holds.</summary>
     internal void AssertNothingLeft()
