@@ -113,6 +113,16 @@ internal sealed class ServerRun : IDisposable
                 }
 
                 break;
+            case Act.Overlap when !origin.Model.IsInMessage:
+                byte[] first = Messages.Plain(step with { Request = RequestCode.SetOwner }).Bytes;
+                int cut = 1 + (step.At % (first.Length - 1));
+                MessagesSent += 2;
+                Put(origin, first.AsSpan(0, cut), [], hold: false);
+                Advance(1 + step.At);
+                Put(origin, [.. first[cut..], .. first[..cut]], [], hold: false);
+                Advance(1 + step.At);
+                Put(origin, first.AsSpan(cut), [], hold: false);
+                break;
             case Act.Junk:
                 Send(origin, Messages.Junk(step), Flaw.None, 0);
                 break;

@@ -15,6 +15,9 @@ internal enum Act
     /// <summary>The last message of this peer once more.</summary>
     Again,
 
+    /// <summary>The rest of a message and the beginning of the next at once, long after the beginning of the first.</summary>
+    Overlap,
+
     /// <summary>Bytes that are no message.</summary>
     Junk,
 
