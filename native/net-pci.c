@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include <sys/uio.h>
+#include "qemu/event_notifier_shared.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "exec/ramblock.h"
@@ -79,7 +80,7 @@ static void doorbell_write(void *opaque, hwaddr addr, uint64_t val,
     }
     r->counters.doorbells++;
     trace_vhost_pci_doorbell(p, ring);
-    vhost_pci_signal(&r->call);
+    event_notifier_set_nowait(&r->call);
 }
 
 static const MemoryRegionOps doorbell_ops = {

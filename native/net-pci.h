@@ -63,9 +63,6 @@ void vhost_pci_own_server_close(VhostPciNetPCI *p);
 /* net-pci.c: the main loop's way of delivering a kick */
 void vhost_pci_net_kick(EventNotifier *e);
 
-/* signal.c: never waits, whatever the origin does to the eventfd */
-void vhost_pci_signal(EventNotifier *e);
-
 /*
  * irqfd.c: KVM delivers the kicks of each ring whose interrupt is certain to
  * be the message of its vector; the main loop delivers the others.

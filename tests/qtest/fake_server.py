@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A vhost-pci server in Python that says what it is told to, right or wrong, to an origin's client."""
 import array
+import os
 import select
 import socket
 import struct
@@ -54,18 +55,28 @@ class FakeServer:
         self.send_raw(struct.pack("=IIIQ", request, fe.VERSION, 8, value), fds)
 
     def receive(self) -> tuple[int, bytes]:
-        """The next message; descriptors that come with it are closed by the interpreter's recv, which takes none."""
-        request, _, size = struct.unpack("=III", self._exactly(12))
-        return request, self._exactly(size)
+        """The next message, without the descriptors that come with it."""
+        request, payload, fds = self.receive_all()
+        for fd in fds:
+            os.close(fd)
+        return request, payload
 
-    def _exactly(self, size: int) -> bytes:
-        data = b""
+    def receive_all(self) -> tuple[int, bytes, list[int]]:
+        """The next message, and its descriptors, which belong to the caller."""
+        header, fds = self._exactly(12)
+        request, _, size = struct.unpack("=III", header)
+        payload, more = self._exactly(size)
+        return request, payload, fds + more
+
+    def _exactly(self, size: int) -> tuple[bytes, list[int]]:
+        data, fds = b"", []
         while len(data) < size:
-            more = self.socket.recv(size - len(data))
+            more, new, *_ = socket.recv_fds(self.socket, size - len(data), 8)
+            fds += new
             if not more:
                 raise EOFError("the client closed the connection")
             data += more
-        return data
+        return data, fds
 
     def shake_hands(self, features: int = (1 << 64) - 1, pairs: int = 32) -> None:
         """Until the client has introduced itself and its link is up."""

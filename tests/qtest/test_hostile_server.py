@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A server that is slow or talks too much: its client's VM goes on."""
 import contextlib
+import os
 import struct
 import threading
 import time
@@ -10,7 +11,7 @@ from tests.lab.patience import TIMES
 from . import front_end as fe
 from .fake_server import FakeServer
 from .mirror import wait_for
-from .modern_origin import CONFIG_LINK, F_CSUM, F_HOST_TSO4, F_VERSION_1, ModernOrigin
+from .modern_origin import CONFIG_LINK, F_CSUM, F_HOST_TSO4, F_VERSION_1, MSIX, ModernOrigin
 
 PAIRS = 32
 DELAY = 1.0                     # unlike 1.9 never too long for one ring, however busy the machine is
@@ -89,3 +90,46 @@ def test_a_flood_of_requests(run):
         assert "does not accept csum host_tso4" in origin.qemu.output() and "unexpected" not in origin.qemu.output()
         lines = [line for line in origin.qemu.output().splitlines() if "vhost-pci-client" in line]
         assert len(lines) <= 10 * 2, lines      # of two periods at most
+
+
+def test_eventfds_that_the_server_makes_blocking(run):
+    """O_NONBLOCK belongs to the open files, which the server has as well: it clears the flag, empties and fills the counters."""
+    with FakeServer(run / "server") as server, ModernOrigin(run, server.path, 1) as origin:
+        server.accept()
+        server.shake_hands()
+        wait_for("the link", lambda: origin.client()["link"])
+        eventfds = {fe.SET_VRING_KICK: [], fe.SET_VRING_CALL: []}
+
+        def take() -> None:
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    request, payload, fds = server.receive_all()
+                    for fd in fds:
+                        os.set_blocking(fd, True)
+                        eventfds.get(request, []).append(fd)
+                    if request == fe.GET_VRING_BASE:
+                        server.reply(request, payload)
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        for _ in range(2):
+            # The second start clears what is left in the eventfds of masked vectors
+            origin.start_driver()
+            wait_for("both kicks", lambda: len(eventfds[fe.SET_VRING_KICK]) >= 2)
+            for vector in range(2):
+                for masked in (1, 0):
+                    origin.writel(MSIX + 16 * vector + 12, masked)
+            for fd in eventfds[fe.SET_VRING_KICK]:
+                os.set_blocking(fd, False)
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_write(fd, 0xfffffffffffffffe)
+                os.set_blocking(fd, True)
+            for ring in range(2):
+                origin.kick(ring)
+            assert origin.qmp.execute("query-status")["running"]
+            origin.reset_driver()
+        assert origin.client()["state"] == "connected"
+        server.socket.shutdown(2)
+        thread.join(10 * TIMES)
+        for fd in sum(eventfds.values(), []):
+            os.close(fd)
