@@ -22,7 +22,8 @@ internal sealed class ThreadCloser : ICloser
         {
             CloseNow(descriptor);
             _open.TryRemove(descriptor, out _);
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
     }
 
     /// <summary>Closes a descriptor of the test's here and now.</summary>
