@@ -454,6 +454,18 @@ static const char *client_name(DeviceState *nic, Chardev *chr)
     return proxy && DEVICE(proxy)->id ? DEVICE(proxy)->id : chr->label;
 }
 
+/* The net core removes what has the same name as well: other pairs, no others */
+static char *client_unique_name(const char *id)
+{
+    char *name = g_strdup_printf("%s.vhost-pci", id);
+
+    for (unsigned i = 1; qemu_find_netdev(name); i++) {
+        g_free(name);
+        name = g_strdup_printf("%s.vhost-pci.%u", id, i);
+    }
+    return name;
+}
+
 static NetClientState *client_add_pair(VhostPciClient *c, const char *name)
 {
     VhostNetOptions options = {
@@ -499,7 +511,7 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
     CharBackend *chr = &n->vhost_pci_chr;
     NICPeers *peers = &n->nic_conf.peers;
     const char *id = client_name(DEVICE(n), chr->chr);
-    g_autofree char *name = g_strdup_printf("%s.vhost-pci", id);
+    g_autofree char *name = client_unique_name(id);
     struct vhost_pci_client_config config = {
         .id = id,
         .mtu = n->net_conf.mtu,

@@ -6,7 +6,7 @@ from tests.lab import footprint
 
 from .front_end import FrontEnd
 from .mirror import CONFIG_VECTOR, WINDOWS, MirrorDevice, wait_for
-from .origin import Origin
+from .origin import LEGACY_NET, Origin
 
 
 def test_origin_killed(linked):
@@ -153,6 +153,28 @@ def test_origins_nic_is_unplugged(run, mirror):
         origin.qmp.execute("device_add", {"driver": "virtio-net-pci", "id": "n1", "romfile": "",
                                           "vhost-pci-client": "vp-client1"})
         assert origin.client()["id"] == "n1"
+
+
+def test_unplug_takes_nothing_along_that_has_the_same_name(run, mirror):
+    """A device without id is called by its chardev, which may have another device's id; and a netdev by any name."""
+    hub = ["-netdev", "hubport,id=n0.vhost-pci,hubid=0"]
+    with Origin(run, mirror.path, args=hub) as origin:
+        slot = origin.find_pci(*LEGACY_NET)[0].slot
+        origin.qmp.execute("chardev-add", {"id": "n0", "backend": {"type": "socket", "data": {
+            "server": False, "addr": {"type": "unix", "data": {"path": str(mirror.path)}}}}})
+        origin.qmp.execute("device_add", {"driver": "virtio-net-pci", "mac": "52:54:00:00:00:02", "romfile": "",
+                                          "vhost-pci-client": "n0"})
+        assert [client["id"] for client in origin.qmp.execute("query-vhost-pci")["clients"]] == ["n0", "n0"]
+        origin.qmp.execute("device_del", {"id": "n0"})
+        origin.outl(0xae10, 0)
+        origin.outl(0xae08, 1 << slot)
+        origin.qmp.wait_event("DEVICE_DELETED", match=lambda data: data.get("device") == "n0")
+        assert "n0.vhost-pci" in origin.hmp("info network").split()
+        assert len(origin.qmp.execute("query-vhost-pci")["clients"]) == 1
+        origin.set_up_nic()
+        origin.start_driver()
+        peer = mirror.wait_link()
+        assert peer["origin-mac"] == "52:54:00:00:00:02"
 
 
 def test_set_link_of_the_origin(linked):
