@@ -43,6 +43,12 @@ static bool gso_allowed(u8 gso_type, u64 features, unsigned int tso4,
 	return false;
 }
 
+/* @len: what is to be segmented */
+static bool gso_size_valid(u32 gso_size, u32 len)
+{
+	return gso_size && gso_size * VPNET_GSO_MAX_SEGS >= len;
+}
+
 /**
  * vpnet_hdr_request_valid - may an origin ask for this?
  * @hdr: private copy of its header, with a request in it
@@ -71,8 +77,9 @@ bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
 
 	/* virtio: a segmentation request always comes with a checksum one */
 	return csum &&
-	       __virtio16_to_cpu(true, hdr->gso_size) >= VPNET_GSO_MIN &&
 	       start + FRAME_TCP_HLEN <= frame_len &&
+	       gso_size_valid(__virtio16_to_cpu(true, hdr->gso_size),
+			      frame_len - start - FRAME_TCP_HLEN) &&
 	       gso_allowed(hdr->gso_type, features, VIRTIO_NET_F_HOST_TSO4,
 			   VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_HOST_ECN);
 }

@@ -13,11 +13,12 @@
 #define VPNET_MAX_FRAME		(65535 + 14 + 4)
 
 /*
- * Smallest segment that a stack asks for (Linux: TCP_MIN_SND_MSS).  Smaller
- * ones would make thousands of packets of a frame wherever it is forwarded to
- * a device that cannot segment.
+ * Most segments that one frame may ask for: those of the longest at 36 bytes,
+ * Linux' smallest MSS (TCP_MIN_SND_MSS, 48) less the timestamps.  That many
+ * packets come of it wherever it is forwarded to a device that cannot segment.
+ * The size alone is no measure: GRO merges segments of any size, but not many.
  */
-#define VPNET_GSO_MIN		48
+#define VPNET_GSO_MAX_SEGS	(VPNET_MAX_FRAME / 36)
 
 u32 vpnet_hdr_len(u64 features);
 bool vpnet_hdr_request_valid(const struct virtio_net_hdr *hdr, u32 frame_len,
