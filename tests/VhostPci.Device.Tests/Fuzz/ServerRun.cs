@@ -271,10 +271,17 @@ internal sealed class ServerRun : IDisposable
         MessagesSent++;
         message = Messages.Spoil(message, flaw, at);
         int first = flaw is Flaw.Split or Flaw.LateFiles ? Math.Min(1 + (at % message.Bytes.Length), message.Bytes.Length - 1) : message.Bytes.Length;
-        // A device for one and not for another depends on who is heard first, so those messages do not wait; nor does any where one that is
-        // refused leaves a device to the next.
-        bool hold = flaw == Flaw.Hold && _mirror.Setup is { UnplugDelay: 0, Statics: 0 } && !origin.Model.IsInMessage && (origin.Model.Device is not null || message.Files.Length == 0)
+        // A device for one and not for another depends on who is heard first, so those messages do not wait, nor does what came before them: a
+        // refusal leaves a device, or its place, to the next.
+        bool needsNoDevice = !origin.Model.IsInMessage && message.Bytes.Length >= sizeof(uint)
             && BitConverter.ToUInt32(message.Bytes) is < (uint)RequestCode.AddMemoryRegion and not (uint)RequestCode.SetMemoryTable;
+        bool hold = flaw == Flaw.Hold && needsNoDevice && (origin.Model.Device is not null || message.Files.Length == 0)
+            && _mirror.Setup is { UnplugDelay: 0, Statics: 0 };
+        if (!needsNoDevice)
+        {
+            Pump();
+        }
+
         Put(origin, message.Bytes.AsSpan(0, first), flaw == Flaw.LateFiles ? [] : message.Files, hold);
         Put(origin, message.Bytes.AsSpan(first), flaw == Flaw.LateFiles ? message.Files : [], hold);
     }
