@@ -7,9 +7,9 @@ namespace VhostPci.Interop.Files;
 /// <param name="closer">Does it.</param>
 public sealed class CloseLane(ICloser closer)
 {
-    private static ulong s_last;
+    private static ulong _last;
 
-    private readonly ulong _number = Interlocked.Increment(ref s_last);
+    private readonly ulong _number = Interlocked.Increment(ref _last);
 
     internal void Close(int descriptor) => closer.CloseLater(_number, descriptor);
 }

@@ -9,10 +9,10 @@ internal sealed class FakeListener : IListener
 {
     private readonly Queue<IChannel> _waiting = new();
 
-    private static int s_last = 1_000_000;
+    private static int _last = 1_000_000;
 
     // Of no file: the fake host never polls.
-    public int Descriptor { get; } = Interlocked.Increment(ref s_last);
+    public int Descriptor { get; } = Interlocked.Increment(ref _last);
 
     internal bool OutOfDescriptors { get; set; }
 
