@@ -60,6 +60,8 @@ int vhost_pci_listener_take(Chardev *chr, uint32_t *connections, Error **errp)
         if (copy < 0) {
             error_setg_errno(errp, errno, "chardev '%s'", chr->label);
             SOCKET_CHARDEV(chr)->listener_taken = false;
+            /* It goes on accepting */
+            qemu_chr_be_update_read_handlers(chr, chr->gcontext);
             return -1;
         }
         l = VHOST_PCI_LISTENER(object_new(TYPE_VHOST_PCI_LISTENER));

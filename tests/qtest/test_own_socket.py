@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """-device vhost-pci-net,chardev=: a static device with a socket of its own and no vhost-pci-server."""
+import itertools
 import os
+import resource
+import socket
 import stat
 import subprocess
 
@@ -106,12 +109,32 @@ def test_the_chardev_cannot_be_removed_under_it(run):
         assert mirror.peers()[0]["link"]
 
 
+def add_chardev(mirror, name, path) -> None:
+    mirror.qmp.execute("chardev-add", {"id": name, "backend": {"type": "socket", "data": {
+        "addr": {"type": "unix", "data": {"path": str(path)}}, "server": True, "wait": False}}})
+
+
+def test_a_chardev_that_could_not_be_taken_goes_on_accepting(run):
+    with OwnMirror(run) as mirror:
+        add_chardev(mirror, "other", run / "other")
+        used = {int(fd) for fd in os.listdir(f"/proc/{mirror.qemu.pid}/fd")}
+        lowest_free = next(number for number in itertools.count() if number not in used)
+        before = resource.prlimit(mirror.qemu.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(mirror.qemu.pid, resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+        with pytest.raises(QmpError, match="chardev 'other': Too many open files"):
+            mirror.qmp.execute("device_add", {"driver": "vhost-pci-net", "chardev": "other", "bus": "pci.0", "addr": "a"})
+        resource.prlimit(mirror.qemu.pid, resource.RLIMIT_NOFILE, before)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(run / "other"))
+            wait_for("its client", lambda: any(chardev["label"] == "other" and not chardev["filename"].startswith("disconnected:")
+                                               for chardev in mirror.qmp.execute("query-chardev")))
+
+
 def test_unplugged_and_plugged_by_the_user(run):
     """On a bridge of the user's; the chardev can be used again, and removed when the device is gone."""
     path = run / "hot"
     with QTest(run, "hot", ["-device", "pci-bridge,id=br,chassis_nr=1,shpc=off"]) as mirror:
-        mirror.qmp.execute("chardev-add", {"id": "own", "backend": {"type": "socket", "data": {
-            "addr": {"type": "unix", "data": {"path": str(path)}}, "server": True, "wait": False}}})
+        add_chardev(mirror, "own", path)
         for _ in range(3):
             mirror.qmp.execute("device_add", {"driver": "vhost-pci-net", "chardev": "own", "id": "hot", "bus": "pci.0",
                                               "addr": "a"})
