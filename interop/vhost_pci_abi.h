@@ -339,7 +339,7 @@ struct vhost_pci_api {
     void (*device_window_fault)(uint64_t object);
     /*
      * A vCPU found a page of some window gone, and nobody knows which.  Ends
-     * the connections whose memory is not what it was; how many there were.
+     * the first connection whose memory is not what it was; whether one was.
      */
     uint32_t (*check_windows)(void);
 

@@ -8,7 +8,8 @@
  * window anonymous, as a withdrawal does, so that the access finds a page and
  * no later one can fault; the library ends the connection from the main loop.
  * Under KVM a vCPU can get an EFAULT out of KVM_RUN instead, without an
- * address: then the library looks for the window.
+ * address: then the library looks for the window.  When it finds none, and
+ * trying again does not help, all windows go before the VM is given up.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -32,12 +33,21 @@ struct VhostPciFaultWindow {
     uintptr_t base;
     uintptr_t size;             /* 0: not in use */
     uint64_t object;
+    unsigned epoch;             /* one more with each withdrawal */
     bool lost;
 };
 
 static VhostPciFaultWindow *windows;
+static unsigned withdrawals;    /* of all windows */
 static EventNotifier notifier;
 static struct sigaction previous;
+
+/*
+ * As long as the largest window and empty, for when the kernel gives no
+ * anonymous memory: under strict overcommit it counts, a shared file does not.
+ */
+static int spare = -1;
+static uint64_t spare_size;
 
 /* Advance notice of the machine's own pages that have become bad */
 static void *bad_pages[16];
@@ -45,11 +55,12 @@ static unsigned bad_page_count;
 
 /* What follows, up to on_sigbus(), runs in a signal handler */
 
-static VhostPciFaultWindow *find_window(void *address)
+static VhostPciFaultWindow *find_window(void *address, unsigned *epoch)
 {
     VhostPciFaultWindow *w = qatomic_load_acquire(&windows);
 
     for (; w; w = w->next) {
+        unsigned now = qatomic_load_acquire(&w->epoch);
         unsigned start = seqlock_read_begin(&w->lock);
         uintptr_t base = qatomic_read(&w->base);
         uintptr_t size = qatomic_read(&w->size);
@@ -57,6 +68,7 @@ static VhostPciFaultWindow *find_window(void *address)
         /* One that changes now is nobody's yet, or nobody's any more */
         if (!seqlock_read_retry(&w->lock, start) &&
             (uintptr_t)address - base < size) {
+            *epoch = now;
             return w;
         }
     }
@@ -70,13 +82,16 @@ static VhostPciFaultWindow *find_window(void *address)
 static bool empty_window(VhostPciFaultWindow *w)
 {
     void *base = (void *)w->base;
+    int prot = PROT_READ | PROT_WRITE;
 
-    if (mmap(base, w->size, PROT_READ | PROT_WRITE,
+    if (mmap(base, w->size, prot,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
-        base) {
+        base &&
+        mmap(base, w->size, prot, MAP_SHARED | MAP_FIXED, spare, 0) != base) {
         return false;
     }
     madvise(base, w->size, MADV_DONTDUMP);
+    qatomic_inc(&withdrawals);
     qatomic_set(&w->lost, true);
     event_notifier_set(&notifier);
     return true;
@@ -101,11 +116,13 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     VhostPciFaultWindow *w = NULL;
+    unsigned epoch;
 
     if (info->si_code > 0) {    /* the kernel's, not somebody's kill() */
-        w = find_window(info->si_addr);
+        w = find_window(info->si_addr, &epoch);
     }
-    if (w && empty_window(w)) {
+    /* Withdrawn meanwhile: it may be the next origin's now, so look again */
+    if (w && (qatomic_read(&w->epoch) != epoch || empty_window(w))) {
         errno = saved_errno;
         return;
     }
@@ -156,25 +173,47 @@ static void notified(EventNotifier *e)
 }
 
 #ifdef CONFIG_KVM
+/* Whoever it was is among them, if it was one */
+static void empty_all_windows(void)
+{
+    warn_report("vhost-pci: a vCPU cannot reach memory, and no origin's is "
+                "known to be lost: all windows are withdrawn");
+    for (VhostPciFaultWindow *w = windows; w; w = w->next) {
+        if (w->size) {
+            empty_window(w);
+        }
+    }
+}
+
 static bool kvm_window_fault(void)
 {
-    static __thread int64_t last_try;
+    static __thread unsigned seen;
+    static __thread int64_t first_try;
+    static __thread unsigned tries;
     int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
-    uint32_t ended;
+    uint32_t ended = 0;
+    bool again = true;
 
     qemu_mutex_lock_iothread();
-    ended = vhost_pci_library_loaded()->check_windows();
+    /* Another thread may have been first */
+    if (qatomic_read(&withdrawals) == seen) {
+        ended = vhost_pci_library_loaded()->check_windows();
+    }
+    if (qatomic_read(&withdrawals) == seen && !ended) {
+        if (!tries || now - first_try >= 1000) {
+            tries = 0;
+            first_try = now;
+        }
+        if (tries == 1) {
+            empty_all_windows();
+        }
+        /* The first one is for a page that has come back */
+        again = tries++ < 2;
+    }
+    seen = qatomic_read(&withdrawals);
     qemu_mutex_unlock_iothread();
     trace_vhost_pci_kvm_fault(ended);
-    if (ended) {
-        return true;
-    }
-    /* A SIGBUS elsewhere may have been first, or the page has come back */
-    if (now - last_try < 1000) {
-        return false;
-    }
-    last_try = now;
-    return true;
+    return again;
 }
 #endif
 
@@ -189,6 +228,12 @@ static bool handle_faults(Error **errp)
 
     if (ret < 0) {
         error_setg_errno(errp, -ret, "cannot watch for lost memory");
+        return false;
+    }
+    spare = memfd_create("vhost-pci-spare", MFD_CLOEXEC);
+    if (spare < 0) {
+        error_setg_errno(errp, errno, "cannot provide for lost memory");
+        event_notifier_cleanup(&notifier);
         return false;
     }
     event_notifier_set_handler(&notifier, notified);
@@ -214,6 +259,13 @@ VhostPciFaultWindow *vhost_pci_fault_add(uint64_t object, void *base,
         return NULL;
     }
     handling = true;
+    if (size > spare_size) {
+        if (ftruncate(spare, size) < 0) {
+            error_setg_errno(errp, errno, "cannot provide for lost memory");
+            return NULL;
+        }
+        spare_size = size;
+    }
     while (w && w->size) {
         w = w->next;
     }
@@ -240,7 +292,15 @@ void vhost_pci_fault_remove(VhostPciFaultWindow *w)
 
 bool vhost_pci_fault_take(VhostPciFaultWindow *w)
 {
-    return qatomic_xchg(&w->lost, false);
+    /* A handler that is on its way with the former contents starts again */
+    qatomic_inc(&w->epoch);
+    qatomic_inc(&withdrawals);
+    if (!qatomic_xchg(&w->lost, false)) {
+        return false;
+    }
+    /* What was written there is nobody's */
+    fallocate(spare, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, spare_size);
+    return true;
 }
 
 bool vhost_pci_window_allowed(Error **errp)

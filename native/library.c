@@ -64,6 +64,19 @@ static void *library_open(char **path)
     return dlopen(*path, flags);
 }
 
+/*
+ * The runtime's threads keep what they are made with.  The main thread has
+ * SIGBUS blocked, and blocked, a page lost under a window ends the process.
+ */
+static void open_sigbus(sigset_t *before)
+{
+    sigset_t sigbus;
+
+    sigemptyset(&sigbus);
+    sigaddset(&sigbus, SIGBUS);
+    pthread_sigmask(SIG_UNBLOCK, &sigbus, before);
+}
+
 const struct vhost_pci_api *vhost_pci_library(Error **errp)
 {
     int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
@@ -71,7 +84,9 @@ const struct vhost_pci_api *vhost_pci_library(Error **errp)
     const struct vhost_pci_api *api = NULL;
     struct vhost_pci_error err = { 0 };
     vhost_pci_get_api_fn get_api;
+    sigset_t before;
     void *lib;
+    int ret;
 
     if (library_api) {
         return library_api;
@@ -79,8 +94,10 @@ const struct vhost_pci_api *vhost_pci_library(Error **errp)
     if (!vhost_pci_closer_start(errp)) {
         return NULL;
     }
+    open_sigbus(&before);
     lib = library_open(&path);
     if (!lib) {
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         error_setg(errp, "vhost-pci: cannot load %s: %s", path, dlerror());
         error_append_hint(errp, "Put %s beside the QEMU binary or set "
                           "%s to its path.\n", LIBRARY_NAME, LIBRARY_ENV);
@@ -88,11 +105,14 @@ const struct vhost_pci_api *vhost_pci_library(Error **errp)
     }
     get_api = (vhost_pci_get_api_fn)dlsym(lib, VHOST_PCI_GET_API_SYMBOL);
     if (!get_api) {
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         error_setg(errp, "vhost-pci: %s has no %s", path,
                    VHOST_PCI_GET_API_SYMBOL);
         return NULL;
     }
-    if (get_api(VHOST_PCI_ABI_VERSION, &vhost_pci_host, &api, &err) < 0) {
+    ret = get_api(VHOST_PCI_ABI_VERSION, &vhost_pci_host, &api, &err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (ret < 0) {
         error_setg(errp, "vhost-pci: %s: %.*s", path, (int)sizeof(err.text),
                    err.text);
         return NULL;

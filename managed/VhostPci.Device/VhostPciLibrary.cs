@@ -131,13 +131,13 @@ public sealed class VhostPciLibrary
         }
     }
 
-    /// <summary>Ends the connections whose memory has lost pages that an access in a window needs.</summary>
-    /// <returns>How many there were.</returns>
-    public int CheckWindows()
+    /// <summary>Ends the first connection whose memory has lost pages that an access in a window needs; whoever else has is found the next time.</summary>
+    /// <returns>Whether there was one.</returns>
+    public bool CheckWindows()
     {
         // A size tells without a touch; the rest has to be tried, which takes long and may allocate.
-        int ended = _servers.Sum(static server => server.CheckWindows(thoroughly: false));
-        return ended != 0 ? ended : _servers.Sum(static server => server.CheckWindows(thoroughly: true));
+        return _servers.Exists(static server => server.CheckWindows(thoroughly: false))
+            || _servers.Exists(static server => server.CheckWindows(thoroughly: true));
     }
 
     /// <summary>For people.</summary>

@@ -211,7 +211,7 @@ internal static unsafe class DeviceEntries
     {
         try
         {
-            return (uint)(PluginState.Current?.Library.CheckWindows() ?? 0);
+            return PluginState.Current?.Library.CheckWindows() == true ? 1U : 0U;
         }
         catch (Exception exception)
         {

@@ -60,17 +60,36 @@ public sealed class WindowFaultTests
         origin.Send(RequestCode.SetFeatures, FrontEnd.Features);
         origin.SendPair(0);
         Assert.True(rig.Bridge.Last.Link);
-        Assert.Equal(0, rig.Library.CheckWindows());
+        Assert.False(rig.Library.CheckWindows());
         using (SafeFileHandle file = File.OpenHandle($"/proc/self/fd/{memory.Number}", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
         {
             RandomAccess.SetLength(file, 0);
         }
 
-        Assert.Equal(1, rig.Library.CheckWindows());
+        Assert.True(rig.Library.CheckWindows());
         Assert.True(origin.IsClosed);
         Assert.Contains(Reason, Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
         Assert.False(neighbour.IsClosed);
-        Assert.Equal(0, rig.Library.CheckWindows());
+        Assert.False(rig.Library.CheckWindows());
+    }
+
+    [Fact]
+    public void One_vCPUs_trouble_costs_one_connection_at_a_time()
+    {
+        var windows = new FailingWindows();
+        using var rig = new Rig(windows: windows);
+        using FrontEnd first = rig.Connect();
+        first.Start();
+        using FrontEnd second = rig.Connect();
+        second.Start();
+        Assert.False(rig.Library.CheckWindows());
+        windows.PagesMissing = true;
+        Assert.True(rig.Library.CheckWindows());
+        Assert.True(first.IsClosed);
+        Assert.False(second.IsClosed);
+        Assert.Equal(1, windows.PageChecks);
+        Assert.True(rig.Library.CheckWindows());
+        Assert.True(second.IsClosed);
     }
 
     [Theory]

@@ -2,6 +2,9 @@
 """A file that is mapped into a window loses its pages: the connection ends, and nothing else."""
 import contextlib
 import os
+import pathlib
+import resource
+import subprocess
 
 import pytest
 
@@ -149,6 +152,44 @@ def test_the_monitor_survives(mirror):
         assert "0x00000000" in mirror.hmp(f"xp /1xw {device.window + 0x3000:#x}")
         check_ended(mirror, origin, links=0)
         origin.close()
+
+
+def test_where_anonymous_memory_is_refused(run):
+    """Strict overcommit: the window shows an empty file then, and what was written there is gone the next time."""
+    library, flag = run / "no_anonymous.so", run / "no-anonymous"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("no_anonymous.c")], check=True)
+    env = os.environ | {"LD_PRELOAD": str(library), "NO_ANONYMOUS": str(flag)}
+    with Mirror(run, options=",allow-unsealed=on", env=env) as mirror:
+        for _ in range(2):
+            flag.unlink(missing_ok=True)
+            with losing.truncated_memfd(SIZE) as file:
+                origin = connect(mirror, file)
+                window = mirror.device().window
+                flag.touch()
+                file.lose()
+                assert mirror.readl(window + 0x3000) == 0
+                assert origin.closed_by_server()
+                assert REASON in mirror.info()["servers"][0]["last-refusal"]
+                mirror.writel(window + 0x3000, 0x55aa55aa)
+                assert mirror.readl(window + 0x3000) == 0x55aa55aa
+                origin.close()
+            mirror.eject(mirror.peers()[0]["slot"])
+            wait_for("the device to go", lambda: not mirror.peers())
+
+
+def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
+    """The same without a fault: a limit that the process is above already."""
+    with losing.truncated_memfd(SIZE) as file:
+        origin = connect(mirror, file)
+    window = mirror.device().window
+    before = resource.prlimit(mirror.qemu.pid, resource.RLIMIT_DATA, (1 << 20, resource.RLIM_INFINITY))
+    origin.close()
+    wait_for("no link", lambda: not linked(mirror))
+    resource.prlimit(mirror.qemu.pid, resource.RLIMIT_DATA, before)
+    assert "vhost-pci-blank" in pathlib.Path(f"/proc/{mirror.qemu.pid}/maps").read_text()
+    assert mirror.readl(window + 0x3000) == 0
+    mirror.writel(window + 0x3000, 0x55aa55aa)
+    assert mirror.readl(window + 0x3000) == 0x55aa55aa
 
 
 def test_a_fault_elsewhere_still_ends_qemu(run):

@@ -26,7 +26,7 @@ public interface IPeerFile : IDisposable
     /// <param name="offset">Where to begin.</param>
     /// <param name="length">How far to look, in bytes.</param>
     /// <param name="hole">Its offset in the file.</param>
-    /// <returns>False when there is none; always on hugetlbfs, which does not say.</returns>
+    /// <returns>False when there is none; always on hugetlbfs, which does not say, and possibly for a file of another user.</returns>
     bool TryFindHole(ulong offset, ulong length, out ulong hole);
 
     /// <summary>Writes a little-endian u16 at an even byte offset, so that no fault can happen and no lock of the peer's is waited for.</summary>

@@ -128,9 +128,9 @@ public sealed partial class VhostPciServer
         }
     }
 
-    /// <summary>Ends the connections whose memory has lost pages.</summary>
-    /// <param name="thoroughly">Also those where it takes an attempt to know.</param>
-    internal int CheckWindows(bool thoroughly) => _connections.ToArray().Count(connection => connection.Device?.CheckWindow(thoroughly) == true);
+    /// <summary>Ends the first connection whose memory has lost pages.</summary>
+    /// <param name="thoroughly">Also one where it takes an attempt to know.</param>
+    internal bool CheckWindows(bool thoroughly) => _connections.ToArray().Any(connection => connection.Device?.CheckWindow(thoroughly) == true);
 
     private NetDevice? FindFormer(Connection connection, ulong memoryEnd)
     {

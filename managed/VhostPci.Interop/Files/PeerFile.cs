@@ -93,7 +93,8 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// <inheritdoc/>
     /// <remarks>
     /// Not by lseek(SEEK_HOLE), which waits for locks of the file that a peer can keep (see <see cref="TryWriteUInt16"/>). A page that is
-    /// swapped out looks like a hole.
+    /// swapped out looks like a hole. The kernel calls every page present when this process may not write to the inode, which is so with
+    /// another user's file without such permissions: its holes are not found.
     /// </remarks>
     public unsafe bool TryFindHole(ulong offset, ulong length, out ulong hole)
     {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
+using VhostPci.Interop.Files;
 using VhostPci.Interop.Libc;
 
 namespace VhostPci.Interop.Memory;
@@ -140,11 +141,25 @@ public sealed class Window : IWindow
     internal static void Exclude(nint address, ulong length)
         => _ = LibcMemory.Advise(address, (nuint)length, LibcConstants.MADV_DONTDUMP);
 
+    private static bool TryMapEmptyFile(nint address, ulong length)
+    {
+        try
+        {
+            using Descriptor file = MemoryFile.Create("vhost-pci-blank", length, sealShrink: false);
+            return LibcMemory.Map(address, (nuint)length, Writable, LibcConstants.MAP_SHARED | LibcConstants.MAP_FIXED, file.Number, 0) == address;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     private static void Blank(nint address, ulong length)
     {
-        // Writable memory can be refused under strict overcommit; inaccessible memory costs nothing. A guest that then touches it is
-        // stopped, which is better than a guest that reads a stranger's memory.
+        // Under strict overcommit anonymous memory can be refused; an empty file does not count. Inaccessible memory can always be had: a
+        // guest that then touches it is stopped, which is better than a guest that reads a stranger's memory.
         if (MapAnonymous(address, length) != address
+            && !TryMapEmptyFile(address, length)
             && LibcMemory.Map(address, (nuint)length, LibcConstants.PROT_NONE, Anonymous | LibcConstants.MAP_FIXED, -1, 0) != address)
         {
             throw new InvalidOperationException($"cannot withdraw memory from a window: {Errno.Describe(Errno.Last)}");

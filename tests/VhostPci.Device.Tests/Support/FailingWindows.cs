@@ -16,6 +16,12 @@ internal sealed class FailingWindows : IWindowFactory
     /// <summary>Times that memory cannot be taken out of a window.</summary>
     internal int ClearFails { get; set; }
 
+    /// <summary>Pages of the peers' files cannot be had.</summary>
+    internal bool PagesMissing { get; set; }
+
+    /// <summary>How often that was found.</summary>
+    internal int PageChecks { get; private set; }
+
     internal FaultPlan? Plan { get; set; }
 
     public bool TryReserve(ulong size, out IWindow? window, out string error)
@@ -51,7 +57,16 @@ internal sealed class FailingWindows : IWindowFactory
 
         public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => real.TryReplaceUInt16(at, old, value);
 
-        public bool HasPages(ulong at, ulong length) => real.HasPages(at, length);
+        public bool HasPages(ulong at, ulong length)
+        {
+            if (!windows.PagesMissing)
+            {
+                return real.HasPages(at, length);
+            }
+
+            windows.PageChecks++;
+            return false;
+        }
 
         public void Clear()
         {
