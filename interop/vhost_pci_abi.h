@@ -236,6 +236,8 @@ struct vhost_pci_host {
      * lane.  Unlike the rest it may be called without the BQL.
      */
     void (*close_later)(uint64_t lane, int32_t fd);
+    /* How many of a lane's are not closed yet */
+    uint32_t (*unclosed)(uint64_t lane);
     /* Lanes whose descriptors are not all closed yet */
     uint32_t (*closing)(void);
 

@@ -23,6 +23,7 @@
 /* Descriptors that one peer has to do with, none of them closed yet */
 typedef struct Lane {
     uint64_t number;
+    uint32_t unclosed;          /* those below and the one in close() */
     GQueue descriptors;
 } Lane;
 
@@ -47,6 +48,7 @@ static void serve(Lane *lane)
         qemu_mutex_unlock(&lock);
         close(fd);
         qemu_mutex_lock(&lock);
+        lane->unclosed--;
     }
     g_hash_table_remove(lanes, &lane->number);
 }
@@ -124,6 +126,7 @@ void vhost_pci_close_later(uint64_t number, int32_t fd)
         g_hash_table_insert(lanes, &lane->number, lane);
         g_queue_push_tail(&unserved, lane);
     }
+    lane->unclosed++;
     g_queue_push_tail(&lane->descriptors, GINT_TO_POINTER(fd));
     /* Without a thread more it is closed when one of the others gets to it */
     if (g_queue_get_length(&unserved) > idle) {
@@ -132,6 +135,18 @@ void vhost_pci_close_later(uint64_t number, int32_t fd)
         qemu_cond_signal(&more);
     }
     qemu_mutex_unlock(&lock);
+}
+
+uint32_t vhost_pci_unclosed(uint64_t number)
+{
+    Lane *lane;
+    uint32_t count;
+
+    qemu_mutex_lock(&lock);
+    lane = g_hash_table_lookup(lanes, &number);
+    count = lane ? lane->unclosed : 0;
+    qemu_mutex_unlock(&lock);
+    return count;
 }
 
 uint32_t vhost_pci_closing(void)

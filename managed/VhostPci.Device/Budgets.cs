@@ -10,8 +10,20 @@ public static class Budgets
     /// <summary>Descriptors that the rest of the process has open, generously.</summary>
     public const uint OtherDescriptors = 128;
 
-    /// <summary>Descriptors of a connection without its rings: its socket, its memory, and as many of a message that is under way.</summary>
-    public const uint ConnectionDescriptors = 1 + MemoryPayload.MaxRegions + MessageHeader.MaxDescriptors;
+    /// <summary>
+    /// Descriptors of a connection that it does not use any more and that are still being closed: with more, those of one message aside,
+    /// nothing more of it is read (ADR 0025).
+    /// </summary>
+    public const uint UnclosedDescriptors = 16;
+
+    /// <summary>Milliseconds after which a connection with too many is looked at again.</summary>
+    public const uint UnclosedPause = 10;
+
+    /// <summary>Milliseconds after which a connection ends whose descriptors do not close.</summary>
+    public const uint UnclosedTimeout = 30_000;
+
+    /// <summary>Descriptors of a connection without its rings: its socket, its memory, as many of a message that is under way, and those that are being closed.</summary>
+    public const uint ConnectionDescriptors = 1 + MemoryPayload.MaxRegions + MessageHeader.MaxDescriptors + UnclosedDescriptors;
 
     /// <summary>Descriptors of a queue pair: a kick and a call eventfd for each of its two rings.</summary>
     public const uint PairDescriptors = 4;
@@ -59,7 +71,7 @@ public static class Budgets
     /// </summary>
     public const int ClosingPeers = 32;
 
-    /// <summary>Milliseconds that a client waits for its server in one go, as for a stop of all rings; as long without gives it back.</summary>
+    /// <summary>Milliseconds that a client waits for its server in one go, as for a stop of all rings; twenty times as long without gives it back.</summary>
     public const int ServerWait = 2000;
 
     /// <summary>Milliseconds that a client waits for room for one message.</summary>

@@ -28,6 +28,8 @@ internal sealed unsafe class HostObjects(vhost_pci_host host) : IHost
 
     public int Closing => (int)_host.closing();
 
+    public int CountUnclosed(ulong lane) => (int)_host.unclosed(lane);
+
     public void CloseLater(ulong lane, int descriptor) => _host.close_later(lane, descriptor);
 
     public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b) => _host.trace((uint)traceEvent, id, a, b);

@@ -22,6 +22,9 @@ public static class PackedRing
     /// <summary>In the flags: the wrap counter of the round in which it was returned.</summary>
     public const ushort Used = 1 << 15;
 
+    /// <summary>Slots that a mirror's driver leaves half returned, at most: far more than a frame has buffers.</summary>
+    public const int MaxRest = 1024;
+
     /// <summary>The flags in a table of whole descriptors.</summary>
     public static ushort[] GetFlags(ReadOnlySpan<byte> table)
     {
@@ -35,7 +38,7 @@ public static class PackedRing
     /// <param name="flags">The flags of all descriptors; at least one. Anything is allowed, for they are a peer's.</param>
     /// <param name="rest">
     /// Slots that are still to be returned, with <see cref="Return"/>, the last one first: the mirror was stopped while it returned
-    /// several, which it does from the last to the first. Usually none.
+    /// several, which it does from the last to the first. Usually none; never more than <see cref="MaxRest"/>.
     /// </param>
     public static PackedPosition Find(ReadOnlySpan<ushort> flags, out SlotRange rest)
     {
@@ -63,7 +66,8 @@ public static class PackedRing
         {
             int begun = changes[(i + 1) % 3];
             int end = changes[(i + 2) % 3];
-            if (AreAll(flags, changes[i], begun, returned: false) && AreAll(flags, begun, end, returned: true))
+            if ((begun - changes[i] + flags.Length) % flags.Length <= MaxRest
+                && AreAll(flags, changes[i], begun, returned: false) && AreAll(flags, begun, end, returned: true))
             {
                 rest = new SlotRange(changes[i], begun);
                 slot = end;

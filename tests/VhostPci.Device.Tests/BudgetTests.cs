@@ -140,11 +140,12 @@ public sealed class BudgetTests
         foreach (string part in (string[])
             [
                 $"{Budgets.ConnectionDescriptors} for a connection",
-                $"(its socket, {MemoryPayload.MaxRegions} files of memory, {MessageHeader.MaxDescriptors} of a message under way)",
+                $"(its socket, {MemoryPayload.MaxRegions} files of memory, {MessageHeader.MaxDescriptors} of a message under way, {Budgets.UnclosedDescriptors} being closed)",
+                $"more than {Budgets.UnclosedDescriptors - MessageHeader.MaxDescriptors} descriptors that are being closed is not read until it has fewer, and ends when that takes {Budgets.UnclosedTimeout / 1000} s",
                 $"{Budgets.PairDescriptors} for each queue pair",
                 $"{Budgets.OtherDescriptors} for the rest of QEMU",
-                $"128 + 32 x (17 + 4 x 32) = {Budgets.CountDescriptors(32, 32)} for 32 connections",
-                $"128 + 32 x (17 + 4) = {Budgets.CountDescriptors(32, 1)}",
+                $"128 + 32 x (33 + 4 x 32) = {Budgets.CountDescriptors(32, 32)} for 32 connections",
+                $"128 + 32 x (33 + 4) = {Budgets.CountDescriptors(32, 1)}",
                 $"`queues-max=`, {GuestAbi.MaxQueuePairs} by default",
                 $"2 x `connections=` + {Budgets.PlugBurst(0)} at once, then `plug-rate=` a minute, {Budgets.PlugRate} by default",
                 $"{Budgets.SilenceTimeout / 1000} s from the accept",

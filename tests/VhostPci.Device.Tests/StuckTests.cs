@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
+using VhostPci.Interop.Files;
 using VhostPci.Interop.Sockets;
 using VhostPci.Protocol;
 
@@ -74,6 +75,63 @@ public sealed class StuckTests : IDisposable
         Assert.Equal(ReceiveStatus.Closed, left.Receive(new byte[1], new List<IPeerFile>(), out _));
         Assert.Equal(1, _closer.Closing);
         left.Dispose();
+    }
+
+    [Fact]
+    public void Who_sends_faster_than_it_can_be_closed_is_not_read_meanwhile()
+    {
+        using var rig = new Rig();
+        using FrontEnd neighbour = rig.Connect();
+        var closer = new HeldCloser();
+        rig.Listener.Closer = closer;
+        using FrontEnd origin = rig.Connect();
+        origin.Negotiate();
+        ulong before = rig.Server.Messages;
+        SendErrors(origin, 100);
+        origin.Pump();
+        rig.Host.Advance(Budgets.UnclosedTimeout - 1);
+        origin.Pump();
+        Assert.InRange(closer.Most, 8, (int)Budgets.UnclosedDescriptors);
+        Assert.InRange(rig.Server.Messages - before, 4UL, 16UL);
+        Assert.Equal(2, rig.Server.Connections.Count);
+        Assert.NotEqual(0UL, neighbour.Ask(RequestCode.GetFeatures));
+
+        // A bit at a time, and nothing is lost.
+        for (int i = 0; i < 30; i++)
+        {
+            closer.Release();
+            rig.Host.Advance(Budgets.UnclosedPause);
+            origin.Pump();
+        }
+
+        Assert.InRange(closer.Most, 8, (int)Budgets.UnclosedDescriptors);
+        Assert.Equal(before + 101, rig.Server.Messages);
+        Assert.NotEqual(0UL, origin.Ask(RequestCode.GetFeatures));
+        Assert.Empty(rig.Log.Warnings);
+        rig.Host.Advance(Budgets.UnclosedTimeout);
+        Assert.Equal(2, rig.Server.Connections.Count);
+        closer.Release();
+    }
+
+    [Fact]
+    public void Whose_descriptors_do_not_close_at_all_has_to_go()
+    {
+        using var rig = new Rig();
+        var closer = new HeldCloser();
+        rig.Listener.Closer = closer;
+        using FrontEnd origin = rig.Connect();
+        origin.Negotiate();
+        SendErrors(origin, 20);
+        origin.Pump();
+        rig.Host.Advance(Budgets.UnclosedTimeout - 1);
+        Assert.Single(rig.Server.Connections);
+        rig.Host.Advance(1);
+        Assert.Empty(rig.Server.Connections);
+        Assert.Contains("descriptors that it has sent do not close, for 30 s", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        rig.Host.Advance(Budgets.UnclosedTimeout);
+        closer.Release();
+        origin.Dispose();
+        rig.AssertNothingLeft();
     }
 
     [Fact]
@@ -161,7 +219,7 @@ public sealed class StuckTests : IDisposable
     }
 
     [Fact]
-    public void Time_without_waiting_gives_the_time_to_wait_back()
+    public void Time_without_waiting_gives_a_twentieth_of_it_back_to_wait()
     {
         using var rig = new Rig();
         VhostPciClient client = rig.Library.CreateClient(new FakeNic(), Config(1));
@@ -171,10 +229,12 @@ public sealed class StuckTests : IDisposable
         for (int i = 0; i < 5; i++)
         {
             Assert.Equal(0, client.Stop(0));
-            rig.Host.Advance(1500);
+            rig.Host.Advance(20 * 1500);
         }
 
+        // Not at once: a server that answers late all the time has a twentieth of its client's.
         Assert.Equal(0, client.Stop(0));
+        rig.Host.Advance(19 * 1000);
         Assert.Equal(-110, client.Stop(0));
         rig.Library.Destroy(client);
     }
@@ -260,6 +320,16 @@ public sealed class StuckTests : IDisposable
         rig.Library.Destroy(client);
     }
 
+    private static void SendErrors(FrontEnd origin, int count)
+    {
+        byte[] payload = new byte[VringFile.Size];
+        for (int i = 0; i < count; i++)
+        {
+            using Descriptor descriptor = EventDescriptor.Create();
+            origin.SendQuietly(RequestCode.SetVringError, payload, descriptor.Number);
+        }
+    }
+
     private static ClientConfig Config(ushort pairs) => new("nic", new DeviceInfo(pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"));
 
     private static bool Tell(Channel server, BackEndRequest request, ulong value)
@@ -324,6 +394,8 @@ public sealed class StuckTests : IDisposable
         public int Descriptor => 1_000_001;
 
         public PeerCredentials Peer => default;
+
+        public int Unclosed => 0;
 
         public ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count)
         {

@@ -156,12 +156,22 @@ public sealed class PeerFileTests
         using var file = new PeerFile(Descriptor.Duplicate(memory.Number)!);
         int before = OpenDescriptors.Count();
 
-        Assert.True(file.TryWriteUInt16(Size - 2, 0x1234));
+        Assert.True(file.TryWrite(Size - 2, 2, [(0, 0x1234)]));
         Assert.True(file.TryReadUInt16(Size - 2, out ushort value));
         Assert.Equal(0x1234, value);
-        Assert.False(file.TryWriteUInt16(Size - 1, 1));
-        Assert.False(file.TryWriteUInt16(Size, 1));
-        Assert.False(file.TryWriteUInt16(ulong.MaxValue - 1, 1));
+        Assert.False(file.TryWrite(Size - 1, 2, [(0, 1)]));
+        Assert.False(file.TryWrite(Size, 2, [(0, 1)]));
+        Assert.False(file.TryWrite(ulong.MaxValue - 1, 2, [(0, 1)]));
+        Assert.False(file.TryWrite(0, ulong.MaxValue, [(0, 1)]));
+        Assert.False(file.TryWrite(0, 4, [(4, 1)]));
+        Assert.False(file.TryWrite(0, 4, [(1, 1)]));
+
+        // Across pages, the last of two to the same place stays.
+        Assert.True(file.TryWrite(4094, 4, [(2, 7), (0, 1), (0, 8)]));
+        Assert.True(file.TryReadUInt16(4094, out value));
+        Assert.Equal(8, value);
+        Assert.True(file.TryReadUInt16(4096, out value));
+        Assert.Equal(7, value);
         Assert.Equal(before, OpenDescriptors.Count());
     }
 
@@ -193,7 +203,7 @@ public sealed class PeerFileTests
     public void WritesNothingThatIsNotMemory()
     {
         using var file = new PeerFile(EventDescriptor.Create());
-        Assert.False(file.TryWriteUInt16(0, 1));
+        Assert.False(file.TryWrite(0, 2, [(0, 1)]));
     }
 
     [Fact]

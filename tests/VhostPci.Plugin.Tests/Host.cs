@@ -32,6 +32,7 @@ internal static unsafe partial class Host
         table->watch_fd = &Watch;
         table->arm_timer = &ArmTimer;
         table->close_later = &CloseLater;
+        table->unclosed = &Unclosed;
         table->closing = &Closing;
         table->plug_device = &PlugDevice;
         table->bridge_window = &BridgeWindow;
@@ -110,6 +111,9 @@ internal static unsafe partial class Host
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void CloseLater(ulong lane, int descriptor) => _ = Close(descriptor);
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static uint Unclosed(ulong lane) => 0;
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static uint Closing() => 0;

@@ -126,6 +126,22 @@ public sealed class PackedRingTests
         Assert.InRange(cut, 1000, int.MaxValue);
     }
 
+    [Theory]
+    [InlineData(PackedRing.MaxRest, true)]
+    [InlineData(PackedRing.MaxRest + 1, false)]
+    [InlineData(32766, false)]
+    public void NoDriverLeavesMoreThanAFrameHalfReturned(int left, bool isFinished)
+    {
+        // From slot 0 on: made available in the first round, then one that was returned in it, then nothing.
+        const ushort Returned = PackedRing.Available | PackedRing.Used;
+        ushort[] flags = new ushort[32768];
+        Array.Fill(flags, PackedRing.Available, 0, left);
+        flags[left] = Returned;
+        PackedPosition position = PackedRing.Find(flags, out SlotRange rest);
+        Assert.Equal(isFinished ? new SlotRange(0, left) : default, rest);
+        Assert.InRange(position.Slot, 0, flags.Length - 1);
+    }
+
     /// <summary>Other back-ends return the first slot of a chain only; after that the position is not to be seen, but it was told.</summary>
     [Fact]
     public void ARingOfAnotherBackEndIsCleanedWithoutAHarmToWhatIsAvailable()

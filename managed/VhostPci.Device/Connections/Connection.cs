@@ -25,6 +25,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private ulong _messageBefore;
     private long? _speakBy;
     private long? _newsAt;
+    private long? _listenAt;
+    private bool _unclosed;
     private long? _armedFor;
     private bool _busy;
     private bool _closed;
@@ -121,6 +123,11 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     {
         for (int i = 0; i < Budgets.MessagesPerTurn && !_closed; i++)
         {
+            if (!TryListen())
+            {
+                return;
+            }
+
             ReadStatus status = _source.Read(out string reason);
             switch (status)
             {
@@ -162,7 +169,9 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             return;
         }
 
-        Refuse(_inMessage
+        Refuse(_unclosed
+            ? $"descriptors that it has sent do not close, for {Budgets.UnclosedTimeout / 1000} s"
+            : _inMessage
             ? $"half a message, and no more for {Budgets.MessageTimeout / 1000} s"
             : $"it has said nothing for {Budgets.SilenceTimeout / 1000} s");
     });
@@ -477,6 +486,35 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         device.Abandon(0);
     }
 
+    /// <summary>
+    /// What it has sent and is let go is closed more slowly than it sends: nothing more of it is read until that is done. One more
+    /// message can add as many descriptors as a message may have, whatever is in it (ADR 0025).
+    /// </summary>
+    private bool TryListen()
+    {
+        bool before = _unclosed;
+        _unclosed = _channel.Unclosed > Budgets.UnclosedDescriptors - MessageHeader.MaxDescriptors;
+        if (_unclosed != before)
+        {
+            _host.Watch(_number, _channel.Descriptor, _unclosed ? DescriptorEvents.None : DescriptorEvents.Read);
+        }
+
+        if (_unclosed)
+        {
+            // The time for a message, if it has begun, starts again after this.
+            _inMessage = false;
+            _speakBy = before ? _speakBy : _server.Now + Budgets.UnclosedTimeout;
+        }
+
+        _listenAt = _unclosed ? _server.Now + Budgets.UnclosedPause : null;
+        if (_unclosed)
+        {
+            Arm();
+        }
+
+        return !_unclosed;
+    }
+
     /// <summary>Sets what the peer has time for until when: the rest of a message from its beginning, the first one from the accept.</summary>
     private void WatchTheClock()
     {
@@ -498,7 +536,9 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     /// <summary>One timer for all; the earliest counts.</summary>
     private void Arm()
     {
-        long? next = _newsAt is { } news && (_speakBy is not { } speak || news < speak) ? news : _speakBy;
+        long? next = _speakBy;
+        next = _newsAt < next || next is null ? _newsAt ?? next : next;
+        next = _listenAt < next || next is null ? _listenAt ?? next : next;
         if (_armedFor != next)
         {
             _armedFor = next;

@@ -49,8 +49,11 @@ internal sealed class OriginMemory : IDisposable
     }
 
     /// <summary>Writes to the origin's memory without touching a mapping.</summary>
-    internal bool TryWriteUInt16(ulong guest, ushort value)
-        => TryFind(guest, sizeof(ushort), out IPeerFile? file, out ulong offset) && file.TryWriteUInt16(offset, value);
+    /// <param name="guest">Where a table begins.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <param name="words">Even offsets from there, and numbers, in the order in which they are written.</param>
+    internal bool TryWrite(ulong guest, ulong length, ReadOnlySpan<(uint At, ushort Value)> words)
+        => TryFind(guest, length, out IPeerFile? file, out ulong offset) && file.TryWrite(offset, length, words);
 
     /// <summary>Reads the flags of a packed ring's descriptors.</summary>
     /// <returns>Null when they cannot be read.</returns>

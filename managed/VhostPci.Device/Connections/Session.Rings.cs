@@ -226,10 +226,11 @@ internal sealed partial class Session
         }
 
         position = PackedRing.Find(flags, out SlotRange rest).ToWire();
-        foreach (int slot in rest.LastToFirst(flags.Length))
+        if (!rest.IsEmpty)
         {
-            ulong at = ring.Placement.Desc + ((ulong)slot * PackedRing.DescriptorSize) + PackedRing.FlagsOffset;
-            _ = Memory.TryWriteUInt16(at, PackedRing.Return(flags[slot]));
+            (uint, ushort)[] words = [.. rest.LastToFirst(flags.Length).Select(
+                slot => ((uint)((slot * PackedRing.DescriptorSize) + PackedRing.FlagsOffset), PackedRing.Return(flags[slot])))];
+            _ = Memory.TryWrite(ring.Placement.Desc, (ulong)flags.Length * PackedRing.DescriptorSize, words);
         }
 
         return true;

@@ -49,6 +49,9 @@ public interface IChannel : IDisposable
     /// <summary>Who is at the other end.</summary>
     PeerCredentials Peer { get; }
 
+    /// <summary>Descriptors that have come through it and are being closed, which can last as long as the peer likes.</summary>
+    int Unclosed { get; }
+
     /// <summary>Receives up to <paramref name="buffer"/>.Length bytes; descriptors that come along are appended to <paramref name="files"/>, which then owns them.</summary>
     /// <param name="buffer">Where the bytes go; not empty.</param>
     /// <param name="files">Receives the descriptors.</param>

@@ -7,6 +7,9 @@ public interface ICloser
     /// <summary>Lanes with descriptors that are not closed yet. Each is a peer that holds itself up, or is just going.</summary>
     int Closing { get; }
 
+    /// <summary>How many descriptors of one lane are not closed yet.</summary>
+    int CountUnclosed(ulong lane);
+
     /// <summary>Closes a descriptor some time. May be called from any thread.</summary>
     /// <param name="lane">Descriptors of one lane are closed one after the other, and hold up no other lane.</param>
     /// <param name="descriptor">Is the closer's from here on.</param>

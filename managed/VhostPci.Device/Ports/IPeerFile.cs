@@ -29,8 +29,12 @@ public interface IPeerFile : IDisposable
     /// <returns>False when there is none; always on hugetlbfs, which does not say, and possibly for a file of another user.</returns>
     bool TryFindHole(ulong offset, ulong length, out ulong hole);
 
-    /// <summary>Writes a little-endian u16 at an even byte offset, so that no fault can happen and no lock of the peer's is waited for.</summary>
-    bool TryWriteUInt16(ulong offset, ushort value);
+    /// <summary>Writes little-endian numbers, so that no fault can happen and no lock of the peer's is waited for.</summary>
+    /// <param name="offset">Even; in bytes.</param>
+    /// <param name="length">Bytes from there on that may be written to.</param>
+    /// <param name="words">What to write, in this order: even offsets from <paramref name="offset"/>, and numbers.</param>
+    /// <returns>False when the file is not memory or ends before; at most some of them are written then.</returns>
+    bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words);
 }
 
 /// <summary>What the kernel says about a file that a peer offers as memory.</summary>

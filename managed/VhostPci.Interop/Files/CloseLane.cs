@@ -11,5 +11,8 @@ public sealed class CloseLane(ICloser closer)
 
     private readonly ulong _number = Interlocked.Increment(ref _last);
 
+    /// <summary>Descriptors that are not closed yet.</summary>
+    internal int Unclosed => closer.CountUnclosed(_number);
+
     internal void Close(int descriptor) => closer.CloseLater(_number, descriptor);
 }

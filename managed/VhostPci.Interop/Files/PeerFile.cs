@@ -92,7 +92,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Not by lseek(SEEK_HOLE), which waits for locks of the file that a peer can keep (see <see cref="TryWriteUInt16"/>). A page that is
+    /// Not by lseek(SEEK_HOLE), which waits for locks of the file that a peer can keep (see <see cref="TryWrite"/>). A page that is
     /// swapped out looks like a hole. The kernel calls every page present when this process may not write to the inode, which is so with
     /// another user's file without such permissions: its holes are not found.
     /// </remarks>
@@ -148,33 +148,36 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// Not by pwrite(), which waits for the file's lock: a peer keeps it for as long as it likes with a write of its own, from memory that
     /// its FUSE daemon does not hand out. The kernel copies into a mapping, and says so when there is nothing to copy to.
     /// </remarks>
-    public unsafe bool TryWriteUInt16(ulong offset, ushort value)
+    public unsafe bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words)
     {
         PeerFileFacts facts = GetFacts();
-        if (!facts.IsMemoryFile || offset % sizeof(ushort) != 0 || offset >= facts.Size)
+        if (!facts.IsMemoryFile || offset % sizeof(ushort) != 0 || length == 0 || offset > facts.Size || length > facts.Size - offset)
             return false;
 
         int number;
         fixed (byte* name = "vhost-pci-copy"u8)
             number = LibcFiles.CreateMemory(name, LibcConstants.MFD_CLOEXEC);
         using var scratch = new Descriptor(number);
-        Span<byte> bytes = stackalloc byte[sizeof(ushort)];
-        BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
         ulong start = offset & ~(facts.PageSize - 1);
-        nint page = scratch.IsInvalid
+        nuint size = (nuint)((offset + length - start + facts.PageSize - 1) & ~(facts.PageSize - 1));
+        nint pages = scratch.IsInvalid
             ? LibcMemory.Failed
-            : LibcMemory.Map(0, (nuint)facts.PageSize, LibcConstants.PROT_READ | LibcConstants.PROT_WRITE, LibcConstants.MAP_SHARED, Descriptor, (long)start);
-        if (page == LibcMemory.Failed)
+            : LibcMemory.Map(0, size, LibcConstants.PROT_READ | LibcConstants.PROT_WRITE, LibcConstants.MAP_SHARED, Descriptor, (long)start);
+        if (pages == LibcMemory.Failed)
             return false;
 
-        bool written;
-        fixed (byte* pointer = bytes)
+        bool written = true;
+        byte* first = (byte*)pages + (offset - start);
+        byte* bytes = stackalloc byte[sizeof(ushort)];
+        foreach ((uint at, ushort value) in words)
         {
-            written = LibcFiles.WriteAt(scratch.Number, pointer, sizeof(ushort), 0) == sizeof(ushort)
-                && LibcFiles.ReadAt(scratch.Number, (byte*)page + (offset - start), sizeof(ushort), 0) == sizeof(ushort);
+            BinaryPrimitives.WriteUInt16LittleEndian(new Span<byte>(bytes, sizeof(ushort)), value);
+            written = written && at % sizeof(ushort) == 0 && at < length
+                && LibcFiles.WriteAt(scratch.Number, bytes, sizeof(ushort), 0) == sizeof(ushort)
+                && LibcFiles.ReadAt(scratch.Number, first + at, sizeof(ushort), 0) == sizeof(ushort);
         }
 
-        _ = LibcMemory.Unmap(page, (nuint)facts.PageSize);
+        _ = LibcMemory.Unmap(pages, size);
         return written;
     }
 

@@ -27,6 +27,9 @@ namespace VhostPci.Interop.Generated
         [NativeTypeName("void (*)(uint64_t, int32_t)")]
         public delegate* unmanaged[Cdecl]<ulong, int, void> close_later;
 
+        [NativeTypeName("uint32_t (*)(uint64_t)")]
+        public delegate* unmanaged[Cdecl]<ulong, uint> unclosed;
+
         [NativeTypeName("uint32_t (*)(void)")]
         public delegate* unmanaged[Cdecl]<uint> closing;
 

@@ -31,6 +31,9 @@ public sealed class Channel : IChannel
     /// <remarks>Pid 0 and the greatest uid and gid when the kernel does not tell.</remarks>
     public PeerCredentials Peer { get; }
 
+    /// <inheritdoc/>
+    public int Unclosed => _descriptor.Lane?.Unclosed ?? 0;
+
     /// <summary>Makes a channel of a socket that stays its owner's, as a chardev's.</summary>
     /// <param name="number">The socket.</param>
     /// <param name="closer">Closes the second descriptor, and what comes through it; null: they are closed at once.</param>

@@ -27,6 +27,8 @@ internal sealed class MemoryChannel : IChannel, IPeer
 
     public PeerCredentials Peer => new(7, 0, 0);
 
+    public int Unclosed => 0;
+
     private bool IsOver => _closed || _shut;
 
     public int Room => Capacity - _unread;

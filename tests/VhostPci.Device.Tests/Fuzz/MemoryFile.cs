@@ -51,7 +51,7 @@ internal sealed class MemoryFile(MemoryPorts ports, FileKind kind) : IPeerFile
     // Only packed rings are read or written otherwise, and there are none here.
     public bool TryRead(ulong offset, Span<byte> destination) => throw new NotSupportedException();
 
-    public bool TryWriteUInt16(ulong offset, ushort value) => throw new NotSupportedException();
+    public bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words) => throw new NotSupportedException();
 
     public bool TryFindHole(ulong offset, ulong length, out ulong hole) => throw new NotSupportedException();
 

@@ -73,6 +73,8 @@ internal sealed class FakeHost : IHost
         Plan?.Step();
     }
 
+    public int CountUnclosed(ulong lane) => 0;
+
     public void CloseLater(ulong lane, int descriptor) => throw new NotSupportedException("the sockets of these tests close at once");
 
     public void Trace(TraceEvent traceEvent, ulong id, ulong a, ulong b)

@@ -12,6 +12,8 @@ internal sealed class ThreadCloser : ICloser
 
     public int Closing => _open.Values.Distinct().Count();
 
+    public int CountUnclosed(ulong lane) => _open.Values.Count(number => number == lane);
+
     internal List<ulong> Lanes { get; } = [];
 
     public void CloseLater(ulong lane, int descriptor)

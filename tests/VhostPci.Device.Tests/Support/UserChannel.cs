@@ -10,6 +10,8 @@ internal sealed class UserChannel(IChannel real, uint uid) : IChannel
 
     public PeerCredentials Peer => real.Peer with { Uid = uid };
 
+    public int Unclosed => real.Unclosed;
+
     public ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count) => real.Receive(buffer, files, out count);
 
     public bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
