@@ -173,6 +173,25 @@ public sealed class StuckTests : IDisposable
     }
 
     [Fact]
+    public void A_client_speaks_to_its_server_when_less_hangs()
+    {
+        using var rig = new Rig();
+        VhostPciClient client = rig.Library.CreateClient(new FakeNic(), Config(1));
+        rig.Host.Closing = Budgets.ClosingPeers;
+        (Channel left, Channel right) = SocketPair.Create();
+        client.Connected(left);
+        rig.Host.Advance(10 * Budgets.AcceptPause);
+        Assert.Equal(ReceiveStatus.WouldBlock, right.Receive(new byte[1], new List<IPeerFile>(), out _));
+        Assert.Single(rig.Log.Warnings);
+        rig.Host.Closing = 0;
+        rig.Host.Advance(Budgets.AcceptPause);
+        Assert.Equal(ReceiveStatus.Data, right.Receive(new byte[MessageHeader.Size], new List<IPeerFile>(), out _));
+        rig.Library.Destroy(client);
+        right.Dispose();
+        rig.AssertNothingLeft();
+    }
+
+    [Fact]
     public void The_clients_descriptor_of_the_connection_outlives_the_chardevs()
     {
         using var rig = new Rig();

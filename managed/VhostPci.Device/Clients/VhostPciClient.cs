@@ -37,6 +37,7 @@ public sealed partial class VhostPciClient : IReactor
     private ulong? _lateFeatures;
     private ulong? _lateLink;
     private string _doubts = string.Empty;
+    private bool _waitsForCloses;
     private bool _destroyed;
 
     internal VhostPciClient(IHost host, IClientHost device, ClientConfig config, ILogger logger, TimeProvider time)
@@ -82,6 +83,11 @@ public sealed partial class VhostPciClient : IReactor
         ArgumentNullException.ThrowIfNull(channel);
         DropChannel();
         LetGo();
+        StartOver(channel);
+    }
+
+    private void StartOver(IChannel channel)
+    {
         if (_destroyed)
         {
             channel.Dispose();
@@ -90,12 +96,20 @@ public sealed partial class VhostPciClient : IReactor
 
         if (_host.Closing >= Budgets.ClosingPeers)
         {
-            // Not read, so that it leaves nothing more to close; the chardev sees when it ends.
+            // Not read, so that it leaves nothing more to close; the chardev sees when it ends. It may be innocent, so it gets its turn.
             _leaving = channel;
-            GiveUp("descriptors that servers have sent before, and should not have, are still being closed");
-            UpdateLink();
+            if (!_waitsForCloses)
+            {
+                GiveUp("descriptors that peers of this process have sent before are still being closed: it waits for that");
+                UpdateLink();
+            }
+
+            _waitsForCloses = true;
+            _host.ArmTimer(Number, Budgets.AcceptPause);
             return;
         }
+
+        _waitsForCloses = false;
 
         _channel = channel;
         _source = new MessageSource(channel, MessageKind.Replies);
@@ -119,6 +133,7 @@ public sealed partial class VhostPciClient : IReactor
     {
         DropChannel();
         _host.ArmTimer(Number, _leaving is null ? 0 : LinkDownDelay);
+        _waitsForCloses = false;
         State = ClientState.Disconnected;
         UpdateLink();
     }
@@ -198,6 +213,10 @@ public sealed partial class VhostPciClient : IReactor
                 break;
             case ClientState.Lost:
                 UpdateLink();
+                break;
+            case ClientState.Unusable when _waitsForCloses && _leaving is { } channel:
+                _leaving = null;
+                StartOver(channel);
                 break;
             case ClientState.Connected:
                 ApplyRequests();
