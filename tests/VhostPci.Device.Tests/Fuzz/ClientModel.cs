@@ -11,10 +11,18 @@ internal sealed class ClientModel
 
     private static readonly RequestCode[] Handshake = [RequestCode.GetFeatures, RequestCode.GetProtocolFeatures, RequestCode.GetQueueNum];
 
+    /// <summary>Milliseconds that a client waits in one go, and how many without waiting give one back: ADR 0025.</summary>
+    private const int Patience = 2000;
+    private const int Refund = 20;
+
     private readonly List<byte> _bytes = [];
     private int _files;
     private int _stage;
     private bool _unusable;
+
+    // Milliseconds / Refund that were waited and not given back, and when that was so.
+    private long _waited;
+    private long _waitedAt;
 
     /// <summary>Whether there is a connection that the client has not given up.</summary>
     internal bool IsConnected { get; private set; }
@@ -31,6 +39,11 @@ internal sealed class ClientModel
     internal int Losses { get; private set; }
 
     internal long LinksUp { get; private set; }
+
+    /// <summary>Waits that ended with an answer, right or wrong, and those that did not.</summary>
+    internal long LateAnswers { get; private set; }
+
+    internal long TimesUp { get; private set; }
 
     internal ulong ServerFeatures { get; private set; }
 
@@ -67,6 +80,24 @@ internal sealed class ClientModel
 
     /// <summary>The main loop has had its turn after a loss.</summary>
     internal void Settle() => Link &= IsConnected;
+
+    /// <summary>How much longer the client can be kept waiting: it does not matter by how many rings, messages or connections.</summary>
+    internal long Left(long now)
+    {
+        _waited = Math.Max(0, _waited - (now - _waitedAt));
+        _waitedAt = now;
+        return ((Patience * Refund) - _waited) / Refund;
+    }
+
+    /// <summary>The client has waited until now.</summary>
+    internal void Wait(long milliseconds, long now, bool inVain)
+    {
+        Assert.InRange(milliseconds, 0, Left(now - milliseconds));
+        _waited += milliseconds * Refund;
+        _waitedAt = now;
+        LateAnswers += milliseconds != 0 && !inVain ? 1 : 0;
+        TimesUp += inVain ? 1 : 0;
+    }
 
     /// <summary>Bytes that the server has sent at once, outside of a wait for an answer.</summary>
     internal void Take(ReadOnlySpan<byte> bytes, int files)

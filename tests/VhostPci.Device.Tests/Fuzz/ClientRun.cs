@@ -56,6 +56,12 @@ internal sealed class ClientRun
         run.Finish();
         reached.Add("links up", run._model.LinksUp);
         reached.Add("connections lost", run._model.Losses);
+        if (ports.TimeIsOurs)
+        {
+            reached.Add("late answers", run._model.LateAnswers);
+            reached.Add("stops given up", run._model.TimesUp);
+        }
+
         return run._messages;
     }
 
@@ -110,6 +116,21 @@ internal sealed class ClientRun
                 break;
             case ClientAct.GetBase:
                 GetBase(step);
+                break;
+            case ClientAct.Start when !_model.IsUsable:
+                ChardevConnects();
+                while (_model.IsInHandshake)
+                {
+                    Say(Answer(step with { At = 1 }), step with { Flaw = Flaw.None });
+                }
+
+                break;
+            case ClientAct.StopAll:
+                for (uint ring = 0; ring < 2 * ClientModel.QueuePairs; ring++)
+                {
+                    GetBase(step with { Index = ring, At = (step.At + (int)(ring * 1237)) % 4096, Flaw = Flaw.None });
+                }
+
                 break;
             case ClientAct.Switch when _serverReads && !_serverClosed:
                 _ = MacAddress.TryParse(BitConverter.GetBytes(step.Value + (ulong)step.At), out MacAddress mac);
@@ -247,61 +268,89 @@ internal sealed class ClientRun
             return;
         }
 
-        long? expected = null;
-        if (!_serverClosed && (step.At % 16 != 0 || !_ports.TimeIsOurs))
+        long left = _model.Left(_host.Time.Milliseconds);
+        if (_serverClosed || (step.At % 16 == 0 && _ports.TimeIsOurs))
         {
-            // The answer is there before the question: nobody else runs while the client waits.
-            _messages++;
-            var queued = new List<byte>();
-            Message message = step.At % 5 == 0 ? Reply(step.Request, step.Index, step.Value) : Answer(step);
-            foreach ((byte[] bytes, FileKind[] files) in Pieces(message, step))
-            {
-                _server!.Send(bytes, files);
-                int taken = 0;
-                expected ??= _model.TakeBase(bytes, files.Length, step.Index, out taken);
-                if (expected >= 0)
-                {
-                    queued.AddRange(bytes.AsSpan(taken));
-                }
-            }
-
-            if (expected is null && !_ports.TimeIsOurs)
-            {
-                // It would wait for two seconds.
-                _serverClosed = true;
-                _server!.Dispose();
-            }
-
-            Ask(step, expected);
-            _model.Take(queued.ToArray(), 0);
-            Pump();
+            Ask(step, _serverClosed ? BrokenPipe : TimedOut, _serverClosed ? 0 : left);
             return;
         }
 
-        Ask(step, expected);
+        // The answer is there before the question, or comes while the client waits: nobody else runs then.
+        _messages++;
+        int delay = _ports.TimeIsOurs && step.Value == 0 && (step.At & 16) != 0 ? 1 + ((step.At >> 5) * 16) : 0;
+        long waited = 0;
+        long? expected = null;
+        var queued = new List<byte>();
+        Message message = step.At % 5 == 0 ? Reply(step.Request, step.Index, step.Value) : Answer(step);
+        foreach ((byte[] bytes, FileKind[] files) in Pieces(message, step))
+        {
+            Send(delay, bytes, files);
+            if (expected is null && delay != 0 && waited + delay >= left)
+            {
+                expected = TimedOut;
+            }
+
+            int taken = 0;
+            if (expected is null)
+            {
+                waited += delay;
+                expected = _model.TakeBase(bytes, files.Length, step.Index, out taken);
+            }
+
+            if (expected >= 0)
+            {
+                queued.AddRange(bytes.AsSpan(taken));
+            }
+        }
+
+        if (expected is null && !_ports.TimeIsOurs)
+        {
+            // It would wait for two seconds.
+            _serverClosed = true;
+            _server!.Dispose();
+            expected = BrokenPipe;
+        }
+
+        expected ??= TimedOut;
+        Ask(step, expected.Value, expected == TimedOut ? left : waited);
+        _server!.SendRest();
+        _model.Take(queued.ToArray(), 0);
+        Pump();
     }
 
-    private void Ask(ClientStep step, long? expected)
+    private void Send(int delay, byte[] bytes, FileKind[] files)
     {
-        long before = _host.Time.Milliseconds;
-        long result = _client.Stop(step.Index);
-        if (!_serverReads && result == BrokenPipe)
+        if (delay == 0)
         {
-            _model.Lose();
-            return;
-        }
-
-        if (expected is null)
-        {
-            _model.Lose();
-            Assert.True(result is BrokenPipe or TimedOut, $"result {result}");
+            _server!.Send(bytes, files);
         }
         else
         {
-            Assert.Equal(expected, result);
+            _server!.SendLater(delay, bytes, files);
+        }
+    }
+
+    private void Ask(ClientStep step, long expected, long waited)
+    {
+        long before = _host.Time.Milliseconds;
+        long result = _client.Stop(step.Index);
+        long now = _host.Time.Milliseconds;
+        if (!_serverReads && result == BrokenPipe)
+        {
+            // There was no room for the question, or the answer was wrong.
+            _model.Lose();
+            _model.Wait(now - before, now, inVain: false);
+            return;
         }
 
-        Assert.InRange(_host.Time.Milliseconds - before, 0, Budgets.ServerWait);
+        if (expected < 0)
+        {
+            _model.Lose();
+        }
+
+        Assert.Equal(expected, result);
+        Assert.Equal(waited, now - before);
+        _model.Wait(waited, now, expected == TimedOut);
         Listen();
     }
 

@@ -28,6 +28,12 @@ internal enum ClientAct
     SetRing,
     SetFile,
     GetBase,
+
+    /// <summary>A connection, and all the right answers.</summary>
+    Start,
+
+    /// <summary>All rings are stopped.</summary>
+    StopAll,
     Switch,
     Report,
 }

@@ -63,6 +63,12 @@ internal interface IPeer : IDisposable
 {
     void Send(ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files);
 
+    /// <summary>The same when the other end has waited so long for it, or at <see cref="SendRest"/>. Only where time is ours.</summary>
+    void SendLater(int milliseconds, ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files);
+
+    /// <summary>Sends what nobody has waited for.</summary>
+    void SendRest();
+
     /// <summary>Appends what has come, without waiting.</summary>
     /// <returns>False when the other end is closed and all has been read.</returns>
     bool Receive(List<byte> bytes);

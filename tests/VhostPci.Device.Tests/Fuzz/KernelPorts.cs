@@ -158,6 +158,13 @@ internal sealed class KernelPorts : IPorts, IListener
             }
         }
 
+        public void SendLater(int milliseconds, ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> kinds) => throw new NotSupportedException();
+
+        public void SendRest()
+        {
+            // Everything was sent at once.
+        }
+
         public bool Receive(List<byte> bytes)
         {
             while (true)

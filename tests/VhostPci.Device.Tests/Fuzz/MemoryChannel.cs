@@ -11,6 +11,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
 
     private readonly MemoryPorts _ports;
     private readonly Queue<(byte[] Bytes, FileKind[] Files)> _incoming = new();
+    private readonly Queue<(int Delay, byte[] Bytes, FileKind[] Files)> _later = new();
     private MemoryChannel? _other;
     private int _taken;
     private int _unread;
@@ -92,13 +93,21 @@ internal sealed class MemoryChannel : IChannel, IPeer
     {
         Assert.False(_closed, "waits on a closed channel");
         Assert.True(timeoutMilliseconds > 0);
-        bool readable = _incoming.Count != 0 || _other!.IsOver;
-        if (!readable)
+        if (_incoming.Count != 0 || _other!.IsOver)
         {
-            Waiting?.Invoke(timeoutMilliseconds);
+            return true;
         }
 
-        return readable;
+        if (!_other._later.TryPeek(out (int Delay, byte[] Bytes, FileKind[] Files) next) || next.Delay >= timeoutMilliseconds)
+        {
+            Waiting?.Invoke(timeoutMilliseconds);
+            return false;
+        }
+
+        Waiting?.Invoke(next.Delay);
+        _other._later.Dequeue();
+        _other.Put(next.Bytes, next.Files);
+        return true;
     }
 
     public void ShutDown()
@@ -112,6 +121,17 @@ internal sealed class MemoryChannel : IChannel, IPeer
         if (!_other!.IsOver && bytes.Length != 0)
         {
             Put(bytes, [.. files]);
+        }
+    }
+
+    public void SendLater(int milliseconds, ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files)
+        => _later.Enqueue((milliseconds, bytes.ToArray(), [.. files]));
+
+    public void SendRest()
+    {
+        while (_later.TryDequeue(out (int Delay, byte[] Bytes, FileKind[] Files) next))
+        {
+            Send(next.Bytes, next.Files);
         }
     }
 

@@ -128,12 +128,13 @@ internal sealed class FakeHost : IHost
                 break;
             }
 
-            Time.Milliseconds = due;
+            // Somebody may have waited longer.
+            Time.Milliseconds = Math.Max(due, Time.Milliseconds);
             _timers.Remove(number);
             Call(_reactors[number].OnTimer);
         }
 
-        Time.Milliseconds = end;
+        Time.Milliseconds = Math.Max(end, Time.Milliseconds);
     }
 
     private void StopWatching(ulong number, int descriptor)
