@@ -42,6 +42,8 @@ internal sealed unsafe class Server : IDisposable
         max_memory = 1UL << 30,
         phys_bits = 40,
         slots = 8,
+        queues_max = 32,
+        plug_rate = 60,
         log_level = 1,
     };
 

@@ -129,6 +129,9 @@ internal static class ReaderTarget
             case RequestCode.SetDeviceInfo:
                 _ = DeviceInfo.Parse(payload, out _);
                 break;
+            case RequestCode.SetDriverState:
+                _ = DriverState.Parse(payload, out _);
+                break;
             default:
                 Must(payload.Length == 0 || (payload.Length == 8 && U64Payload.TryParse(payload, out _)), "the number");
                 break;

@@ -43,7 +43,7 @@ struct run {
 	struct vpring_area area;
 	u32 flags;
 	bool packed;
-	bool odd;			/* its parts may overlap */
+	bool odd;			/* its used entries may be overwritten */
 	struct vpring r;
 	struct vpring_seg segs[VPRING_MAX_SEGS];
 	struct ref_result ref;
@@ -208,6 +208,15 @@ static bool same_error(enum vpring_error got, enum vpring_error wanted)
 	       (got == VPRING_E_TOO_LONG && wanted == VPRING_E_LOOP);
 }
 
+/* Somebody else writes there: what we fill in may not stay */
+static void spoil(struct run *t, const u8 *at, u32 len)
+{
+	const u8 *used = memory + ORIGIN_USED;
+
+	if (at < memory + ORIGIN_TABLE && at + len > used)
+		t->odd = true;
+}
+
 static void use(struct run *t, const struct vpring_chain *c)
 {
 	u32 hdr_len = vpnet_hdr_len(t->flags & 1 ? 1ULL << 32 : 0);
@@ -219,6 +228,8 @@ static void use(struct run *t, const struct vpring_chain *c)
 
 		(void)at[0];
 		(void)at[t->segs[i].len - 1];
+		if (t->flags & VPRING_F_WRITABLE)
+			spoil(t, t->segs[i].addr, t->segs[i].len);
 	}
 	if (c->len < hdr_len)
 		return;
@@ -430,11 +441,12 @@ static void write_table(struct run *t, struct input *in)
 	}
 }
 
-static void write_raw(struct input *in)
+static void write_raw(struct run *t, struct input *in)
 {
 	u32 at = take(in, 2) * 2;
 	u32 n = take(in, 1) % 32;
 
+	spoil(t, memory + at, n);
 	while (n-- && at < ORIGIN_SIZE)
 		memory[at++] = take(in, 1);
 }
@@ -446,7 +458,7 @@ static void step(struct run *t, struct input *in)
 
 	switch (take(in, 1) % OP_COUNT) {
 	case OP_RAW:
-		write_raw(in);
+		write_raw(t, in);
 		break;
 	case OP_DESC:
 		write_desc(t, in);
