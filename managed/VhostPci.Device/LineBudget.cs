@@ -13,15 +13,17 @@ public sealed class LineBudget(TimeProvider time, int lines, TimeSpan period)
     /// <summary>Lines that were not shown since the last one that was.</summary>
     public ulong Hidden { get; private set; }
 
+    /// <summary>The next line starts a new period.</summary>
+    public bool IsFull => _started == long.MinValue || time.GetElapsedTime(_started, time.GetTimestamp()) >= period;
+
     /// <summary>Asks for one line.</summary>
     /// <param name="hiddenBefore">How many were left out since the last line.</param>
     /// <returns>Whether to write it.</returns>
     public bool TryTake(out ulong hiddenBefore)
     {
-        long now = time.GetTimestamp();
-        if (_started == long.MinValue || time.GetElapsedTime(_started, now) >= period)
+        if (IsFull)
         {
-            _started = now;
+            _started = time.GetTimestamp();
             _lines = 0;
         }
 

@@ -10,6 +10,9 @@ internal sealed class RateBudget(TimeProvider time, int burst, TimeSpan interval
     // When the whole burst will be there again.
     private TimeSpan _fullAt;
 
+    /// <summary>The whole burst is there.</summary>
+    internal bool IsFull => _fullAt <= time.GetElapsedTime(0);
+
     /// <summary>Whether there is one left; if not, after how long there will be.</summary>
     internal bool HasOne(out TimeSpan wait)
     {

@@ -73,7 +73,7 @@ public sealed class VhostPciLibrary
             return false;
         }
 
-        if (!Descriptors.TryAdd(config.Connections, out error))
+        if (!Descriptors.TryAdd(config, out error))
         {
             return false;
         }
@@ -84,7 +84,7 @@ public sealed class VhostPciLibrary
         }
         catch
         {
-            Descriptors.Remove(config.Connections);
+            Descriptors.Remove(config);
             throw;
         }
 
@@ -104,7 +104,7 @@ public sealed class VhostPciLibrary
         {
             if (_servers.Remove(server))
             {
-                Descriptors.Remove(server.Config.Connections);
+                Descriptors.Remove(server.Config);
             }
         }
     }

@@ -7,6 +7,9 @@ namespace VhostPci.Device.Tests;
 /// <summary>Exceptions of our own at any place: what was under way ends, nothing else does, and nothing stays behind.</summary>
 public sealed class FaultTests
 {
+    private const uint Alice = 1001;
+    private const uint Bob = 1002;
+
     /// <summary>An origin's life with a fault at each of the calls to the host in turn, beside a neighbour.</summary>
     [Fact]
     public void A_fault_at_any_call_ends_one_origin_and_leaves_nothing()
@@ -107,10 +110,10 @@ public sealed class FaultTests
     private static bool Live(int at)
     {
         var windows = new FailingWindows();
-        using var rig = new Rig(windows: windows, change: static config => config with { UnplugDelay = 1 });
+        using var rig = new Rig(slots: 4, windows: windows, change: static config => config with { UnplugDelay = 1, AllowUid = $"{Alice}:{Bob}" });
         FakeHost host = rig.Host;
         host.Caught = [];
-        FrontEnd neighbour = rig.Connect();
+        FrontEnd neighbour = rig.Connect(Alice);
         neighbour.Start();
         FakeDevice near = rig.Bridge.Last;
         near.StartDriver();
@@ -119,7 +122,7 @@ public sealed class FaultTests
 
         var plan = new FaultPlan(at);
         (host.Plan, windows.Plan, rig.Bridge.Plan) = (plan, plan, plan);
-        FrontEnd origin = rig.Connect();
+        FrontEnd origin = rig.Connect(Alice);
         origin.Send(RequestCode.SetProtocolFeatures, ProtocolFeatures.Offered);
         origin.SendInfo(name: "two", lastOfMac: 2);
         origin.Run();
@@ -134,6 +137,7 @@ public sealed class FaultTests
         host.Call(() => device?.ResetDriver());
         origin.Dispose();
         host.Advance(1000);
+        Assert.True(rig.Server.Devices.All(other => other == near.Device || other.IsLeaving), $"a device stays after fault {at}");
         host.Call(() => device?.Remove());
         host.Pump();
         bool thrown = plan.HasThrown;
@@ -147,7 +151,7 @@ public sealed class FaultTests
         host.Advance(Budgets.AcceptPause);
         Assert.True(near.Link, $"the neighbour's link is down after fault {at}");
         Assert.Equal(VirtioNetFeatures.Offered, neighbour.Ask(RequestCode.GetFeatures));
-        using (FrontEnd next = rig.Connect())
+        using (FrontEnd next = rig.Connect(Bob))
         {
             next.Start(name: "three", lastOfMac: 3);
             Assert.True(rig.Bridge.Last.Link, $"the next origin has no link after fault {at}");
@@ -155,6 +159,16 @@ public sealed class FaultTests
 
         neighbour.Dispose();
         Assert.True(Record.Exception(rig.AssertNothingLeft) is null, $"something is left after fault {at}: {host.Caught.FirstOrDefault()}");
+
+        // Every slot is there for somebody.
+        FrontEnd[] all = [.. new[] { Alice, Alice, Alice, Bob }.Select(user => rig.Connect(user))];
+        for (byte i = 0; i < all.Length; i++)
+        {
+            all[i].Start(name: $"all{i}", lastOfMac: (byte)(10 + i));
+            Assert.True(!all[i].IsClosed && rig.Bridge.Last.Link, $"slot {i} of {all.Length} is lost after fault {at}");
+        }
+
+        Array.ForEach(all, static one => one.Dispose());
         return thrown;
     }
 }

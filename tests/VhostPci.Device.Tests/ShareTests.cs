@@ -181,17 +181,22 @@ public sealed class ShareTests
             }
         }
 
-        Come(Alice, 200);
-        AssertRefused(rig, "its user's origins had too many new devices: the next in 1 s (raise plug-rate=, which is 60 a minute)");
+        // The next one waits, and has its device when its time has come.
+        using FrontEnd waits = rig.Connect(Alice);
+        waits.Start(lastOfMac: 200);
+        Assert.EndsWith(
+            "waits 1 s: its user's origins had too many new devices (raise plug-rate=, which is 60 a minute)", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
         Come(Alice, (byte)(burst - 1));
         Assert.Equal(burst, rig.Bridge.Devices.Count);
-        Assert.Equal(1UL, rig.Server.Refused);
         Come(Bob, 201);
         Assert.Equal(burst + 1, rig.Bridge.Devices.Count);
-        rig.Host.Advance(1000);
-        Come(Alice, 200);
+        rig.Host.Advance(999);
+        Assert.Equal(burst + 1, rig.Bridge.Devices.Count);
+        rig.Host.Advance(1);
         Assert.Equal(burst + 2, rig.Bridge.Devices.Count);
-        Assert.Equal(1UL, rig.Server.Refused);
+        Assert.True(rig.Bridge.Last.Link);
+        Assert.Equal(0UL, rig.Server.Refused);
+        Assert.Single(rig.Log.Warnings);
 
         void Come(uint user, byte mac)
         {
@@ -199,6 +204,100 @@ public sealed class ShareTests
             origin.Negotiate();
             origin.SendInfo(lastOfMac: mac);
             rig.Host.Pump();
+        }
+    }
+
+    [Fact]
+    public void A_larger_device_in_place_of_another_has_no_rate()
+    {
+        using var rig = new Rig(change: static config => config with { PlugRate = 1 });
+        for (int i = 1; i < Budgets.PlugBurst(4); i++)
+        {
+            using FrontEnd other = rig.Connect(Alice);
+            other.Negotiate();
+            other.SendInfo(lastOfMac: (byte)i);
+            other.Dispose();
+            rig.Bridge.Last.Remove();
+        }
+
+        using FrontEnd grows = rig.Connect(Alice);
+        grows.Start(lastOfMac: 100);
+        Grow(grows);
+        Assert.Equal(8UL << 30, rig.Bridge.Last.Device.WindowSize);
+        Assert.False(grows.IsClosed);
+        Assert.Empty(rig.Log.Warnings);
+    }
+
+    [Fact]
+    public void Who_waits_makes_one_devices_origin_lose_it_and_not_another_users_only_one()
+    {
+        using var rig = new Rig(connections: 4, slots: 4, change: static config => config with { UnplugDelay = 600 });
+        FakeDevice[] alices = [.. Enumerable.Range(1, 3).Select(i => Come(Alice, (byte)i))];
+        FakeDevice bobs = Come(Bob, 100);
+
+        using FrontEnd another = rig.Connect(Alice);
+        another.Negotiate();
+        another.SendInfo(lastOfMac: 4);
+        Assert.Equal([1, 0, 0], alices.Select(static device => device.UnplugRequests));
+        Assert.Equal(0, bobs.UnplugRequests);
+        alices[0].Remove();
+        Assert.Equal(5, rig.Bridge.Devices.Count);
+
+        // Another user's, while he has more.
+        using FrontEnd carol = rig.Connect(1003);
+        carol.Negotiate();
+        carol.SendInfo(lastOfMac: 5);
+        Assert.Equal([1, 1, 0], alices.Select(static device => device.UnplugRequests));
+        Assert.Equal(0, bobs.UnplugRequests);
+        alices[1].Remove();
+        Assert.Equal(6, rig.Bridge.Devices.Count);
+
+        // Alice has two, Bob and Carol one each.
+        using FrontEnd last = rig.Connect(Alice);
+        last.Negotiate();
+        last.SendInfo(lastOfMac: 6);
+        Assert.Equal(1, alices[2].UnplugRequests);
+        alices[2].Remove();
+        Assert.Equal(7, rig.Bridge.Devices.Count);
+        another.Dispose();
+        last.Dispose();
+        using FrontEnd bob = rig.Connect(Bob);
+        bob.Start(lastOfMac: 100);
+        Assert.True(bobs.Link);
+        Assert.Equal(0, bobs.UnplugRequests);
+
+        FakeDevice Come(uint user, byte mac)
+        {
+            using FrontEnd origin = rig.Connect(user);
+            origin.Negotiate();
+            origin.SendInfo(lastOfMac: mac);
+            return rig.Bridge.Last;
+        }
+    }
+
+    [Fact]
+    public void Who_is_over_the_rate_makes_no_devices_origin_lose_it()
+    {
+        using var rig = new Rig(connections: 4, slots: 4, change: static config => config with { UnplugDelay = 600, PlugRate = 1 });
+        for (int i = 0; i < Budgets.PlugBurst(4); i++)
+        {
+            Come(Alice, (byte)i);
+            if (i < Budgets.PlugBurst(4) - 1)
+            {
+                rig.Bridge.Last.Remove();
+            }
+        }
+
+        FakeDevice[] away = [rig.Bridge.Last, Come(Bob, 101), Come(Bob, 102), Come(Bob, 103)];
+        Come(Alice, 200);
+        Assert.All(away, static device => Assert.Equal(0, device.UnplugRequests));
+
+        FakeDevice Come(uint user, byte mac)
+        {
+            using FrontEnd origin = rig.Connect(user);
+            origin.Negotiate();
+            origin.SendInfo(lastOfMac: mac);
+            return rig.Bridge.Last;
         }
     }
 
@@ -230,6 +329,31 @@ public sealed class ShareTests
         }
 
         Assert.Equal(Budgets.Accounts + Budgets.LogLines, rig.Log.Warnings.Length);
+
+        // Those whose budgets are full again make room for others.
+        rig.Host.Advance((long)Budgets.LogPeriod.TotalMilliseconds);
+        for (uint user = 10_001; user <= 10_000 + Budgets.Accounts; user++)
+        {
+            using FrontEnd origin = rig.Connect(user);
+            origin.Send((RequestCode)99);
+        }
+
+        Assert.Equal((2 * Budgets.Accounts) + Budgets.LogLines, rig.Log.Warnings.Length);
+    }
+
+    [Fact]
+    public void Users_who_may_not_connect_take_no_account()
+    {
+        using var rig = new Rig(change: static config => config with { AllowUid = $"{Alice}:{Bob}" });
+        for (uint user = 2001; user <= 2000 + (2 * Budgets.Accounts); user++)
+        {
+            using FrontEnd origin = rig.Connect(user);
+        }
+
+        Assert.Equal(Budgets.LogLines, rig.Log.Warnings.Length);
+        using FrontEnd bob = rig.Connect(Bob);
+        bob.Send((RequestCode)98);
+        Assert.Contains("uid 1002: unknown request 98", rig.Log.Warnings[^1], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -254,6 +378,72 @@ public sealed class ShareTests
         Assert.True(idle.IsClosed);
         AssertRefused(rig, "it has given neither device info nor memory for 30 s, and somebody else needs its place");
         Assert.True(rig.Bridge.Devices[0].Link);
+    }
+
+    [Fact]
+    public void An_idle_connection_makes_room_for_its_own_user_or_one_with_fewer()
+    {
+        using var rig = new Rig(connections: 4);
+        using FrontEnd bobs = rig.Connect(Bob);
+        bobs.Negotiate();
+        using FrontEnd works = rig.Connect(Alice);
+        works.Start();
+        using FrontEnd first = rig.Connect(Alice);
+        first.Negotiate();
+        using FrontEnd second = rig.Connect(Alice);
+        second.Negotiate();
+        rig.Host.Advance(Budgets.SilenceTimeout);
+
+        // Each has an idle one: Alice's next one takes her own, and then none is left but Bob's only one.
+        using FrontEnd third = rig.Connect(Alice);
+        third.Negotiate();
+        Assert.Equal([false, false, true], Closed(bobs, first, second));
+        using FrontEnd fourth = rig.Connect(Alice);
+        fourth.Negotiate();
+        Assert.Equal([false, true, false], Closed(bobs, first, third));
+        using (FrontEnd fifth = rig.Connect(Alice))
+        {
+            Assert.True(fifth.IsClosed);
+            AssertRefused(rig, "all 4 connections are in use (raise connections=)");
+        }
+
+        Assert.False(bobs.IsClosed);
+
+        // Somebody without any takes one of hers.
+        rig.Host.Advance(Budgets.SilenceTimeout);
+        using FrontEnd carol = rig.Connect(1003);
+        carol.Start(lastOfMac: 3);
+        Assert.True(rig.Bridge.Last.Link);
+        Assert.Equal([false, false, true], Closed(bobs, third, fourth));
+
+        static bool[] Closed(params FrontEnd[] origins) => [.. origins.Select(static origin =>
+        {
+            origin.TryReceiveAny();
+            return origin.IsClosed;
+        })];
+    }
+
+    [Fact]
+    public void News_of_a_device_that_is_gone_do_not_keep_the_clock_running()
+    {
+        using var rig = new Rig(connections: 1, slots: 1);
+        using FrontEnd origin = rig.Connect();
+        origin.Start();
+        FakeDevice device = rig.Bridge.Last;
+        device.StartDriver();
+        for (int i = 0; i <= Budgets.NewsBurst; i++)
+        {
+            device.WriteDriver(driver: i % 2 == 0 ? GuestAbi.DriverDown : 0);
+        }
+
+        // It waits for a larger one, for as long as the guest does not let go of this one.
+        Grow(origin);
+        Assert.Contains(rig.Peers(), static peer => peer.GetProperty("state").GetString() == "waiting-for-slot");
+        Assert.Equal(2, rig.Host.Timers);
+        rig.Host.Advance(1001);
+        Assert.Equal(1, rig.Host.Timers);
+        device.Remove();
+        Assert.Equal(2, rig.Bridge.Devices.Count);
     }
 
     [Fact]
@@ -302,6 +492,13 @@ public sealed class ShareTests
         var logger = new ServerLogger(host, level);
         ServerLog.Plugged(logger, "id", "name", 1, 2, "device", 3);
         Assert.Equal(formatted, host.Lines != 0);
+    }
+
+    /// <summary>Memory beyond its window.</summary>
+    private static void Grow(FrontEnd origin)
+    {
+        ulong high = 4UL << 30;
+        origin.SendTable((FrontEnd.Region, origin.Memory!), (new(high, 1 << 20, FrontEnd.UserBase + high, 0), origin.NewMemory(1 << 20)));
     }
 
     private static void AssertRefused(Rig rig, string reason)

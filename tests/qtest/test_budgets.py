@@ -125,8 +125,10 @@ def test_new_devices_have_a_rate_and_returns_cost_nothing(run):
         with FrontEnd(mirror.path) as origin:
             origin.greet(fe.F_VHOST_PCI)
             origin.send_info(mac=bytes.fromhex("525400000999"))
-            assert origin.closed_by_server()
-        assert "too many new devices" in last_refusal(mirror) and "raise plug-rate=, which is 1 a minute" in last_refusal(mirror)
+            origin.ask(fe.GET_FEATURES)
+            mirror.wait_peer("it to wait", lambda peer: peer["state"] == "waiting-for-slot")
+        assert "too many new devices (raise plug-rate=, which is 1 a minute)" in mirror.qemu.output()
+        assert mirror.info()["servers"][0]["refused"] == 0
 
 
 def test_a_guest_that_fails_and_resets_without_end_writes_one_line(run):

@@ -27,6 +27,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private long? _newsAt;
     private long? _listenAt;
     private bool _unclosed;
+    private long? _retryAt;
     private long? _armedFor;
     private bool _busy;
     private bool _closed;
@@ -99,6 +100,12 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     internal bool IsWaitingForSlot => _waitingForSlot;
 
+    /// <summary>It has one, or had.</summary>
+    internal bool HadDevice { get; private set; }
+
+    /// <summary>The device that the guest was asked for on its behalf last.</summary>
+    internal NetDevice? MadeRoom { get; set; }
+
     public int RingCount => _session.RingCount;
 
     public Ring GetRing(int index) => _session.GetRing(index);
@@ -157,11 +164,23 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         // What has come while this VM was stopped, or busy, was in time.
         _armedFor = null;
         TakeMessages();
-        if (!_closed && _newsAt <= _server.Now && Device is { } device)
+        if (!_closed && _newsAt <= _server.Now)
         {
             _newsAt = null;
-            TellOrigin(device);
+            if (Device is { } device)
+            {
+                // Without one it hears all when it gets the next.
+                TellOrigin(device);
+            }
+
             WatchTheClock();
+        }
+
+        if (!_closed && _retryAt <= _server.Now)
+        {
+            _retryAt = null;
+            WatchTheClock();
+            RetryPlug();
         }
 
         if (_closed || _speakBy is not { } due || _server.Now < due)
@@ -239,7 +258,14 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     internal void MakeRoom()
         => Refuse($"it has given neither device info nor memory for {(_server.Now - _accepted) / 1000} s, and somebody else needs its place");
 
-    /// <summary>A slot or address space has become free.</summary>
+    /// <summary>It may have a new device after that time, if nobody of the same user is faster.</summary>
+    internal void RetryPlugIn(TimeSpan wait)
+    {
+        _retryAt = _server.Now + (long)Math.Ceiling(wait.TotalMilliseconds);
+        Arm();
+    }
+
+    /// <summary>A slot or address space has become free, or it may have a new device.</summary>
     internal void RetryPlug()
     {
         if (!_waitingForSlot || _closed || _busy)
@@ -311,13 +337,12 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
 
         _closed = true;
-        NetDevice? device = Device;
         Device = null;
         AllSteps.Run(
             () => _host.Watch(_number, _channel.Descriptor, DescriptorEvents.None),
             () => _host.ArmTimer(_number, 0),
             () => _host.Trace(TraceEvent.Close, Id, 0, 0),
-            () => device?.Abandon(_server.UnplugDelay),
+            () => _server.Abandon(this),
             _session.Dispose,
             _source.Dispose,
             _channel.Dispose,
@@ -446,6 +471,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     private Verdict TryPlug()
     {
+        _retryAt = null;
         PlugResult result = _server.TryGetDevice(this, _memoryEnd, out NetDevice? device, out _windowSize, out string error);
         _waitingForSlot = result == PlugResult.Wait;
         if (result == PlugResult.Refused)
@@ -459,6 +485,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
 
         Device = device;
+        HadDevice = true;
         if (device.IsNew)
         {
             ServerLog.Plugged(_server.Logger, _server.Config.Id, Name, Peer.Pid, Peer.Uid, device.Identity.Id, device.Identity.Slot);
@@ -536,15 +563,15 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     /// <summary>One timer for all; the earliest counts.</summary>
     private void Arm()
     {
-        long? next = _speakBy;
-        next = _newsAt < next || next is null ? _newsAt ?? next : next;
-        next = _listenAt < next || next is null ? _listenAt ?? next : next;
+        long? next = Earlier(Earlier(_speakBy, _listenAt), Earlier(_newsAt, _retryAt));
         if (_armedFor != next)
         {
             _armedFor = next;
             _host.ArmTimer(_number, next is { } due ? (uint)Math.Max(1, due - _server.Now) : 0);
         }
     }
+
+    private static long? Earlier(long? one, long? other) => one is null || other < one ? other : one;
 
     private void Fail(string reason)
     {

@@ -94,6 +94,8 @@ public sealed partial class NetDevice : IReactor
     /// <summary>Its origin is gone and may return before the guest is asked for the device.</summary>
     internal bool IsAway => _origin is null && !_unplugging && Static is null;
 
+    internal bool IsOf(IOrigin origin) => _origin == origin;
+
     /// <summary>Made for the origin that has it.</summary>
     internal bool IsNew { get; private set; } = true;
 

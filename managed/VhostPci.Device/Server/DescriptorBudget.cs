@@ -12,6 +12,7 @@ namespace VhostPci.Device.Server;
 public sealed class DescriptorBudget
 {
     private ulong _connections;
+    private ulong _most;
     private long _morePairs;
 
     /// <summary>Descriptors that this process may have open.</summary>
@@ -21,15 +22,15 @@ public sealed class DescriptorBudget
     public ulong CountAll(ServerConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        ulong more = Math.Clamp(config.QueuesMax, 1UL, GuestAbi.MaxQueuePairs) - 1;
-        return Needed(config.Connections) + (config.Connections * more * Budgets.PairDescriptors);
+        return Budgets.CountDescriptors(_connections + config.Connections, 1) + ((_most + MorePairs(config)) * Budgets.PairDescriptors);
     }
 
     /// <summary>Sees to it that each connection of one more server can have a queue pair.</summary>
-    /// <param name="connections">Its <c>connections=</c>.</param>
+    /// <param name="config">Its options.</param>
     /// <param name="error">What the user has to change.</param>
-    internal bool TryAdd(uint connections, out string error)
+    internal bool TryAdd(ServerConfig config, out string error)
     {
+        uint connections = config.Connections;
         ulong needed = Needed(connections);
         if (needed > Limit)
         {
@@ -40,17 +41,25 @@ public sealed class DescriptorBudget
         }
 
         _connections += connections;
+        _most += MorePairs(config);
         error = string.Empty;
         return true;
     }
 
-    internal void Remove(uint connections) => _connections -= connections;
+    internal void Remove(ServerConfig config)
+    {
+        _connections -= config.Connections;
+        _most -= MorePairs(config);
+    }
 
     /// <summary>Whether there are descriptors for that many queue pairs beyond those that everybody is sure of.</summary>
     internal bool HasRoomFor(int pairs) => Needed(0) + ((ulong)pairs * Budgets.PairDescriptors) <= Limit;
 
     /// <summary>Somebody has that many more, or fewer.</summary>
     internal void Change(int pairs) => _morePairs += pairs;
+
+    /// <summary>Queue pairs that a server's origins may have beyond their first ones.</summary>
+    private static ulong MorePairs(ServerConfig config) => config.Connections * (Math.Clamp(config.QueuesMax, 1UL, GuestAbi.MaxQueuePairs) - 1);
 
     private ulong Needed(uint more) => Budgets.CountDescriptors(_connections + more, 1) + ((ulong)_morePairs * Budgets.PairDescriptors);
 }

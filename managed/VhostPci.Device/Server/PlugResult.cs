@@ -7,7 +7,7 @@ internal enum PlugResult
     /// <summary>It is there.</summary>
     Plugged,
 
-    /// <summary>There is no room, but devices are on their way out.</summary>
+    /// <summary>There is no room, but devices are on their way out; or its user had too many new devices just now.</summary>
     Wait,
 
     /// <summary>There is no room and none will come.</summary>

@@ -44,4 +44,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': pid {pid} uid {uid} waits: all slots are in use, and the guest has not let go of some yet")]
     internal static partial void Waiting(ILogger logger, string id, int pid, uint uid);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': pid {pid} uid {uid} waits {seconds} s: its user's origins had too many new devices (raise plug-rate=, which is {rate} a minute)")]
+    internal static partial void TooManyPlugs(ILogger logger, string id, int pid, uint uid, ulong seconds, uint rate);
 }

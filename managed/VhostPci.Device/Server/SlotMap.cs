@@ -57,12 +57,18 @@ internal sealed class SlotMap
     internal bool HasRoomFor(int count, ulong size, bool tight)
     {
         var taken = new List<SlotPlace>();
-        while (taken.Count < count && TryTake(size, tight, out SlotPlace place, out _, out _))
+        try
         {
-            taken.Add(place);
+            while (taken.Count < count && TryTake(size, tight, out SlotPlace place, out _, out _))
+            {
+                taken.Add(place);
+            }
+        }
+        finally
+        {
+            taken.ForEach(place => Free(place, size));
         }
 
-        taken.ForEach(place => Free(place, size));
         return taken.Count == count;
     }
 

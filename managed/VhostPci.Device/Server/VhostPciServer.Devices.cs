@@ -44,8 +44,19 @@ public sealed partial class VhostPciServer
 
         error = string.Empty;
         string id = config.Id ?? string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.static{_lastStatic++}");
-        device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
-        _devices.Add(device);
+        try
+        {
+            device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
+            _devices.Add(device);
+        }
+        finally
+        {
+            if (device is null && place is { } taken)
+            {
+                _slots.Free(taken, size);
+            }
+        }
+
         return true;
     }
 
@@ -193,6 +204,11 @@ public sealed partial class VhostPciServer
     private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
     {
         device = null;
+        error = string.Empty;
+        if (!IsInTime(connection))
+        {
+            return PlugResult.Wait;
+        }
 
         // What it had does not suit it any more, and has the address that its new one gets.
         foreach (NetDevice former in _devices.Where(other => other.IsFree && other.IsAway && other.Key is not null && other.Key == connection.Key).ToArray())
@@ -204,10 +220,7 @@ public sealed partial class VhostPciServer
         if (result == PlugResult.Wait)
         {
             // Whoever is here now comes before those who may return.
-            foreach (NetDevice away in _devices.Where(other => other.IsFree && other.IsAway).ToArray())
-            {
-                away.Leave();
-            }
+            MakeRoom(connection);
 
             // Once until something becomes free, however often origins come back.
             if (!_saidWaiting && _users[connection.Peer.Uid].Lines.TryTake(out _))
@@ -215,7 +228,6 @@ public sealed partial class VhostPciServer
                 _saidWaiting = true;
                 ServerLog.Waiting(Logger, Config.Id, connection.Peer.Pid, connection.Peer.Uid);
             }
-
         }
 
         if (result != PlugResult.Plugged)
@@ -223,12 +235,28 @@ public sealed partial class VhostPciServer
             return result;
         }
 
-        _ = _users[connection.Peer.Uid].Plugs?.TryTake(out _);
+        if (!connection.HadDevice)
+        {
+            _ = _users[connection.Peer.Uid].Plugs?.TryTake(out _);
+        }
+
         string id = connection.NextDeviceId(Config.Id);
-        var candidate = new NetDevice(
-            _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);
-        candidate.Remember(connection.Key);
-        _devices.Add(candidate);
+        NetDevice? candidate = null;
+        try
+        {
+            candidate = new NetDevice(
+                _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);
+            candidate.Remember(connection.Key);
+            _devices.Add(candidate);
+        }
+        finally
+        {
+            if (candidate is null)
+            {
+                _slots.Free(place, windowSize);
+            }
+        }
+
         if (!candidate.TryPlug(_bridge, out error))
         {
             error = $"its device could not be plugged: {error}";
@@ -244,6 +272,13 @@ public sealed partial class VhostPciServer
 
         device = candidate;
         return PlugResult.Plugged;
+    }
+
+    /// <summary>Takes its devices from a connection that ends: also one that it does not know of, because a fault came in between.</summary>
+    internal void Abandon(Connection connection)
+    {
+        uint delay = UnplugDelay;
+        AllSteps.RunFor(_devices.Where(device => device.IsOf(connection)), device => device.Abandon(delay));
     }
 
     private void RetryAll()

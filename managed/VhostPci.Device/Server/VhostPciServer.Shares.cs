@@ -23,10 +23,30 @@ public sealed partial class VhostPciServer
             ? Invariant($"the last {free} of {Config.Connections} connections are kept for other users of allow-uid= (raise connections=)")
             : Invariant($"all {Config.Connections} connections are in use (raise connections=)");
 
-        // With places kept for others, one user's origins can only take each other's.
-        Connection? idle = _connections.LastOrDefault(other => other.IsIdle && (kept == 0 || other.Peer.Uid == uid));
+        // One of the user's own, or of somebody who still has as many as this user then.
+        int Count(uint user) => _connections.Count(connection => connection.Peer.Uid == user);
+        int own = Count(uid);
+        Connection? idle = _connections.FindLast(other => other.IsIdle && other.Peer.Uid == uid)
+            ?? _connections.FindLast(other => other.IsIdle && Count(other.Peer.Uid) > own + 1);
         idle?.MakeRoom();
         return idle is not null;
+    }
+
+    /// <summary>Asks the guest for one device whose origin is away, for somebody who is here: one of its user's own, or else of who has most and more than this user.</summary>
+    private void MakeRoom(Connection connection)
+    {
+        if (connection.MadeRoom is { } asked && _devices.Contains(asked))
+        {
+            return;
+        }
+
+        uint uid = connection.Peer.Uid;
+        int Count(uint user) => _devices.Count(device => !device.IsLeaving && device.Identity.Connection != 0 && device.Identity.Peer.Uid == user);
+        int own = Count(uid);
+        NetDevice[] away = [.. _devices.Where(static device => device.IsFree && device.IsAway)];
+        connection.MadeRoom = Array.Find(away, device => device.Identity.Peer.Uid == uid)
+            ?? away.Where(device => Count(device.Identity.Peer.Uid) > own).MaxBy(device => Count(device.Identity.Peer.Uid));
+        connection.MadeRoom?.Leave();
     }
 
     /// <summary>Connections that a user must leave: one for each listed user that has none, once this one has.</summary>
@@ -58,21 +78,44 @@ public sealed partial class VhostPciServer
             return someLeave && !hopeless ? PlugResult.Wait : PlugResult.Refused;
         }
 
-        if (!_slots.HasRoomFor(KeptSlots(connection.Peer.Uid), Config.SlotSize, tight: !someLeave))
+        bool kept = false;
+        try
         {
-            _slots.Free(place, windowSize);
+            kept = _slots.HasRoomFor(KeptSlots(connection.Peer.Uid), Config.SlotSize, tight: !someLeave);
+        }
+        finally
+        {
+            if (!kept)
+            {
+                _slots.Free(place, windowSize);
+            }
+        }
+
+        if (!kept)
+        {
             error = "the last slots are kept for other users (raise connections=)";
             return someLeave ? PlugResult.Wait : PlugResult.Refused;
         }
 
-        if (_users[connection.Peer.Uid].Plugs is { } plugs && !plugs.HasOne(out TimeSpan wait))
+        return PlugResult.Plugged;
+    }
+
+    /// <summary>Whether the rate of its user's new devices lets a connection have one now; if not, it asks again when it may.</summary>
+    /// <remarks>One in place of another costs nothing: a guest that gets more memory has no choice.</remarks>
+    private bool IsInTime(Connection connection)
+    {
+        if (connection.HadDevice || _users[connection.Peer.Uid].Plugs is not { } plugs || plugs.HasOne(out TimeSpan wait))
         {
-            _slots.Free(place, windowSize);
-            error = Invariant($"its user's origins had too many new devices: the next in {Math.Ceiling(wait.TotalSeconds)} s (raise plug-rate=, which is {Config.PlugRate} a minute)");
-            return PlugResult.Refused;
+            return true;
         }
 
-        return PlugResult.Plugged;
+        if (!connection.IsWaitingForSlot && _users[connection.Peer.Uid].Lines.TryTake(out _))
+        {
+            ServerLog.TooManyPlugs(Logger, Config.Id, connection.Peer.Pid, connection.Peer.Uid, (ulong)Math.Ceiling(wait.TotalSeconds), Config.PlugRate);
+        }
+
+        connection.RetryPlugIn(wait);
+        return false;
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

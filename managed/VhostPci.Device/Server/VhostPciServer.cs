@@ -47,7 +47,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
         _listener = listener;
         _windows = windows;
         _slots = new SlotMap(bridge, config, plan);
-        _users = new UserAccounts(time, config);
+        _users = new UserAccounts(time, config, uids);
         _pauses = new LineBudget(time, 1, Budgets.LogPeriod);
         _time = time;
         _servers = servers;

@@ -42,6 +42,8 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
     internal bool IsWaitingForSlot { get; private set; }
 
+    private DeviceModel? _madeRoom;
+
     internal DeviceModel? Device { get; private set; }
 
     internal ulong Features { get; private set; }
@@ -381,10 +383,11 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
 
         if (!mirror.HasRoomFor(_windowSize))
         {
-            // Somebody who is gone still has some: there is more of it than connections need.
-            foreach (DeviceModel device in away)
+            // Somebody who is gone still has some: there is more of it than connections need. One is asked for at a time.
+            if (_madeRoom is null || !mirror.Devices.Contains(_madeRoom))
             {
-                device.Leave();
+                _madeRoom = away.FirstOrDefault(static device => device.IsAway);
+                _madeRoom?.Leave();
             }
 
             IsWaitingForSlot = true;

@@ -57,5 +57,9 @@ internal sealed class FakeBridge : IServerHost
         return true;
     }
 
-    public BridgeWindow GetWindow(string? bus) => bus is not null && Ports.TryGetValue(bus, out BridgeWindow port) ? port : Window;
+    public BridgeWindow GetWindow(string? bus)
+    {
+        Plan?.Step();
+        return bus is not null && Ports.TryGetValue(bus, out BridgeWindow port) ? port : Window;
+    }
 }
