@@ -13,6 +13,7 @@ internal sealed class ClientModel
 
     /// <summary>Milliseconds that a client waits in one go, and how many without waiting give one back: ADR 0025.</summary>
     private const int Patience = 2000;
+    private const int SendPatience = 1000;
     private const int Refund = 20;
 
     private readonly List<byte> _bytes = [];
@@ -88,6 +89,9 @@ internal sealed class ClientModel
         _waitedAt = now;
         return ((Patience * Refund) - _waited) / Refund;
     }
+
+    /// <summary>The same for one message for which there is no room.</summary>
+    internal long LeftToSend(long now) => Math.Min(SendPatience, Left(now));
 
     /// <summary>The client has waited until now.</summary>
     internal void Wait(long milliseconds, long now, bool inVain)

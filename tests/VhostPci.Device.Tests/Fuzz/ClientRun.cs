@@ -29,6 +29,9 @@ internal sealed class ClientRun
     private bool _serverReads = true;
     private bool _serverClosed;
     private int _room;
+    private int? _readsAfter;
+    private long _since;
+    private long _slow;
     private long _handshakeSince;
     private int _messages;
 
@@ -59,6 +62,7 @@ internal sealed class ClientRun
         if (ports.TimeIsOurs)
         {
             reached.Add("late answers", run._model.LateAnswers);
+            reached.Add("messages that waited for room", run._slow);
             reached.Add("stops given up", run._model.TimesUp);
         }
 
@@ -68,6 +72,7 @@ internal sealed class ClientRun
     private void Do(ClientStep step)
     {
         _room = _server!.Room;
+        _since = _host.Time.Milliseconds;
         switch (step.Act)
         {
             case ClientAct.Answer:
@@ -87,6 +92,11 @@ internal sealed class ClientRun
                 break;
             case ClientAct.ServerStopsReading when step.At % 4 == 0:
                 _serverReads = false;
+                break;
+            case ClientAct.ServerReadsLate when _ports.TimeIsOurs && !_serverClosed && _model.IsUsable:
+                _serverReads = false;
+                _readsAfter = 1 + (step.At / 4);
+                _server.ReadAfter(_readsAfter.Value);
                 break;
             case ClientAct.ChardevConnects when step.At % 2 == 0 || !_model.IsConnected:
                 ChardevConnects();
@@ -172,6 +182,7 @@ internal sealed class ClientRun
         _heard.Clear();
         (_server, IChannel channel) = _ports.ConnectClient(milliseconds => _host.Time.Milliseconds += milliseconds);
         _serverReads = true;
+        _readsAfter = null;
         _serverClosed = false;
         _handshakeSince = _host.Time.Milliseconds;
         _model.Connect();
@@ -198,6 +209,7 @@ internal sealed class ClientRun
             {
                 // Its next request may have found no room; nobody can tell from outside.
                 Adopt();
+                Charge(inVain: false);
             }
         }
     }
@@ -268,10 +280,20 @@ internal sealed class ClientRun
             return;
         }
 
-        long left = _model.Left(_host.Time.Milliseconds);
+        long sending = 0;
+        _since = _host.Time.Milliseconds;
+        if (!_serverClosed && !AwaitRoom(_server!.Room, MessageHeader.Size + 8, out sending))
+        {
+            _model.Lose();
+            Assert.Equal(BrokenPipe, _client.Stop(step.Index));
+            Charge(sending, inVain: true);
+            return;
+        }
+
+        long left = _model.Left(_since) - sending;
         if (_serverClosed || (step.At % 16 == 0 && _ports.TimeIsOurs))
         {
-            Ask(step, _serverClosed ? BrokenPipe : TimedOut, _serverClosed ? 0 : left);
+            Ask(step, _serverClosed ? BrokenPipe : TimedOut, _serverClosed ? 0 : sending + left);
             return;
         }
 
@@ -312,7 +334,7 @@ internal sealed class ClientRun
         }
 
         expected ??= TimedOut;
-        Ask(step, expected.Value, expected == TimedOut ? left : waited);
+        Ask(step, expected.Value, sending + (expected == TimedOut ? left : waited));
         _server!.SendRest();
         _model.Take(queued.ToArray(), 0);
         Pump();
@@ -332,26 +354,41 @@ internal sealed class ClientRun
 
     private void Ask(ClientStep step, long expected, long waited)
     {
-        long before = _host.Time.Milliseconds;
         long result = _client.Stop(step.Index);
-        long now = _host.Time.Milliseconds;
-        if (!_serverReads && result == BrokenPipe)
-        {
-            // There was no room for the question, or the answer was wrong.
-            _model.Lose();
-            _model.Wait(now - before, now, inVain: false);
-            return;
-        }
-
         if (expected < 0)
         {
             _model.Lose();
         }
 
         Assert.Equal(expected, result);
-        Assert.Equal(waited, now - before);
-        _model.Wait(waited, now, expected == TimedOut);
+        Charge(waited, expected == TimedOut);
         Listen();
+    }
+
+    /// <summary>Whether a message will be sent, and how long its sender waits for that.</summary>
+    private bool AwaitRoom(int room, int size, out long waited)
+    {
+        waited = 0;
+        if (_serverReads || room < 0 || size <= room)
+        {
+            return true;
+        }
+
+        long left = _model.LeftToSend(_since);
+        bool inTime = _readsAfter < left;
+        waited = inTime ? _readsAfter!.Value : left;
+        return inTime;
+    }
+
+    /// <summary>The client has waited since the last time.</summary>
+    private void Charge(bool inVain) => Charge(_host.Time.Milliseconds - _since, inVain);
+
+    private void Charge(long expected, bool inVain)
+    {
+        long now = _host.Time.Milliseconds;
+        Assert.Equal(expected, now - _since);
+        _model.Wait(expected, now, inVain);
+        _since = now;
     }
 
     /// <summary>Judges the result of a request that has no answer.</summary>
@@ -363,13 +400,16 @@ internal sealed class ClientRun
             return;
         }
 
-        bool fits = _serverReads || _server!.Room < 0 || size <= _room;
-        if (_serverClosed || !fits)
+        long waited = 0;
+        bool sent = !_serverClosed && AwaitRoom(_room, size, out waited);
+        if (!sent)
         {
             _model.Lose();
         }
 
-        Assert.Equal(_serverClosed || !fits ? BrokenPipe : 0, result);
+        Assert.Equal(sent ? 0 : BrokenPipe, result);
+        Charge(waited, inVain: waited != 0 && !sent);
+        _slow += waited != 0 && sent ? 1 : 0;
         _room = _server!.Room;
         Listen();
     }

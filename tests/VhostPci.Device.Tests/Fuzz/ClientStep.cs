@@ -20,6 +20,9 @@ internal enum ClientAct
 
     /// <summary>The server reads no more.</summary>
     ServerStopsReading,
+
+    /// <summary>The server reads only when its client has waited for it.</summary>
+    ServerReadsLate,
     ChardevConnects,
     ChardevDisconnects,
     Time,

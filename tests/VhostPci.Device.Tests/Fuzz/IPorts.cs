@@ -66,6 +66,9 @@ internal interface IPeer : IDisposable
     /// <summary>The same when the other end has waited so long for it, or at <see cref="SendRest"/>. Only where time is ours.</summary>
     void SendLater(int milliseconds, ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files);
 
+    /// <summary>Has no room left, and makes some whenever the other end has waited so long for it. Only where time is ours.</summary>
+    void ReadAfter(int milliseconds);
+
     /// <summary>Sends what nobody has waited for.</summary>
     void SendRest();
 

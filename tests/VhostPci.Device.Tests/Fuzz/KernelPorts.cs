@@ -160,6 +160,8 @@ internal sealed class KernelPorts : IPorts, IListener
 
         public void SendLater(int milliseconds, ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> kinds) => throw new NotSupportedException();
 
+        public void ReadAfter(int milliseconds) => throw new NotSupportedException();
+
         public void SendRest()
         {
             // Everything was sent at once.

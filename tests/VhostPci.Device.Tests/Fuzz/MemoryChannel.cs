@@ -15,6 +15,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
     private MemoryChannel? _other;
     private int _taken;
     private int _unread;
+    private int? _readsAfter;
     private bool _closed;
     private bool _shut;
 
@@ -86,7 +87,20 @@ internal sealed class MemoryChannel : IChannel, IPeer
     public bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
     {
         Assert.False(_closed, "wrote to a closed channel");
-        return !_other!.IsOver && _other._unread + data.Length <= Capacity && Put(data, []);
+        if (!_other!.IsOver && _other._unread + data.Length > Capacity)
+        {
+            bool inTime = _other._readsAfter < timeoutMilliseconds;
+            Waiting?.Invoke(inTime ? _other._readsAfter!.Value : timeoutMilliseconds);
+            if (!inTime)
+            {
+                return false;
+            }
+
+            // What it has read is in its own hands, from where Receive takes it.
+            _other._unread = 0;
+        }
+
+        return !_other.IsOver && Put(data, []);
     }
 
     public bool WaitReadable(int timeoutMilliseconds)
@@ -126,6 +140,12 @@ internal sealed class MemoryChannel : IChannel, IPeer
 
     public void SendLater(int milliseconds, ReadOnlySpan<byte> bytes, IReadOnlyList<FileKind> files)
         => _later.Enqueue((milliseconds, bytes.ToArray(), [.. files]));
+
+    public void ReadAfter(int milliseconds)
+    {
+        _readsAfter = milliseconds;
+        _unread = Capacity;
+    }
 
     public void SendRest()
     {
