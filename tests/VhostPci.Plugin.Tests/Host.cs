@@ -28,6 +28,7 @@ internal static unsafe partial class Host
         table->version = VhostPciAbi.VHOST_PCI_ABI_VERSION;
         table->size = (uint)sizeof(vhost_pci_host);
         table->log = &Log;
+        table->log_enabled = &LogEnabled;
         table->trace = &Trace;
         table->watch_fd = &Watch;
         table->arm_timer = &ArmTimer;
@@ -48,6 +49,8 @@ internal static unsafe partial class Host
         table->client_offer = &Offer;
         table->client_ask_for_reset = &Ignore;
         table->client_disconnect = &Ignore;
+        // A function that is new in the ABI and not here would end the test process at its first call.
+        Assert.False(new Span<nint>((byte*)table + (2 * sizeof(uint)), (sizeof(vhost_pci_host) - (2 * sizeof(uint))) / sizeof(nint)).Contains(0));
         return table;
     }
 
@@ -85,6 +88,9 @@ internal static unsafe partial class Host
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Log(uint level, sbyte* text, uint length) => Lines.Add(System.Text.Encoding.UTF8.GetString((byte*)text, (int)length));
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static uint LogEnabled(uint level) => 1;
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Trace(uint traceEvent, ulong id, ulong a, ulong b)

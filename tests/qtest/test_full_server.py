@@ -52,6 +52,11 @@ class FullMirror(Mirror):
         peers = self.peers()
         return peers if all(peer["state"] == "leaving" for peer in peers) else None
 
+    def eject_all(self) -> None:
+        for peer in wait_for("all to leave", self.all_leaving, 60):
+            self.eject_peer(peer)
+        wait_for("nothing to be left", lambda: self.peers() == [])
+
     def links(self) -> int:
         return sum(peer["link"] for peer in self.peers())
 
@@ -68,6 +73,10 @@ def start(mirror, name: str) -> FrontEnd:
 
 def test_255_origins_come_and_half_of_them_go_and_return(run):
     with FullMirror(run, connections=ORIGINS, args=CPU) as mirror:
+        # What the process opens once and for all, with its first link
+        with start(mirror, "first"):
+            wait_for("its link", lambda: mirror.links() == 1)
+        mirror.eject_all()
         baseline = len(mirror.qemu.open_fds())
         begin = time.monotonic()
         origins = {f"vm{n}": start(mirror, f"vm{n}") for n in range(ORIGINS)}
@@ -104,9 +113,7 @@ def test_255_origins_come_and_half_of_them_go_and_return(run):
 
         for origin in origins.values():
             origin.close()
-        for peer in wait_for("all to leave", mirror.all_leaving, 60):
-            mirror.eject_peer(peer)
-        wait_for("nothing to be left", lambda: mirror.peers() == [])
+        mirror.eject_all()
         wait_for("descriptors to be closed", lambda: len(mirror.qemu.open_fds()) <= baseline)
 
 
