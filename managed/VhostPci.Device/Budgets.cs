@@ -14,7 +14,7 @@ public static class Budgets
     /// Descriptors of a connection that it does not use any more and that are still being closed: with more, those of one message aside,
     /// nothing more of it is read (ADR 0025).
     /// </summary>
-    public const uint UnclosedDescriptors = 16;
+    public const uint UnclosedDescriptors = 32;
 
     /// <summary>Milliseconds after which a connection with too many is looked at again.</summary>
     public const uint UnclosedPause = 10;

@@ -137,8 +137,8 @@ public sealed class BridgePlannerTests
     [Fact]
     public void Descriptors_are_counted()
     {
-        Assert.Equal(128UL + (255 * (33 + 4)), Budgets.CountDescriptors(255, 1));
-        Assert.Equal(128UL + (33 + (4 * 32)), Budgets.CountDescriptors(1, 32));
+        Assert.Equal(128UL + (255 * (49 + 4)), Budgets.CountDescriptors(255, 1));
+        Assert.Equal(128UL + (49 + (4 * 32)), Budgets.CountDescriptors(1, 32));
     }
 
     private static ServerConfig Config(uint connections, ulong slotSize, uint bits) => new()

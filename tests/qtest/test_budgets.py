@@ -44,7 +44,7 @@ def as_user(uid: int, action) -> None:
 
 
 def test_many_rings_leave_descriptors_for_the_others(run):
-    with Mirror(run, connections=32, qemu=limited(run, 1600)) as mirror, contextlib.ExitStack() as stack:
+    with Mirror(run, connections=32, qemu=limited(run, 2112)) as mirror, contextlib.ExitStack() as stack:
         reasons = []
         for _ in range(8):
             origin = stack.enter_context(FrontEnd(mirror.path))
@@ -66,7 +66,7 @@ def test_many_rings_leave_descriptors_for_the_others(run):
         small.set_ring(1)
         mirror.wait_peer("the small one's link", lambda peer: peer.get("name") == "small" and peer["link"])
         assert mirror.info()["servers"][0]["refused"] == before
-        assert len(mirror.qemu.open_fds()) < 1600
+        assert len(mirror.qemu.open_fds()) < 2112
         assert "no descriptor is free" not in mirror.qemu.output() and "descriptors were lost" not in mirror.qemu.output()
 
 
