@@ -116,7 +116,7 @@ public sealed class BridgesTests
         rig.Library.Descriptors.Limit = Budgets.CountDescriptors(64, 1) - 1;
         Assert.False(rig.Library.TryCreateServer(rig.Bridge, new FakeListener(), rig.Server.Config, out _, out error));
         Assert.Equal(
-            "connections=32 may take 3520 file descriptors in this process, but it may have only 2495: raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=",
+            "connections=32 may take 3520 file descriptors in this process, but it may have only 3519: raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=",
             error);
     }
 
