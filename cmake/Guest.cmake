@@ -13,7 +13,7 @@ add_custom_target(kernel DEPENDS "${VHOST_PCI_OUT}/vmlinuz")
 file(GLOB_RECURSE module_inputs CONFIGURE_DEPENDS
     "${CMAKE_SOURCE_DIR}/guest/linux/*.c" "${CMAKE_SOURCE_DIR}/guest/linux/*.h" "${CMAKE_SOURCE_DIR}/guest/linux/Kbuild"
     "${CMAKE_SOURCE_DIR}/guest/linux/Makefile" "${CMAKE_SOURCE_DIR}/interop/vhost_pci_guest_abi.h"
-    "${CMAKE_SOURCE_DIR}/tests/guest/faults/*")
+    "${CMAKE_SOURCE_DIR}/tests/driver/faults/*")
 list(FILTER module_inputs EXCLUDE REGEX "\\.mod\\.c$")
 
 add_custom_command(

@@ -23,7 +23,7 @@
  *    a frame of the library.
  *  - Structs here use fixed-width members, naturally aligned, without
  *    bit-fields and flexible arrays, so that any binding generator gets them
- *    right.  tests/VhostPci.Interop.Tests compares every size and offset.
+ *    right.  tests/VhostPci.Linux.Tests compares every size and offset.
  */
 #ifndef VHOST_PCI_ABI_H
 #define VHOST_PCI_ABI_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which features an origin may use.  Like ring.c this also runs in user space
- * under tests/guest.
+ * under tests/driver.
  */
 #include <linux/kernel.h>
 #include <linux/types.h>

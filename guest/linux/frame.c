@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a virtio-net header may say.  Like ring.c this also runs in user space
- * under tests/guest.
+ * under tests/driver.
  */
 #include <linux/kernel.h>
 #include <linux/types.h>

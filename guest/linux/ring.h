@@ -4,7 +4,7 @@
  * one (ring.c) or a packed one (ring_packed.c).
  *
  * Nothing here knows about network devices, interrupts or the PCI device, so
- * tests/guest runs the same code in user space against hostile rings.
+ * tests/driver runs the same code in user space against hostile rings.
  */
 #ifndef VHOST_PCI_RING_H
 #define VHOST_PCI_RING_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory for received frames.  Like ring.c this also runs in user space under
- * tests/guest.
+ * tests/driver.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>

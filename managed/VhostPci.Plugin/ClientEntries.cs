@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
-using VhostPci.Interop.Generated;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Generated;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Plugin;

@@ -2,7 +2,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VhostPci.Device.Ports;
-using VhostPci.Interop.Generated;
+using VhostPci.Linux.Generated;
 
 namespace VhostPci.Plugin;
 

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VhostPci.Device.Net;
 using VhostPci.Device.Server;
-using VhostPci.Interop.Generated;
+using VhostPci.Linux.Generated;
 using VhostPci.Protocol;
 
 namespace VhostPci.Plugin;

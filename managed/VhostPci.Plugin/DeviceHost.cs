@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
-using VhostPci.Interop.Generated;
+using VhostPci.Linux.Generated;
 
 namespace VhostPci.Plugin;
 

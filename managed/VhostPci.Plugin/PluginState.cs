@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device;
 using VhostPci.Device.Reporting;
-using VhostPci.Interop.Memory;
+using VhostPci.Linux.Memory;
 
 namespace VhostPci.Plugin;
 

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Server;
-using VhostPci.Interop.Files;
-using VhostPci.Interop.Generated;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Files;
+using VhostPci.Linux.Generated;
+using VhostPci.Linux.Sockets;
 
 namespace VhostPci.Plugin;
 

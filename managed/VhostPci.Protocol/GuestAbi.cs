@@ -3,7 +3,7 @@ namespace VhostPci.Protocol;
 
 /// <summary>What the mirror's guest driver sees: the numbers of <c>interop/vhost_pci_guest_abi.h</c>.</summary>
 /// <remarks>
-/// All fields are little-endian. <c>tests/VhostPci.Interop.Tests</c> compares each number with what a C compiler makes of the header.
+/// All fields are little-endian. <c>tests/VhostPci.Linux.Tests</c> compares each number with what a C compiler makes of the header.
 /// </remarks>
 public static class GuestAbi
 {

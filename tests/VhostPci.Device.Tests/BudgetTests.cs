@@ -2,7 +2,7 @@
 using System.Xml.Linq;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

@@ -2,8 +2,8 @@
 using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Files;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Files;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

@@ -226,7 +226,7 @@ public sealed class EpochTests
         int raised = run.Device.Raised[1];
         for (int i = 0; i < 100; i++)
         {
-            using Interop.Files.Descriptor next = Interop.Files.EventDescriptor.Create();
+            using Linux.Files.Descriptor next = Linux.Files.EventDescriptor.Create();
             run.Origin.SendFile(RequestCode.SetVringKick, 1, next);
             run.Origin.SendFile(RequestCode.SetVringCall, 1, next);
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

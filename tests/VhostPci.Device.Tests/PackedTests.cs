@@ -4,8 +4,8 @@ using System.Text.Json;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Files;
-using VhostPci.Interop.Memory;
+using VhostPci.Linux.Files;
+using VhostPci.Linux.Memory;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

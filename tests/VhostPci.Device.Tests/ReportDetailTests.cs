@@ -5,7 +5,7 @@ using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Memory;
+using VhostPci.Linux.Memory;
 
 namespace VhostPci.Device.Tests;
 

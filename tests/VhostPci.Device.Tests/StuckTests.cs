@@ -4,8 +4,8 @@ using System.Net.Sockets;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Files;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Files;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

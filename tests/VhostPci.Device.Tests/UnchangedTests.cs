@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using System.Text;
-using VhostPci.Device.Connections;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Win32.SafeHandles;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Files;
+using VhostPci.Linux.Files;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;

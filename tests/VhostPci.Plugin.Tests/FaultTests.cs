@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using VhostPci.Interop.Generated;
+using VhostPci.Linux.Generated;
 
 namespace VhostPci.Plugin.Tests;
 

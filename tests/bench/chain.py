@@ -34,7 +34,7 @@ FEATURE_NAMES = {
     10: "guest_ufo", 11: "host_tso4", 12: "host_tso6", 13: "host_ecn", 14: "host_ufo", 15: "mrg_rxbuf", 16: "status", 17: "ctrl_vq",
     18: "ctrl_rx", 19: "ctrl_vlan", 21: "guest_announce", 22: "mq", 23: "ctrl_mac", 28: "indirect", 29: "event_idx", 32: "version_1",
     33: "access_platform", 34: "packed", 35: "in_order"}
-XDP_PROGRAM = paths.ROOT / "tests/guest/xdp/xdprun.c"
+XDP_PROGRAM = paths.ROOT / "tests/driver/xdp/xdprun.c"
 XDP_FLAGS = ("-Os", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s", "-fno-stack-protector",
              "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
 DATA_PATH_BITS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29, 32, 34, 35))

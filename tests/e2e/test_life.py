@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver's own life: what others do at the wrong moment, some of it made to happen by tests/guest/faults. One boot for all,
+"""The driver's own life: what others do at the wrong moment, some of it made to happen by tests/driver/faults. One boot for all,
 with two CPUs in the mirror."""
 import re
 import time

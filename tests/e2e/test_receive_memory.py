@@ -12,7 +12,7 @@ from lab import guests, paths, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Pair
 from lab.patience import wait_for
 
-SOURCES = pathlib.Path(__file__).resolve().parents[1] / "guest"
+SOURCES = pathlib.Path(__file__).resolve().parents[1] / "driver"
 FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s",
          "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
 PORT, MANY = 9000, 73

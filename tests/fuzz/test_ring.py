@@ -6,5 +6,5 @@ from .conftest import ROOT
 
 
 def test_rings(out, fuzz):
-    subprocess.run(["make", "-C", ROOT / "tests/guest", f"BUILD={out / 'guest'}", "fuzz"], check=True)
+    subprocess.run(["make", "-C", ROOT / "tests/driver", f"BUILD={out / 'guest'}", "fuzz"], check=True)
     fuzz([out / "guest/ring_fuzz"], "ring", max_len=512, least=2000)

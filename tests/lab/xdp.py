@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Programs of tests/guest/xdp in a booted guest."""
+"""Programs of tests/driver/xdp in a booted guest."""
 import base64
 import gzip
 import subprocess
@@ -8,7 +8,7 @@ from . import paths
 from .guests import Guest
 from .process import RunDir
 
-SOURCE = paths.ROOT / "tests/guest/xdp/xdprun.c"
+SOURCE = paths.ROOT / "tests/driver/xdp/xdprun.c"
 FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-builtin", "-s",
          "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none")
 

@@ -16,8 +16,8 @@ VP_PACKAGES=(
     libicu72 ca-certificates python3-pytest
 )
 
-# Other people's front-ends for tests/interop, which leaves out what is not there; and a TPM for tests/qtest/test_binary.py.
-VP_INTEROP_PACKAGES=(qemu-system-x86 dpdk-dev librte-net-virtio23 librte-mempool-ring23 swtpm)
+# Other people's front-ends for tests/frontends, which leaves out what is not there; and a TPM for tests/qtest/test_binary.py.
+VP_FRONTEND_PACKAGES=(qemu-system-x86 dpdk-dev librte-net-virtio23 librte-mempool-ring23 swtpm)
 
 # libFuzzer for tests/fuzz, which is left out without.
 VP_FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
-using VhostPci.Device.Connections;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
-using VhostPci.Device.Connections;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 

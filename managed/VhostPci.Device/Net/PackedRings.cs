@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Connections;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Clients;
-using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
-using VhostPci.Device.Connections;
 using VhostPci.Device.Net;
+using VhostPci.Device.Origins;
 
 namespace VhostPci.Device.Server;
 

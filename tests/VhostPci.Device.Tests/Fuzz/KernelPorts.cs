@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Interop.Files;
-using VhostPci.Interop.Memory;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Files;
+using VhostPci.Linux.Memory;
+using VhostPci.Linux.Sockets;
 
 namespace VhostPci.Device.Tests.Fuzz;
 
@@ -104,7 +104,7 @@ internal sealed class KernelPorts : IPorts, IListener
         internal Files()
         {
             _reopened = new FileStream($"/proc/self/fd/{_memory.Number}", FileMode.Open, FileAccess.Read);
-            _readOnly = VhostPci.Interop.Files.Descriptor.Duplicate((int)_reopened.SafeFileHandle.DangerousGetHandle())!;
+            _readOnly = VhostPci.Linux.Files.Descriptor.Duplicate((int)_reopened.SafeFileHandle.DangerousGetHandle())!;
         }
 
         internal int this[FileKind kind] => kind switch
@@ -129,7 +129,7 @@ internal sealed class KernelPorts : IPorts, IListener
 
         private static Descriptor NewMemory(bool sealShrink)
         {
-            Descriptor memory = VhostPci.Interop.Files.MemoryFile.Create("vhost-pci-test", IPorts.MemorySize, sealShrink);
+            Descriptor memory = VhostPci.Linux.Files.MemoryFile.Create("vhost-pci-test", IPorts.MemorySize, sealShrink);
             byte[] content = new byte[IPorts.MemorySize];
             for (int at = 0; at < content.Length; at += sizeof(ushort))
             {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
-using VhostPci.Interop.Files;
-using VhostPci.Interop.Sockets;
+using VhostPci.Linux.Files;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests.Support;

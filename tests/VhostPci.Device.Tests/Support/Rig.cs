@@ -4,7 +4,7 @@ using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
-using VhostPci.Interop.Memory;
+using VhostPci.Linux.Memory;
 
 namespace VhostPci.Device.Tests.Support;
 

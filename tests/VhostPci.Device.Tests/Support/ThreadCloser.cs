@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Collections.Concurrent;
 using VhostPci.Device.Ports;
-using VhostPci.Interop.Files;
+using VhostPci.Linux.Files;
 
 namespace VhostPci.Device.Tests.Support;
 

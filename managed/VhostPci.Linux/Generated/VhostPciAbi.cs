@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System;
+
+namespace VhostPci.Linux.Generated
+{
+    public static partial class VhostPciAbi
+    {
+        [NativeTypeName("#define VHOST_PCI_ABI_VERSION 11u")]
+        public const uint VHOST_PCI_ABI_VERSION = 11U;
+
+        [NativeTypeName("#define VHOST_PCI_GET_API_SYMBOL \"vhost_pci_get_api\"")]
+        public static ReadOnlySpan<byte> VHOST_PCI_GET_API_SYMBOL => "vhost_pci_get_api"u8;
+
+        [NativeTypeName("#define VHOST_PCI_ERROR_SIZE 512")]
+        public const int VHOST_PCI_ERROR_SIZE = 512;
+
+        [NativeTypeName("#define VHOST_PCI_NAME_SIZE 64")]
+        public const int VHOST_PCI_NAME_SIZE = 64;
+
+        [NativeTypeName("#define VHOST_PCI_UUID_SIZE 16")]
+        public const int VHOST_PCI_UUID_SIZE = 16;
+
+        [NativeTypeName("#define VHOST_PCI_MAC_SIZE 6")]
+        public const int VHOST_PCI_MAC_SIZE = 6;
+
+        [NativeTypeName("#define VHOST_PCI_RING_FD_NONE (-1)")]
+        public const int VHOST_PCI_RING_FD_NONE = (-1);
+
+        [NativeTypeName("#define VHOST_PCI_RING_FD_KEEP (-2)")]
+        public const int VHOST_PCI_RING_FD_KEEP = (-2);
+    }
+}
