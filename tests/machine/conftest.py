@@ -10,8 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests.lab import paths  # noqa: E402
 from tests.lab.process import RunDir, stop_all  # noqa: E402
-from tests.kvm.guest import FIRST_VECTOR, LAPIC, Guest, assemble  # noqa: E402
-from tests.kvm.machines import FakeOriginLink, Mirror, TwoMachines  # noqa: E402
+from tests.machine.guest import FIRST_VECTOR, LAPIC, Guest, assemble  # noqa: E402
+from tests.machine.machines import FakeOriginLink, Mirror, TwoMachines  # noqa: E402
 
 
 def pytest_configure(config):
@@ -26,7 +26,7 @@ def reason_against_kvm() -> str:
         os.close(os.open("/dev/kvm", os.O_RDWR))
     except OSError as error:
         return f"no KVM: {error}"
-    with RunDir("kvm-smoke") as run:
+    with RunDir("machine-smoke") as run:
         try:
             with Guest(run, "smoke", "kvm", assemble(run.path), ready_timeout=1) as guest:
                 guest.writel(LAPIC + 0x300, 0x40000 | FIRST_VECTOR + 15)       # to itself
