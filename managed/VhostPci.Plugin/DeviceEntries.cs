@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Server;
 using VhostPci.Linux.Generated;
 using VhostPci.Protocol;
@@ -48,7 +48,7 @@ internal static unsafe class DeviceEntries
                 QueuePairs = config->queue_pairs,
                 Mac = mac,
             };
-            if (!server.TryCreateStatic(translated, out NetDevice? device, out string reason) || device is null)
+            if (!server.TryCreateStatic(translated, out MirrorDevice? device, out string reason) || device is null)
             {
                 ErrorText.Write(error, reason);
                 return Errno.InvalidArgument;
@@ -69,7 +69,7 @@ internal static unsafe class DeviceEntries
     {
         try
         {
-            if (PluginState.Current is not { } state || state.Objects.Find<NetDevice>(number) is not { } device)
+            if (PluginState.Current is not { } state || state.Objects.Find<MirrorDevice>(number) is not { } device)
             {
                 ErrorText.Write(error, "a vhost-pci-net is made by a vhost-pci-server when an origin connects");
                 return Errno.NoEntry;
@@ -220,5 +220,5 @@ internal static unsafe class DeviceEntries
         }
     }
 
-    private static NetDevice? Find(ulong number) => PluginState.Current?.Objects.Find<NetDevice>(number);
+    private static MirrorDevice? Find(ulong number) => PluginState.Current?.Objects.Find<MirrorDevice>(number);
 }

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Reporting;
 using VhostPci.Linux.Memory;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Xml.Linq;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
@@ -102,7 +103,7 @@ public sealed class BudgetTests
         {
             origin.AskBase(0);
             origin.AskBase(1);
-            rig.Host.Advance(Net.NetDevice.AckTimeout);
+            rig.Host.Advance(Devices.MirrorDevice.AckTimeout);
             device.ResetDriver();
             origin.Run();
             device.StartDriver();

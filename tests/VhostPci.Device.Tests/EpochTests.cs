@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
@@ -296,7 +296,7 @@ public sealed class EpochTests
     public void Reading_the_configuration_allocates_nothing()
     {
         using Running run = new();
-        NetDevice device = run.Device.Device;
+        MirrorDevice device = run.Device.Device;
         byte[] config = new byte[run.Device.Plan.ConfigSize];
         device.ReadConfig(config);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -176,7 +176,7 @@ public sealed class ExtensionTests
     public void A_front_end_without_the_extension_that_does_not_listen_is_refused_at_the_start()
     {
         using var rig = new Rig();
-        FakeDevice device = rig.AddStatic(new Net.StaticConfig { Id = "vpn0" });
+        FakeDevice device = rig.AddStatic(new Devices.StaticConfig { Id = "vpn0" });
         device.StartDriver();
         device.WriteDriver(WithoutEventIndex);
         using FrontEnd origin = rig.Connect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
@@ -176,7 +176,7 @@ public sealed class FailureTests
         using var rig = new Rig();
         using FrontEnd origin = rig.Connect();
         origin.Start();
-        NetDevice device = rig.Bridge.Last.Device;
+        MirrorDevice device = rig.Bridge.Last.Device;
         Assert.False(rig.Bridge.TryAttach(device, 1, "again", out string error));
         Assert.Contains("in use already", error, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => device.Adopt(rig.Server.Connections[0], 9, default, null));

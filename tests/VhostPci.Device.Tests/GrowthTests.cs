@@ -107,7 +107,7 @@ public sealed class GrowthTests
     public void A_static_device_is_left_for_a_plugged_one()
     {
         using var rig = new Rig();
-        FakeDevice device = rig.AddStatic(new Net.StaticConfig());
+        FakeDevice device = rig.AddStatic(new Devices.StaticConfig());
         using FrontEnd origin = rig.Connect();
         origin.Start();
         Assert.True(device.Link);

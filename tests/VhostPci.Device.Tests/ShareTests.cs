@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;

@@ -3,7 +3,8 @@ using System.Globalization;
 using System.Numerics;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
 
@@ -43,7 +44,7 @@ public sealed partial class SpecificationTests
         ["extension feature"] = (ulong)BitOperations.Log2(ProtocolFeatures.VhostPci),
         ["message timeout"] = Budgets.MessageTimeout,
         ["silence timeout"] = Budgets.SilenceTimeout,
-        ["ack warning"] = NetDevice.AckTimeout,
+        ["ack warning"] = MirrorDevice.AckTimeout,
     };
 
     [Fact]

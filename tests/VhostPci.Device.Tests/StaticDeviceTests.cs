@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
 

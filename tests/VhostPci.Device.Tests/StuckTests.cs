@@ -2,6 +2,7 @@
 using System.Net;
 using System.Net.Sockets;
 using VhostPci.Device.Clients;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Files;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Limits;
 
 namespace VhostPci.Device.Clients;
 

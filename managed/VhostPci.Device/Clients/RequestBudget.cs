@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Limits;
+
 namespace VhostPci.Device.Clients;
 
 /// <summary>How often a server may change something about the origin's device, each of which stops or starts its rings.</summary>

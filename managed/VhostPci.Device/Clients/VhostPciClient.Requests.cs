@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
+using VhostPci.Device.Common;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
@@ -24,7 +26,7 @@ public sealed partial class VhostPciClient
         ulong missing = _acknowledged & ~_serverFeatures;
         if (missing != 0)
         {
-            _troubles.Unusable($"the server lacks features that the driver uses: {Features.Describe(missing)}");
+            _troubles.Unusable($"the server lacks features that the driver uses: {FeatureNames.Format(missing)}");
             return ErrorCode.InvalidArgument;
         }
 

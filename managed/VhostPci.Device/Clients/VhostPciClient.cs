@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Common;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
@@ -362,7 +364,7 @@ public sealed partial class VhostPciClient : IReactor
         UpdateLink();
         if (ask)
         {
-            _troubles.NeedsReset(Features.Describe(excess));
+            _troubles.NeedsReset(FeatureNames.Format(excess));
             _device.AskForReset();
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
-using VhostPci.Device.Net;
+using VhostPci.Device.Common;
+using VhostPci.Device.Devices;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
@@ -84,7 +86,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     internal OriginKey? Key => OriginKey.From(Peer, _session.Info);
 
-    public NetDevice? Device { get; private set; }
+    public MirrorDevice? Device { get; private set; }
 
     public bool AllowUnsealed => _server.Config.AllowUnsealed;
 
@@ -104,7 +106,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     internal bool HadDevice { get; private set; }
 
     /// <summary>The device that the guest was asked for on its behalf last.</summary>
-    internal NetDevice? MadeRoom { get; set; }
+    internal MirrorDevice? MadeRoom { get; set; }
 
     public int RingCount => _session.RingCount;
 
@@ -408,7 +410,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     /// <summary>Sends what the origin's front-end does not know yet about the mirror's driver.</summary>
     /// <remarks>The guest may change its mind at any rate; the front-end hears of the latest, at one that it can follow.</remarks>
-    private void TellOrigin(NetDevice device)
+    private void TellOrigin(MirrorDevice device)
     {
         ulong accepted = VirtioNetFeatures.Offered & device.Accepted;
         if (!_session.IsExtended || (accepted == (_toldFeatures ?? _session.OfferedFeatures) && device.IsDriverLinkUp == _toldLink))
@@ -472,7 +474,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private Verdict TryPlug()
     {
         _retryAt = null;
-        PlugResult result = _server.TryGetDevice(this, _memoryEnd, out NetDevice? device, out _windowSize, out string error);
+        PlugResult result = _server.TryGetDevice(this, _memoryEnd, out MirrorDevice? device, out _windowSize, out string error);
         _waitingForSlot = result == PlugResult.Wait;
         if (result == PlugResult.Refused)
         {

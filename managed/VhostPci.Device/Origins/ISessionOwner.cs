@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
@@ -8,7 +8,7 @@ namespace VhostPci.Device.Origins;
 internal interface ISessionOwner
 {
     /// <summary>The device, once it is plugged.</summary>
-    NetDevice? Device { get; }
+    MirrorDevice? Device { get; }
 
     bool AllowUnsealed { get; }
 

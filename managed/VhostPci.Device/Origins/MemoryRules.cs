@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Common;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Common;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
@@ -42,7 +43,7 @@ internal sealed partial class Session
         ulong excess = state.Offloads & ~Features;
         if (excess != 0)
         {
-            return Verdict.Refuse($"driver state with {Device.Features.Describe(excess)} on, which the driver has not acknowledged");
+            return Verdict.Refuse($"driver state with {FeatureNames.Format(excess)} on, which the driver has not acknowledged");
         }
 
         if (state.Offloads != (_offloads & Features) || state.Mac != Mac)

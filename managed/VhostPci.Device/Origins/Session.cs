@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Net;
+using VhostPci.Device.Common;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
@@ -88,7 +89,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     }
 
     /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
-    internal Verdict OnPlugged(NetDevice device)
+    internal Verdict OnPlugged(MirrorDevice device)
     {
         Describe(device);
         return Update();
@@ -313,7 +314,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         ? Verdict.Refuse($"{mac} is the address of an interface of the mirror: give the origin another mac=")
         : Verdict.Ok;
 
-    private void Describe(NetDevice? device) => device?.Describe(Info?.Mac ?? default, Mac, _mtu);
+    private void Describe(MirrorDevice? device) => device?.Describe(Info?.Mac ?? default, Mac, _mtu);
 
     /// <summary>Takes the window away; the rings can start again when they are complete.</summary>
     internal void Halt()
@@ -341,7 +342,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return owner.RequireDevice(memoryEnd, out windowSize);
     }
 
-    private Verdict UseRunnable(NetDevice device)
+    private Verdict UseRunnable(MirrorDevice device)
     {
         bool more = false;
         for (int pair = 0; pair < _rings.Pairs; pair++)
@@ -392,10 +393,10 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     }
 
     /// <summary>Refuses an origin whose features the mirror's driver does not accept and that cannot be told so.</summary>
-    internal Verdict CheckFeatures(NetDevice device)
+    internal Verdict CheckFeatures(MirrorDevice device)
         => IsExtended || device.Accepts(Features)
             ? Verdict.Ok
-            : Verdict.Refuse($"the mirror's driver does not accept {Device.Features.Describe(Features & ~device.Accepted)}, and this front-end cannot "
+            : Verdict.Refuse($"the mirror's driver does not accept {FeatureNames.Format(Features & ~device.Accepted)}, and this front-end cannot "
                 + "negotiate again while it is connected: restart the origin, which will be offered less");
 
     /// <summary>Whether all pairs that would now start can be shown: what would make a start impossible is refused before it changes anything.</summary>

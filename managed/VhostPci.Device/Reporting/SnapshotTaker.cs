@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Clients;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
@@ -22,7 +22,7 @@ internal static class SnapshotTaker
             peers.Add(Describe(server, connection));
         }
 
-        foreach (NetDevice device in server.Devices)
+        foreach (MirrorDevice device in server.Devices)
         {
             string? state = device.IsLeaving ? "leaving" : device.IsAway ? "away" : device.IsWaiting ? "waiting" : null;
             if (state is not null)
@@ -58,7 +58,7 @@ internal static class SnapshotTaker
     private static PeerSnapshot Describe(VhostPciServer server, Connection connection)
     {
         Session session = connection.Session;
-        NetDevice? device = connection.Device;
+        MirrorDevice? device = connection.Device;
         var rings = new RingSnapshot[session.RingCount];
         for (int i = 0; i < rings.Length; i++)
         {
@@ -114,7 +114,7 @@ internal static class SnapshotTaker
         return device.IsWaitingForDriver ? "waiting-for-driver" : "plugged";
     }
 
-    private static DeviceSnapshot Describe(NetDevice device) => new(
+    private static DeviceSnapshot Describe(MirrorDevice device) => new(
         device.Identity.Id,
         device.Identity.Slot,
         device.Static is not null,
@@ -128,7 +128,7 @@ internal static class SnapshotTaker
         device.IsDriverLinkUp,
         VirtioNetFeatures.Offered & device.Accepted);
 
-    private static RingSnapshot Describe(int index, Session session, NetDevice? device)
+    private static RingSnapshot Describe(int index, Session session, MirrorDevice? device)
     {
         Ring ring = session.GetRing(index);
         ushort avail = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using System.Text;
+using VhostPci.Device.Common;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
@@ -31,8 +32,8 @@ internal sealed class TextReport
 
         foreach (ClientSnapshot client in snapshot.Clients)
         {
-            Line(0, $"client {client.Id}: {client.State}, link {UpDown(client.Link)}{(client.NeedsReset ? ", its driver needs a reset" : string.Empty)}, features: {Features.Describe(client.Features)}");
-            Details(2, $"offered to its driver: {Features.Describe(client.Offered)}");
+            Line(0, $"client {client.Id}: {client.State}, link {UpDown(client.Link)}{(client.NeedsReset ? ", its driver needs a reset" : string.Empty)}, features: {FeatureNames.Format(client.Features)}");
+            Details(2, $"offered to its driver: {FeatureNames.Format(client.Offered)}");
         }
 
         if (snapshot.Servers.Count == 0 && snapshot.Clients.Count == 0)
@@ -78,8 +79,8 @@ internal sealed class TextReport
 
         if (peer.IsConnected)
         {
-            Line(4, $"features: {Features.Describe(peer.Features)}");
-            Details(4, $"protocol features: {Features.DescribeProtocol(peer.ProtocolFeatures)}");
+            Line(4, $"features: {FeatureNames.Format(peer.Features)}");
+            Details(4, $"protocol features: {FeatureNames.FormatProtocol(peer.ProtocolFeatures)}");
         }
 
         if (peer.Origin is { } origin)
@@ -97,7 +98,7 @@ internal sealed class TextReport
             Line(
                 4,
                 $"device {device.Id} {Place(device)}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
-            Details(4, $"driver's end {UpDown(device.DriverLink)}, it accepts: {Features.Describe(device.Accepted)}");
+            Details(4, $"driver's end {UpDown(device.DriverLink)}, it accepts: {FeatureNames.Format(device.Accepted)}");
         }
 
         foreach (RingSnapshot ring in peer.Rings)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using System.Numerics;
+using VhostPci.Device.Common;
 
 namespace VhostPci.Device.Server;
 

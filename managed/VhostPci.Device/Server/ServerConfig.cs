@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Limits;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Server;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
-using VhostPci.Device.Net;
+using VhostPci.Device.Common;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 
 namespace VhostPci.Device.Server;

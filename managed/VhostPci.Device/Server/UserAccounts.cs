@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Limits;
+
 namespace VhostPci.Device.Server;
 
 /// <summary>What each user's processes have had of a server's budgets.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
-using VhostPci.Device.Net;
+using VhostPci.Device.Common;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Origins;
 using VhostPci.Protocol;
 
@@ -10,7 +11,7 @@ namespace VhostPci.Device.Server;
 public sealed partial class VhostPciServer
 {
     /// <summary>Makes a device that is there from the start; the host attaches to it next.</summary>
-    public bool TryCreateStatic(StaticConfig config, out NetDevice? device, out string error)
+    public bool TryCreateStatic(StaticConfig config, out MirrorDevice? device, out string error)
     {
         ArgumentNullException.ThrowIfNull(config);
         device = null;
@@ -46,7 +47,7 @@ public sealed partial class VhostPciServer
         string id = config.Id ?? string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.static{_lastStatic++}");
         try
         {
-            device = new NetDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
+            device = new MirrorDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
             _devices.Add(device);
         }
         finally
@@ -60,9 +61,9 @@ public sealed partial class VhostPciServer
         return true;
     }
 
-    void INetDeviceOwner.OnVacated(NetDevice device) => RetryAll();
+    void IDeviceOwner.OnVacated(MirrorDevice device) => RetryAll();
 
-    void INetDeviceOwner.OnDetached(NetDevice device)
+    void IDeviceOwner.OnDetached(MirrorDevice device)
     {
         if (device.Identity.Place is { } place)
         {
@@ -70,7 +71,7 @@ public sealed partial class VhostPciServer
         }
     }
 
-    void INetDeviceOwner.OnReleased(NetDevice device)
+    void IDeviceOwner.OnReleased(MirrorDevice device)
     {
         _devices.Remove(device);
         RetryAll();
@@ -82,7 +83,7 @@ public sealed partial class VhostPciServer
     /// <param name="device">The device, when the result is <see cref="PlugResult.Plugged"/>.</param>
     /// <param name="windowSize">Bytes of its window, or of the one that it will get.</param>
     /// <param name="error">Why it is refused.</param>
-    internal PlugResult TryGetDevice(Connection connection, ulong memoryEnd, out NetDevice? device, out ulong windowSize, out string error)
+    internal PlugResult TryGetDevice(Connection connection, ulong memoryEnd, out MirrorDevice? device, out ulong windowSize, out string error)
     {
         device = FindFormer(connection, memoryEnd) ?? FindStatic(connection, memoryEnd);
         if (device is not null)
@@ -143,7 +144,7 @@ public sealed partial class VhostPciServer
     /// <param name="thoroughly">Also one where it takes an attempt to know.</param>
     internal bool CheckWindows(bool thoroughly) => _connections.ToArray().Any(connection => connection.Device?.CheckWindow(thoroughly) == true);
 
-    private NetDevice? FindFormer(Connection connection, ulong memoryEnd)
+    private MirrorDevice? FindFormer(Connection connection, ulong memoryEnd)
     {
         if (connection.Key is not { } key)
         {
@@ -155,10 +156,10 @@ public sealed partial class VhostPciServer
     }
 
     /// <summary>The first in order of definition that waits for this name, or else for any.</summary>
-    private NetDevice? FindStatic(Connection connection, ulong memoryEnd)
+    private MirrorDevice? FindStatic(Connection connection, ulong memoryEnd)
     {
-        NetDevice? any = null;
-        foreach (NetDevice device in _devices)
+        MirrorDevice? any = null;
+        foreach (MirrorDevice device in _devices)
         {
             if (!device.IsFree || device.Static is not { } config || (config.PeerName is not null && config.PeerName != connection.Name))
             {
@@ -201,7 +202,7 @@ public sealed partial class VhostPciServer
         return any;
     }
 
-    private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out NetDevice? device, out string error)
+    private PlugResult TryCreateDevice(Connection connection, ulong windowSize, out MirrorDevice? device, out string error)
     {
         device = null;
         error = string.Empty;
@@ -211,7 +212,7 @@ public sealed partial class VhostPciServer
         }
 
         // What it had does not suit it any more, and has the address that its new one gets.
-        foreach (NetDevice former in _devices.Where(other => other.IsFree && other.IsAway && other.Key is not null && other.Key == connection.Key).ToArray())
+        foreach (MirrorDevice former in _devices.Where(other => other.IsFree && other.IsAway && other.Key is not null && other.Key == connection.Key).ToArray())
         {
             former.Leave();
         }
@@ -241,10 +242,10 @@ public sealed partial class VhostPciServer
         }
 
         string id = connection.NextDeviceId(Config.Id);
-        NetDevice? candidate = null;
+        MirrorDevice? candidate = null;
         try
         {
-            candidate = new NetDevice(
+            candidate = new MirrorDevice(
                 _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);
             candidate.Remember(connection.Key);
             _devices.Add(candidate);

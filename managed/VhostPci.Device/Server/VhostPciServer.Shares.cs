@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
 
 namespace VhostPci.Device.Server;
@@ -43,7 +44,7 @@ public sealed partial class VhostPciServer
         uint uid = connection.Peer.Uid;
         int Count(uint user) => _devices.Count(device => !device.IsLeaving && device.Identity.Connection != 0 && device.Identity.Peer.Uid == user);
         int own = Count(uid);
-        NetDevice[] away = [.. _devices.Where(static device => device.IsFree && device.IsAway)];
+        MirrorDevice[] away = [.. _devices.Where(static device => device.IsFree && device.IsAway)];
         connection.MadeRoom = Array.Find(away, device => device.Identity.Peer.Uid == uid)
             ?? away.Where(device => Count(device.Identity.Peer.Uid) > own).MaxBy(device => Count(device.Identity.Peer.Uid));
         connection.MadeRoom?.Leave();
@@ -70,7 +71,7 @@ public sealed partial class VhostPciServer
     /// <param name="leaving">A device of its own that will leave; null without one.</param>
     /// <param name="place">The place, taken, when the result is <see cref="PlugResult.Plugged"/>.</param>
     /// <param name="error">Why it is refused.</param>
-    private PlugResult TryTakePlace(Connection connection, ulong windowSize, NetDevice? leaving, out SlotPlace place, out string error)
+    private PlugResult TryTakePlace(Connection connection, ulong windowSize, MirrorDevice? leaving, out SlotPlace place, out string error)
     {
         bool someLeave = leaving is { Static: null } || _devices.Exists(static device => device.Identity.Place is not null && (device.IsLeaving || device.IsAway));
         if (!_slots.TryTake(windowSize, tight: !someLeave, out place, out bool hopeless, out error))

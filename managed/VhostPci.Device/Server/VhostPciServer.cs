@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using Microsoft.Extensions.Logging;
-using VhostPci.Device.Net;
+using VhostPci.Device.Common;
+using VhostPci.Device.Devices;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 
 namespace VhostPci.Device.Server;
 
 /// <summary>A vhost-pci-server: accepts origins and gives each a device on its bridge.</summary>
-public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
+public sealed partial class VhostPciServer : IReactor, IDeviceOwner
 {
     private readonly IHost _host;
     private readonly IServerHost _bridge;
@@ -21,7 +23,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     private readonly ServerLogger _logger;
     private readonly IReadOnlyCollection<VhostPciServer> _servers;
     private readonly List<Connection> _connections = [];
-    private readonly List<NetDevice> _devices = [];
+    private readonly List<MirrorDevice> _devices = [];
     private ulong _lastConnection;
     private int _lastStatic;
     private bool _saidWaiting;
@@ -115,7 +117,7 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     internal long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>Devices that have not been released, with or without an origin.</summary>
-    internal IReadOnlyList<NetDevice> Devices => _devices;
+    internal IReadOnlyList<MirrorDevice> Devices => _devices;
 
     /// <inheritdoc/>
     public void OnReady(int descriptor, DescriptorEvents events)
@@ -192,15 +194,15 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
             () => _host.Unregister(Number));
     }
 
-    string INetDeviceOwner.DescribeRoom(NetDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
+    string IDeviceOwner.DescribeRoom(MirrorDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
 
     /// <summary>What the guest's drivers have accepted last: a new origin is offered no more.</summary>
     internal ulong AcceptedFeatures { get; private set; } = ulong.MaxValue;
 
-    void INetDeviceOwner.OnAccepted(ulong features) => AcceptedFeatures = features;
+    void IDeviceOwner.OnAccepted(ulong features) => AcceptedFeatures = features;
 
     /// <summary>The firmware has left its bus without a window.</summary>
-    internal bool IsWithoutWindow(NetDevice device) => device.Identity.Place is { } place && _bridge.GetWindow(place.Bus).IsDenied;
+    internal bool IsWithoutWindow(MirrorDevice device) => device.Identity.Place is { } place && _bridge.GetWindow(place.Bus).IsDenied;
 
     internal void OnMessage() => Messages++;
 
@@ -227,9 +229,9 @@ public sealed partial class VhostPciServer : IReactor, INetDeviceOwner
     }
 
     /// <summary>Only the one device that the socket belongs to could have taken it.</summary>
-    private PlugResult RefuseOrWait(ulong memoryEnd, NetDevice? mine, out ulong windowSize, out string error)
+    private PlugResult RefuseOrWait(ulong memoryEnd, MirrorDevice? mine, out ulong windowSize, out string error)
     {
-        NetDevice? only = _devices.FirstOrDefault();
+        MirrorDevice? only = _devices.FirstOrDefault();
         windowSize = only?.WindowSize ?? 0;
         error = only is null || only == mine || only.IsFree
             ? string.Create(

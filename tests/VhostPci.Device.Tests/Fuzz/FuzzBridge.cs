@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
 
@@ -23,7 +23,7 @@ internal sealed class FuzzBridge(IPorts ports) : IServerHost
             return false;
         }
 
-        NetDevice plugged = Server!.Devices.Single(candidate => candidate.Number == device);
+        MirrorDevice plugged = Server!.Devices.Single(candidate => candidate.Number == device);
         var fuzz = new FuzzDevice(ports, plugged);
         Assert.True(plugged.TryAttach(fuzz, out DevicePlan plan, out error), error);
         fuzz.Attach(plan);
@@ -35,7 +35,7 @@ internal sealed class FuzzBridge(IPorts ports) : IServerHost
     /// <summary>A device of the user's, realized with the server.</summary>
     internal void AddStatic(StaticConfig config)
     {
-        Assert.True(Server!.TryCreateStatic(config, out NetDevice? made, out string error), error);
+        Assert.True(Server!.TryCreateStatic(config, out MirrorDevice? made, out string error), error);
         var fuzz = new FuzzDevice(ports, made!);
         Assert.True(made!.TryAttach(fuzz, out DevicePlan plan, out error), error);
         fuzz.Attach(plan);

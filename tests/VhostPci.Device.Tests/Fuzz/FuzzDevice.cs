@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests.Fuzz;
 
 /// <summary>The shim's PCI device: remembers what is bound, and checks what may be asked of it.</summary>
-internal sealed class FuzzDevice(IPorts ports, NetDevice device) : IDeviceHost
+internal sealed class FuzzDevice(IPorts ports, MirrorDevice device) : IDeviceHost
 {
     private readonly int[] _kicks = Unbound();
     private readonly int[] _calls = Unbound();
     private byte[] _config = [];
 
-    internal NetDevice Device { get; } = device;
+    internal MirrorDevice Device { get; } = device;
 
     internal bool IsAskedFor { get; private set; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 
 namespace VhostPci.Device.Tests.Support;
@@ -9,7 +9,7 @@ internal sealed class FakeBridge : IServerHost
 {
     private readonly List<FakeDevice> _devices = [];
 
-    internal Func<ulong, NetDevice?> Find { get; set; } = _ => null;
+    internal Func<ulong, MirrorDevice?> Find { get; set; } = _ => null;
 
     internal string? Failure { get; set; }
 
@@ -43,7 +43,7 @@ internal sealed class FakeBridge : IServerHost
         return TryAttach(Find(device) ?? throw new InvalidOperationException("unknown device"), slot, id, out error);
     }
 
-    internal bool TryAttach(NetDevice device, int slot, string id, out string error)
+    internal bool TryAttach(MirrorDevice device, int slot, string id, out string error)
     {
         var fake = new FakeDevice(device, slot, id) { BindFails = BindFails, Faults = Plan };
         if (!device.TryAttach(fake, out DevicePlan plan, out error))

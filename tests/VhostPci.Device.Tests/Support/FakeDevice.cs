@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests.Support;
 
 /// <summary>The shim's PCI device and the mirror's driver in one; keeps what happened, in order.</summary>
-internal sealed class FakeDevice(NetDevice device, int slot, string id) : IDeviceHost
+internal sealed class FakeDevice(MirrorDevice device, int slot, string id) : IDeviceHost
 {
     internal const ulong WindowAddress = 0x1_0000_0000;
     internal const uint DriverOk = 0xf;
 
     private readonly Dictionary<(int Ring, RingEndpoint Endpoint), int> _bound = [];
 
-    internal NetDevice Device { get; } = device;
+    internal MirrorDevice Device { get; } = device;
 
     internal int Slot { get; } = slot;
 

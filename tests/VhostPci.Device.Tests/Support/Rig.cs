@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
-using VhostPci.Device.Net;
+using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
@@ -56,7 +56,7 @@ internal sealed class Rig : IDisposable
     /// <summary>A device that is there from the start.</summary>
     internal FakeDevice AddStatic(StaticConfig config)
     {
-        Assert.True(Server.TryCreateStatic(config, out NetDevice? device, out string error), error);
+        Assert.True(Server.TryCreateStatic(config, out MirrorDevice? device, out string error), error);
         Assert.True(Bridge.TryAttach(device!, config.Slot, device!.Identity.Id, out error), error);
         return Bridge.Last;
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using System.Numerics;
+using VhostPci.Device.Common;
 using VhostPci.Device.Ports;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>How large a device's window is, and whether the bridge has room for it; pure.</summary>
 internal static class WindowPlan

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Common;
+using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>When the origin is gone.</summary>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     /// <summary>The origin is gone: take everything down. A static device then waits, another is asked for after a while.</summary>
     /// <param name="unplugDelay">Milliseconds in which the origin may return to this device.</param>

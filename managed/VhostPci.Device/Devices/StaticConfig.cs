@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What the user gave to <c>-device vhost-pci-net,server=</c>: a device that is there from the start and waits for its origins.</summary>
 public sealed record StaticConfig

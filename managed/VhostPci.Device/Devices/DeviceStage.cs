@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>How far the host is with a device.</summary>
 internal enum DeviceStage

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.ExceptionServices;
 
-namespace VhostPci.Device;
+namespace VhostPci.Device.Common;
 
 /// <summary>Does everything on a list though something on it fails: what is to be let go is let go.</summary>
 internal static class AllSteps

@@ -3,10 +3,10 @@ using System.Numerics;
 using System.Text;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device;
+namespace VhostPci.Device.Common;
 
 /// <summary>Feature bits as people read them.</summary>
-internal static class Features
+internal static class FeatureNames
 {
     private static readonly (ulong Bit, string Name)[] Names =
     [
@@ -40,12 +40,12 @@ internal static class Features
     ];
 
     /// <summary>Names of the bits that are set, lowest first; unknown ones as numbers.</summary>
-    internal static string Describe(ulong features) => Describe(features, Names);
+    internal static string Format(ulong features) => Format(features, Names);
 
     /// <summary>The same for protocol features.</summary>
-    internal static string DescribeProtocol(ulong features) => Describe(features, ProtocolNames);
+    internal static string FormatProtocol(ulong features) => Format(features, ProtocolNames);
 
-    private static string Describe(ulong features, (ulong Bit, string Name)[] names)
+    private static string Format(ulong features, (ulong Bit, string Name)[] names)
     {
         if (features == 0)
         {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 internal static partial class DeviceLog
 {

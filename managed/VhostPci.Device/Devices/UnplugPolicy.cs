@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>When to ask the guest again to let a device go: a guest that still boots hears only a later request.</summary>
 internal static class UnplugPolicy

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Protocol;
 
-namespace VhostPci.Device;
+namespace VhostPci.Device.Limits;
 
 /// <summary>How much one peer, one user or the mirror's guest may take of what all share: every limit in one place (ADR 0026).</summary>
 /// <remarks>The sums are explained in <c>docs/reference/operation.md</c>, and a test compares the numbers there with these.</remarks>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using VhostPci.Device.Ports;
-using VhostPci.Device.Server;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>Whose memory a device shows; stays known while the device outlives the connection.</summary>
 /// <param name="Id">QEMU's id of the device.</param>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Net;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What the rings do not depend on, and when the driver hears of it.</summary>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     private OriginNews _news;
     private bool _untold;

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Common;
+using VhostPci.Device.Net;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>One vhost-pci-net: its configuration space, window, and the rule for when memory may appear and vanish (design D4, D5).</summary>
 /// <remarks>
 /// A withdrawal makes an epoch. The driver may use what the window showed until it has acknowledged that epoch, so nothing new
 /// is laid into the window before; a driver that is not there or was reset has let go without a word.
 /// </remarks>
-public sealed partial class NetDevice : IReactor
+public sealed partial class MirrorDevice : IReactor
 {
     internal const uint AckTimeout = 5000;
     internal const ulong NoAddress = ulong.MaxValue;
@@ -20,7 +23,7 @@ public sealed partial class NetDevice : IReactor
 
     private readonly IHost _host;
     private readonly IWindowFactory _windows;
-    private readonly INetDeviceOwner _owner;
+    private readonly IDeviceOwner _owner;
     private readonly ILogger _logger;
     private readonly NetConfigSpace _config;
     private readonly bool[] _shown;
@@ -41,10 +44,10 @@ public sealed partial class NetDevice : IReactor
     private bool _hasOriginsAddress;
     private bool _unplugging;
 
-    internal NetDevice(
+    internal MirrorDevice(
         IHost host,
         IWindowFactory windows,
-        INetDeviceOwner owner,
+        IDeviceOwner owner,
         IOrigin? origin,
         ILogger logger,
         DeviceIdentity identity,

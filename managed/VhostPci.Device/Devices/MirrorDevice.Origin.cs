@@ -3,10 +3,10 @@ using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What the origin says and wants.</summary>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     /// <summary>What the origin says about itself; may come before or after the start.</summary>
     /// <param name="firstMac">The address that its device has been given; the interface here has one made from it.</param>

@@ -3,10 +3,10 @@ using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>When the origin's memory loses pages while the window shows it: the host survives the access, the connection does not.</summary>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     private const string LostPages =
         "its memory has lost pages that this VM was using: the file was cut short, a hole was made in it, or its file system is full";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device;
+namespace VhostPci.Device.Limits;
 
 /// <summary>Limits how many log lines somebody can cause: a burst in each period, counting what was left out.</summary>
 /// <param name="time">The clock.</param>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Origins;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Origins;
 
 /// <summary>What a device needs of the connection it belongs to.</summary>
 internal interface IOrigin

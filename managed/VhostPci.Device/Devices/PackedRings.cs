@@ -3,7 +3,7 @@ using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>Makes packed rings tell where they stand, before the mirror's driver sees them.</summary>
 internal static class PackedRings

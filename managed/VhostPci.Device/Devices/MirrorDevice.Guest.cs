@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
+using VhostPci.Device.Common;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What the guest's driver does.</summary>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     /// <summary>Copies the configuration; allocates nothing.</summary>
     public void ReadConfig(Span<byte> destination) => _config.CopyTo(destination);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What the mirror's driver says about itself, and what the origin says to it.</summary>
 /// <remarks>
 /// A reset clears the driver's fields, but what they said stands until DRIVER_OK: a driver that is loaded again, or a guest that
 /// reboots, would otherwise make the origin's link, or its features, change twice.
 /// </remarks>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     private ulong _accept;
     private bool _driverDown;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What the host must build for a device.</summary>
 /// <param name="Window">Host address of BAR 2.</param>

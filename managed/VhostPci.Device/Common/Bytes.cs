@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 
-namespace VhostPci.Device;
+namespace VhostPci.Device.Common;
 
 /// <summary>Byte counts as people write them.</summary>
 public static class Bytes

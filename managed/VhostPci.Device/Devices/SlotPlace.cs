@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device.Server;
+namespace VhostPci.Device.Devices;
 
 /// <summary>A place for one device.</summary>
 /// <param name="Index">Of its bus among the server's.</param>

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Common;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
 /// <summary>What is laid into the window and taken out of it, and the rings with it.</summary>
-public sealed partial class NetDevice
+public sealed partial class MirrorDevice
 {
     private void Evaluate()
     {

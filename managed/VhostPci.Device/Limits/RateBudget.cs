@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device;
+namespace VhostPci.Device.Limits;
 
 /// <summary>Lets something happen a number of times at once, and then once in each interval.</summary>
 /// <param name="time">The clock.</param>

@@ -2,7 +2,7 @@
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Origins;
 
 /// <summary>By what an origin that comes back is known: what it said of itself, and the user that the kernel vouches for.</summary>
 /// <remarks>The process may be another one: a restarted QEMU is the same origin.</remarks>
