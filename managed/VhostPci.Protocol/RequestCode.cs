@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol.Net;
+
 namespace VhostPci.Protocol;
 
 /// <summary>Request numbers of the control protocol: those of vhost-user that the back-end takes, and the extension's.</summary>

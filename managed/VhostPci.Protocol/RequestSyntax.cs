@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol.Net;
+
 namespace VhostPci.Protocol;
 
 /// <summary>What a request must look like on the wire: one row of the table in <c>docs/reference/protocol.md</c>.</summary>

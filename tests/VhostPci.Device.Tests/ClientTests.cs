@@ -5,6 +5,7 @@ using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Files;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
@@ -29,7 +30,7 @@ public sealed class ClientTests
         using Descriptor memory = MemoryFile.Create("vhost-pci-test", FrontEnd.MemorySize, sealShrink: true);
         using Descriptor kick = EventDescriptor.Create();
         using Descriptor call = EventDescriptor.Create();
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1));
         Assert.Equal(0, client.SetMemory([new(0, 0xa0000, 0, memory.Number), new(0x100000, FrontEnd.MemorySize - 0x100000, 0x100000, memory.Number)]));
         for (uint i = 0; i < 2; i++)
         {
@@ -142,7 +143,7 @@ public sealed class ClientTests
     {
         using var rig = new Rig();
         (VhostPciClient client, FakeNic nic) = Create(rig);
-        nic.DriverFeatures = VirtioNetFeatures.Version1 | VirtioNetFeatures.HostTso4;
+        nic.DriverFeatures = VirtioFeatures.Version1 | VirtioNetFeatures.HostTso4;
         (Channel left, Channel right) = SocketPair.Create();
         client.Connected(left);
         byte[] reply = new byte[MessageHeader.Size + U64Payload.Size];

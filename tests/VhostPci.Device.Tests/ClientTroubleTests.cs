@@ -4,13 +4,14 @@ using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
 /// <summary>A client whose server, chardev or device goes at a bad moment.</summary>
 public sealed class ClientTroubleTests
 {
-    private const ulong Small = VirtioNetFeatures.Version1 | VirtioNetFeatures.VhostUserProtocolFeatures;
+    private const ulong Small = VirtioFeatures.Version1 | VirtioFeatures.VhostUserProtocolFeatures;
 
     [Fact]
     public void A_connection_that_comes_after_the_devices_end_is_closed()
@@ -32,9 +33,9 @@ public sealed class ClientTroubleTests
         using var rig = new Rig();
         (VhostPciClient client, FakeNic nic, Channel server) = Handshake(rig, Small);
         Assert.True(nic.Link);
-        Assert.Equal(-22, client.SetFeatures(VirtioNetFeatures.Version1 | VirtioNetFeatures.HostTso4));
+        Assert.Equal(-22, client.SetFeatures(VirtioFeatures.Version1 | VirtioNetFeatures.HostTso4));
         Assert.Contains("the server lacks features that the driver uses: host_tso4", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1));
         server.Dispose();
     }
 
@@ -102,7 +103,7 @@ public sealed class ClientTroubleTests
     private static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig, ulong features)
     {
         (VhostPciClient client, FakeNic nic) = Create(rig);
-        _ = client.SetFeatures(VirtioNetFeatures.Version1);
+        _ = client.SetFeatures(VirtioFeatures.Version1);
         (Channel left, Channel right) = SocketPair.Create();
         client.Connected(left);
         Reply(right, RequestCode.GetFeatures, features);

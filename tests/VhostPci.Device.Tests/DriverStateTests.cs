@@ -5,6 +5,7 @@ using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
@@ -204,7 +205,7 @@ public sealed class DriverStateTests
         Assert.Equal(0, client.SetDriverState(0, mac));
         Assert.Empty(Drain(server));
 
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1 | Offloads));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1 | Offloads));
         _ = Drain(server);
         Assert.Equal(0, client.SetDriverState(VirtioNetFeatures.GuestChecksum | (1UL << 40), mac));
         AssertState(server, VirtioNetFeatures.GuestChecksum, OtherMac);
@@ -212,13 +213,13 @@ public sealed class DriverStateTests
         Assert.Empty(Drain(server));
 
         // The next driver starts with all of them, and that needs no words.
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1 | Offloads));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1 | Offloads));
         _ = Drain(server);
         Assert.Equal(0, client.SetDriverState(Offloads, mac));
         Assert.Empty(Drain(server));
 
         // An address that its driver must not have is not passed on, nor an offload that was never acknowledged.
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1 | VirtioNetFeatures.GuestChecksum));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1 | VirtioNetFeatures.GuestChecksum));
         _ = Drain(server);
         Assert.True(MacAddress.TryParse([1, 0, 0x5e, 0, 0, 1], out MacAddress group));
         Assert.Equal(0, client.SetDriverState(Offloads, group));
@@ -233,14 +234,14 @@ public sealed class DriverStateTests
         using var rig = new Rig();
         (VhostPciClient client, _, Channel server) = ClientTests.Handshake(rig);
         Assert.True(MacAddress.TryParse(OtherMac, out MacAddress mac));
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1 | Offloads));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1 | Offloads));
         Assert.Equal(0, client.SetDriverState(0, mac));
         client.Disconnected();
         server.Dispose();
 
         server = ClientTests.Handshake(rig, client);
         _ = Drain(server);
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1 | Offloads));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1 | Offloads));
         _ = Drain(server);
         Assert.Equal(0, client.SetDriverState(0, mac));
         AssertState(server, 0, OtherMac);
@@ -253,7 +254,7 @@ public sealed class DriverStateTests
     {
         using var rig = new Rig();
         (VhostPciClient client, _, Channel server) = ClientTests.Handshake(rig, serverProtocol: ProtocolFeatures.Offered & ~ProtocolFeatures.DriverState);
-        Assert.Equal(0, client.SetFeatures(VirtioNetFeatures.Version1 | Offloads));
+        Assert.Equal(0, client.SetFeatures(VirtioFeatures.Version1 | Offloads));
         _ = Drain(server);
         Assert.Equal(0, client.SetDriverState(0, default));
         Assert.Empty(Drain(server));

@@ -4,6 +4,7 @@ using VhostPci.Device.Clients;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
@@ -11,7 +12,7 @@ namespace VhostPci.Device.Tests;
 public sealed class ExtensionTests
 {
     private const ulong Standard = ProtocolFeatures.Offered & ~ProtocolFeatures.VhostPci;
-    private const ulong WithoutEventIndex = ulong.MaxValue & ~VirtioNetFeatures.RingEventIndex;
+    private const ulong WithoutEventIndex = ulong.MaxValue & ~VirtioFeatures.RingEventIndex;
 
     [Fact]
     public void An_announcement_is_another_step_of_the_configuration()

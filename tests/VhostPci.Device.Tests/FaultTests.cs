@@ -2,6 +2,7 @@
 using VhostPci.Device.Limits;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 

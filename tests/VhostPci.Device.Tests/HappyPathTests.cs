@@ -163,7 +163,7 @@ public sealed class HappyPathTests
         using var rig = new Rig();
         using FrontEnd origin = rig.Connect();
         origin.Send(RequestCode.SetOwner);
-        origin.Send(RequestCode.SetFeatures, VirtioNetFeatures.Version1);
+        origin.Send(RequestCode.SetFeatures, VirtioFeatures.Version1);
         origin.SendMemory();
         origin.SendRing(0);
         Assert.False(rig.Bridge.Last.Link);

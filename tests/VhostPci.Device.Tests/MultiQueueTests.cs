@@ -3,6 +3,7 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 

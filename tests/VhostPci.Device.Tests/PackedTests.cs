@@ -16,7 +16,7 @@ public sealed class PackedTests
     private const uint Entries = 100;
     private const ushort Returned = PackedRing.Available | PackedRing.Used;
 
-    private static ulong Packed => FrontEnd.Features | VirtioNetFeatures.RingPacked;
+    private static ulong Packed => FrontEnd.Features | VirtioFeatures.RingPacked;
 
     [Fact]
     public void A_packed_ring_of_any_size_is_shown_to_the_driver()
@@ -75,7 +75,7 @@ public sealed class PackedTests
 
     [Fact]
     public void Packed_rings_need_version_1() => Refused(
-        origin => origin.Send(RequestCode.SetFeatures, Packed & ~VirtioNetFeatures.Version1), "packed rings without VERSION_1");
+        origin => origin.Send(RequestCode.SetFeatures, Packed & ~VirtioFeatures.Version1), "packed rings without VERSION_1");
 
     [Fact]
     public void An_area_outside_the_memory_is_refused() => Refused(
@@ -181,7 +181,7 @@ public sealed class PackedTests
         using var rig = new Rig();
         Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, 1], out MacAddress mac));
         VhostPciClient client = rig.Library.CreateClient(new FakeNic(), new ClientConfig("net0", new DeviceInfo(1, Guid.Empty, mac, 0, 1UL << 30, "net0")));
-        _ = client.SetFeatures(VirtioNetFeatures.Version1 | VirtioNetFeatures.RingPacked);
+        _ = client.SetFeatures(VirtioFeatures.Version1 | VirtioFeatures.RingPacked);
         byte[] table = new byte[8 * PackedRing.DescriptorSize];
         Assert.Equal(0x80008000, client.GetVringBase(0, table, new byte[4]));
         for (int slot = 0; slot < 5; slot++)
@@ -193,7 +193,7 @@ public sealed class PackedTests
         Assert.Equal(Returned, PackedRing.GetFlags(table)[2]);
         Assert.Equal(0x80008000, client.GetVringBase(0, default, default));
 
-        _ = client.SetFeatures(VirtioNetFeatures.Version1);
+        _ = client.SetFeatures(VirtioFeatures.Version1);
         Assert.Equal(0x1234U, client.GetVringBase(0, table, [0, 0, 0x34, 0x12]));
         Assert.Equal(0U, client.GetVringBase(0, default, default));
         rig.Library.Destroy(client);

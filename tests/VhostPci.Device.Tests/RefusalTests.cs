@@ -2,6 +2,7 @@
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
@@ -198,7 +199,7 @@ public sealed class RefusalTests
         => Refused(origin => origin.Send((RequestCode)request), reason);
 
     [Fact]
-    public void The_dirty_log() => Refused(origin => origin.Send(RequestCode.SetFeatures, FrontEnd.Features | VirtioNetFeatures.LogAll), "cannot be migrated");
+    public void The_dirty_log() => Refused(origin => origin.Send(RequestCode.SetFeatures, FrontEnd.Features | VirtioFeatures.LogAll), "cannot be migrated");
 
     [Fact]
     public void An_unknown_request() => Refused(origin => origin.Send((RequestCode)21), "unknown request 21");

@@ -7,6 +7,7 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 

@@ -8,6 +8,7 @@ using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Files;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
@@ -264,12 +265,12 @@ public sealed class StuckTests : IDisposable
     {
         using var rig = new Rig();
         (VhostPciClient client, FakeNic nic, Channel server) = ClientTests.Handshake(rig);
-        nic.DriverFeatures = VirtioNetFeatures.Version1 | VirtioNetFeatures.HostTso4;
+        nic.DriverFeatures = VirtioFeatures.Version1 | VirtioNetFeatures.HostTso4;
         int turns = 0;
         for (int i = 0; i < 200; i++)
         {
             // Too little and all again, so that each is news; and up and down.
-            while (Tell(server, BackEndRequest.AcceptFeatures, turns % 2 == 0 ? VirtioNetFeatures.Version1 : ulong.MaxValue)
+            while (Tell(server, BackEndRequest.AcceptFeatures, turns % 2 == 0 ? VirtioFeatures.Version1 : ulong.MaxValue)
                 && Tell(server, BackEndRequest.SetLink, (ulong)(turns % 2)))
             {
                 // As much as fits.

@@ -6,6 +6,7 @@ using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 
@@ -19,10 +20,10 @@ public sealed class UnchangedTests
     private static readonly Dictionary<string, Case> Cases = new()
     {
         ["features: not offered"] = new(RequestCode.SetFeatures, _ => U64(1UL << 36), "were not offered"),
-        ["features: the dirty log"] = new(RequestCode.SetFeatures, _ => U64(FrontEnd.Features | VirtioNetFeatures.LogAll), "cannot be migrated"),
-        ["features: packed without version 1"] = new(RequestCode.SetFeatures, _ => U64(VirtioNetFeatures.RingPacked), "packed rings without"),
+        ["features: the dirty log"] = new(RequestCode.SetFeatures, _ => U64(FrontEnd.Features | VirtioFeatures.LogAll), "cannot be migrated"),
+        ["features: packed without version 1"] = new(RequestCode.SetFeatures, _ => U64(VirtioFeatures.RingPacked), "packed rings without"),
         ["features: others while it runs"] = new(RequestCode.SetFeatures, _ => U64(FrontEnd.Features | VirtioNetFeatures.Checksum), "while a ring runs"),
-        ["features: with which it cannot start"] = new(RequestCode.SetFeatures, _ => U64(VirtioNetFeatures.Version1), "is not inside one memory region", WithoutFeatures),
+        ["features: with which it cannot start"] = new(RequestCode.SetFeatures, _ => U64(VirtioFeatures.Version1), "is not inside one memory region", WithoutFeatures),
         ["protocol features: not offered"] = new(RequestCode.SetProtocolFeatures, _ => U64(2), "were not offered"),
         ["status"] = new(RequestCode.SetStatus, _ => U64(0x100), "no virtio status"),
         ["mtu"] = new(RequestCode.NetSetMtu, _ => U64(67), "an MTU of 67"),

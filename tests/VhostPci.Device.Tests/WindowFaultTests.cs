@@ -3,6 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Files;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests;
 

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text.RegularExpressions;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Protocol.Tests;
 
@@ -40,9 +41,9 @@ public sealed partial class ReferencePageTests
 
     private static readonly Dictionary<string, ulong> FeatureNames = new()
     {
-        ["VERSION_1"] = VirtioNetFeatures.Version1,
-        ["RING_EVENT_IDX"] = VirtioNetFeatures.RingEventIndex,
-        ["RING_INDIRECT_DESC"] = VirtioNetFeatures.RingIndirect,
+        ["VERSION_1"] = VirtioFeatures.Version1,
+        ["RING_EVENT_IDX"] = VirtioFeatures.RingEventIndex,
+        ["RING_INDIRECT_DESC"] = VirtioFeatures.RingIndirect,
         ["NET_MQ"] = VirtioNetFeatures.MultiQueue,
         ["NET_MRG_RXBUF"] = VirtioNetFeatures.MergeableReceiveBuffers,
         ["NET_CSUM"] = VirtioNetFeatures.Checksum,
@@ -51,9 +52,9 @@ public sealed partial class ReferencePageTests
         ["NET_GUEST_TSO6"] = VirtioNetFeatures.GuestTso6,
         ["NET_HOST_TSO4"] = VirtioNetFeatures.HostTso4,
         ["NET_HOST_TSO6"] = VirtioNetFeatures.HostTso6,
-        ["VHOST_USER_F_PROTOCOL_FEATURES"] = VirtioNetFeatures.VhostUserProtocolFeatures,
-        ["RING_PACKED"] = VirtioNetFeatures.RingPacked,
-        ["IN_ORDER"] = VirtioNetFeatures.InOrder,
+        ["VHOST_USER_F_PROTOCOL_FEATURES"] = VirtioFeatures.VhostUserProtocolFeatures,
+        ["RING_PACKED"] = VirtioFeatures.RingPacked,
+        ["IN_ORDER"] = VirtioFeatures.InOrder,
     };
 
     private static readonly Dictionary<string, ulong> ProtocolNames = new()

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol.Net;
+
 namespace VhostPci.Protocol.Tests;
 
 /// <summary>Messages to start from.</summary>

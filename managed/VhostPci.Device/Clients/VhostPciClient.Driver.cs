@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Clients;
 

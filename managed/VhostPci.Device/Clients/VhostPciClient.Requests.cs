@@ -30,7 +30,7 @@ public sealed partial class VhostPciClient
             return ErrorCode.InvalidArgument;
         }
 
-        bool sent = Send(RequestCode.SetFeatures, _acknowledged | VirtioNetFeatures.VhostUserProtocolFeatures);
+        bool sent = Send(RequestCode.SetFeatures, _acknowledged | VirtioFeatures.VhostUserProtocolFeatures);
         OnFeaturesSent();
         return Result(sent);
     }
@@ -125,7 +125,7 @@ public sealed partial class VhostPciClient
     public uint GetVringBase(uint index, Span<byte> table, ReadOnlySpan<byte> device)
     {
         _ = Stop(index);
-        if ((_acknowledged & VirtioNetFeatures.RingPacked) == 0)
+        if ((_acknowledged & VirtioFeatures.RingPacked) == 0)
         {
             return device.IsEmpty ? 0U : BinaryPrimitives.ReadUInt16LittleEndian(device[(int)RingLayout.IndexOffset..]);
         }
@@ -208,7 +208,7 @@ public sealed partial class VhostPciClient
 
     private long TakeBase(MessageSource source, uint index)
     {
-        bool packed = (_acknowledged & VirtioNetFeatures.RingPacked) != 0;
+        bool packed = (_acknowledged & VirtioFeatures.RingPacked) != 0;
         bool expected = source.Header.Request == RequestCode.GetVringBase;
         bool wellFormed = VringState.TryParse(source.Payload, out VringState state);
         source.Next();

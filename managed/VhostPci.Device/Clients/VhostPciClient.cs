@@ -6,6 +6,7 @@ using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Clients;
 
@@ -60,7 +61,7 @@ public sealed partial class VhostPciClient : IReactor
 
     /// <summary>Virtio features that the device may offer to its driver: fixed, so that they do not depend on whether the server is there.</summary>
     /// <remarks>Not in-order: QEMU's virtio-net does not know it.</remarks>
-    public ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioNetFeatures.VhostUserProtocolFeatures & ~VirtioNetFeatures.InOrder
+    public ulong OfferedFeatures => VirtioNetFeatures.Offered & ~VirtioFeatures.VhostUserProtocolFeatures & ~VirtioFeatures.InOrder
         & ~(Config.Info.QueuePairs > 1 ? 0 : VirtioNetFeatures.MultiQueue);
 
     internal ClientConfig Config { get; }
@@ -304,7 +305,7 @@ public sealed partial class VhostPciClient : IReactor
 
     private void TakeFeatures(ulong features)
     {
-        if ((features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0)
+        if ((features & VirtioFeatures.VhostUserProtocolFeatures) == 0)
         {
             GiveUp("the server is not a vhost-pci server: it has no protocol features");
             return;

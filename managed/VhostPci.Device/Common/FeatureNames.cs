@@ -2,6 +2,7 @@
 using System.Numerics;
 using System.Text;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Common;
 
@@ -18,12 +19,12 @@ internal static class FeatureNames
         (VirtioNetFeatures.HostTso6, "host_tso6"),
         (VirtioNetFeatures.MergeableReceiveBuffers, "mrg_rxbuf"),
         (VirtioNetFeatures.MultiQueue, "mq"),
-        (VirtioNetFeatures.RingIndirect, "indirect_desc"),
-        (VirtioNetFeatures.RingEventIndex, "event_idx"),
-        (VirtioNetFeatures.VhostUserProtocolFeatures, "protocol_features"),
-        (VirtioNetFeatures.Version1, "version_1"),
-        (VirtioNetFeatures.RingPacked, "ring_packed"),
-        (VirtioNetFeatures.InOrder, "in_order"),
+        (VirtioFeatures.RingIndirect, "indirect_desc"),
+        (VirtioFeatures.RingEventIndex, "event_idx"),
+        (VirtioFeatures.VhostUserProtocolFeatures, "protocol_features"),
+        (VirtioFeatures.Version1, "version_1"),
+        (VirtioFeatures.RingPacked, "ring_packed"),
+        (VirtioFeatures.InOrder, "in_order"),
     ];
 
     private static readonly (ulong Bit, string Name)[] ProtocolNames =

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Devices;
 
@@ -15,7 +16,7 @@ public sealed partial class MirrorDevice
     private bool _linkOff;
 
     /// <summary>Features of an origin that the driver accepts; all before it has said anything.</summary>
-    internal ulong Accepted => _accept == 0 ? ulong.MaxValue : _accept | VirtioNetFeatures.VhostUserProtocolFeatures;
+    internal ulong Accepted => _accept == 0 ? ulong.MaxValue : _accept | VirtioFeatures.VhostUserProtocolFeatures;
 
     /// <summary>Whether somebody takes packets at this end.</summary>
     internal bool IsDriverLinkUp => !_driverDown && !_linkOff;
@@ -70,7 +71,7 @@ public sealed partial class MirrorDevice
     {
         // It comes in two halves, the one with VERSION_1 last.
         ulong accept = _config.Accept;
-        accept = accept == 0 ? 0 : (accept & VirtioNetFeatures.Version1) == 0 ? _accept : VirtioNetFeatures.Consistent(accept);
+        accept = accept == 0 ? 0 : (accept & VirtioFeatures.Version1) == 0 ? _accept : VirtioNetFeatures.Consistent(accept);
         bool down = (_config.Driver & GuestAbi.DriverDown) != 0;
         if (accept == _accept && down == _driverDown)
         {

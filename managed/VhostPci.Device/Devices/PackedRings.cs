@@ -12,7 +12,7 @@ internal static class PackedRings
     internal static void Clean(IWindow window, Ring ring, ulong features)
     {
         // A ring that has run since was left by a mirror's driver, so it tells; and further than what was told.
-        if ((features & VirtioNetFeatures.RingPacked) == 0 || ring.HasRun || !ring.HasBase)
+        if ((features & VirtioFeatures.RingPacked) == 0 || ring.HasRun || !ring.HasBase)
         {
             return;
         }

@@ -6,6 +6,7 @@ using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Origins;
 

@@ -10,5 +10,5 @@ internal readonly record struct RingFacts(uint Size, uint Base, bool HasBase, bo
     internal PackedPosition Position => PackedPosition.FromValue(unchecked((ushort)Base));
 
     internal RingLayout Layout(ulong features)
-        => new(Size, (features & VirtioNetFeatures.RingEventIndex) != 0, (features & VirtioNetFeatures.RingPacked) != 0);
+        => new(Size, (features & VirtioFeatures.RingEventIndex) != 0, (features & VirtioFeatures.RingPacked) != 0);
 }

@@ -49,7 +49,7 @@ internal sealed partial class Session
         return verdict;
     }
 
-    private bool IsPacked => (Features & VirtioNetFeatures.RingPacked) != 0;
+    private bool IsPacked => (Features & VirtioFeatures.RingPacked) != 0;
 
     private Verdict SetSize(Ring ring, VringState state)
     {

@@ -3,6 +3,7 @@ using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Origins;
 
@@ -162,7 +163,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     private Verdict SetFeatures(ulong features)
     {
         ulong unknown = features & ~VirtioNetFeatures.Offered;
-        if ((unknown & VirtioNetFeatures.LogAll) != 0)
+        if ((unknown & VirtioFeatures.LogAll) != 0)
         {
             return Verdict.Refuse("the dirty log (feature bit 26) was not offered: an origin cannot be migrated");
         }
@@ -172,7 +173,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return Verdict.Refuse($"feature bits 0x{unknown:x} were not offered");
         }
 
-        if ((features & VirtioNetFeatures.RingPacked) != 0 && (features & VirtioNetFeatures.Version1) == 0)
+        if ((features & VirtioFeatures.RingPacked) != 0 && (features & VirtioFeatures.Version1) == 0)
         {
             return Verdict.Refuse("packed rings without VERSION_1");
         }
@@ -447,5 +448,5 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     private bool IsRunnable(Ring ring)
         => _featuresSet
         && ring.IsComplete
-        && (ring.IsEnabled || (Features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0);
+        && (ring.IsEnabled || (Features & VirtioFeatures.VhostUserProtocolFeatures) == 0);
 }

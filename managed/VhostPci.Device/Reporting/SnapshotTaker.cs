@@ -4,7 +4,7 @@ using VhostPci.Device.Clients;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Server;
-using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Reporting;
 

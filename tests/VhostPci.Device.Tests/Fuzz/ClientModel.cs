@@ -142,7 +142,7 @@ internal sealed class ClientModel
             if (request == RequestCode.GetVringBase && payload.Length == 8
                 && BinaryPrimitives.ReadUInt32LittleEndian(payload) == index
                 && BinaryPrimitives.ReadUInt32LittleEndian(payload.AsSpan(4)) is var position
-                && (position <= 0xffff || (Acknowledged & VirtioNetFeatures.RingPacked) != 0))
+                && (position <= 0xffff || (Acknowledged & VirtioFeatures.RingPacked) != 0))
             {
                 return position;
             }
@@ -204,7 +204,7 @@ internal sealed class ClientModel
         ulong value = BinaryPrimitives.ReadUInt64LittleEndian(payload);
         bool enough = _stage switch
         {
-            0 => (value & VirtioNetFeatures.VhostUserProtocolFeatures) != 0,
+            0 => (value & VirtioFeatures.VhostUserProtocolFeatures) != 0,
             1 => (value & ProtocolFeatures.VhostPci) != 0,
             _ => value >= QueuePairs,
         };

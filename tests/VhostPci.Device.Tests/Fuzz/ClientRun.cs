@@ -5,6 +5,7 @@ using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests.Fuzz;
 
@@ -109,7 +110,7 @@ internal sealed class ClientRun
                 Pass(1 + (step.At * 2));
                 break;
             case ClientAct.SetFeatures:
-                SetFeatures(step.Value != 0 ? step.Value : VirtioNetFeatures.Version1);
+                SetFeatures(step.Value != 0 ? step.Value : VirtioFeatures.Version1);
                 break;
             case ClientAct.SetMemory:
                 SetMemory(step);

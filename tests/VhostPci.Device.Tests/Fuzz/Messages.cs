@@ -2,6 +2,7 @@
 using System.Buffers.Binary;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests.Fuzz;
 
@@ -51,7 +52,7 @@ internal static class Messages
                 return Number(
                     step.Request,
                     !IsWild(step) ? Features(step.Value)
-                    : (step.Value & VirtioNetFeatures.Version1) != 0 ? step.Value & ~VirtioNetFeatures.RingPacked
+                    : (step.Value & VirtioFeatures.Version1) != 0 ? step.Value & ~VirtioFeatures.RingPacked
                     : step.Value);
             case RequestCode.SetProtocolFeatures:
                 return Number(step.Request, IsWild(step) ? step.Value : ProtocolFeatures.Offered & ~(step.Value % 8 == 7 ? step.Value : 0));
@@ -140,8 +141,8 @@ internal static class Messages
     private static bool IsWild(Step step) => step.Value >= 64;
 
     private static ulong Features(ulong value) => (FrontEnd.Features
-        & ~(value % 8 == 5 ? VirtioNetFeatures.VhostUserProtocolFeatures : 0)
-        & ~(value % 8 == 6 ? VirtioNetFeatures.RingEventIndex : 0))
+        & ~(value % 8 == 5 ? VirtioFeatures.VhostUserProtocolFeatures : 0)
+        & ~(value % 8 == 6 ? VirtioFeatures.RingEventIndex : 0))
         | (value % 2 == 0 ? VirtioNetFeatures.GuestOffloads : 0);
 
     private static Message Make(RequestCode request, byte[] payload, params FileKind[] files)
@@ -191,7 +192,7 @@ internal static class Messages
     {
         _ = MacAddress.TryParse([(byte)(step.Value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)step.Index], out MacAddress mac);
         ulong offloads = IsWild(step) ? step.Value : VirtioNetFeatures.GuestOffloads & (step.Value << 6 | step.Value);
-        byte[] payload = new byte[Protocol.DriverState.Size];
+        byte[] payload = new byte[Protocol.Net.DriverState.Size];
         new DriverState(offloads, step.Value % 4 == 0 ? default : mac).Write(payload);
         return Make(RequestCode.SetDriverState, payload);
     }

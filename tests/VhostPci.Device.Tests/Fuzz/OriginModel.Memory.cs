@@ -169,7 +169,7 @@ internal sealed partial class OriginModel
             return true;
         }
 
-        ulong events = (Features & VirtioNetFeatures.RingEventIndex) != 0 ? 2UL : 0;
+        ulong events = (Features & VirtioFeatures.RingEventIndex) != 0 ? 2UL : 0;
         if (!TryTranslate(memory, address.Desc, 16UL * ring.Size, 16, out ulong desc)
             || !TryTranslate(memory, address.Avail, 4 + (2UL * ring.Size) + events, 2, out ulong avail)
             || !TryTranslate(memory, address.Used, 4 + (8UL * ring.Size) + events, 4, out ulong used))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests.Fuzz;
 
@@ -236,7 +237,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     private bool SetFeatures(ulong features)
     {
         bool allowed = (features & ~VirtioNetFeatures.Offered) == 0 && !(IsStarted && features != Features)
-            && ((features & VirtioNetFeatures.RingPacked) == 0 || (features & VirtioNetFeatures.Version1) != 0);
+            && ((features & VirtioFeatures.RingPacked) == 0 || (features & VirtioFeatures.Version1) != 0);
         Features = features;
         _featuresSet = true;
         _offloads = IsStarted ? _offloads : Offloads;
@@ -464,7 +465,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
     private bool CanRun(int pair, int regions) => _featuresSet && regions != 0 && CanRun(_rings[2 * pair]) && CanRun(_rings[(2 * pair) + 1]);
 
     private bool CanRun(RingModel ring)
-        => ring.Size != 0 && ring.Address is not null && ring.Kick && (ring.Enabled || (Features & VirtioNetFeatures.VhostUserProtocolFeatures) == 0);
+        => ring.Size != 0 && ring.Address is not null && ring.Kick && (ring.Enabled || (Features & VirtioFeatures.VhostUserProtocolFeatures) == 0);
 
     /// <summary>The window is one: it goes with all rings, and those that still can come back.</summary>
     private void StopAll()

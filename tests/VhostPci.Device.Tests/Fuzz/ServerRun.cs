@@ -4,6 +4,7 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests.Fuzz;
 

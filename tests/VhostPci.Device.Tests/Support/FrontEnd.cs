@@ -3,6 +3,7 @@ using VhostPci.Device.Ports;
 using VhostPci.Linux.Files;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests.Support;
 
@@ -17,7 +18,7 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
 
     internal Descriptor? Memory { get; private set; }
 
-    internal static ulong Features => VirtioNetFeatures.Version1 | VirtioNetFeatures.RingEventIndex | VirtioNetFeatures.VhostUserProtocolFeatures;
+    internal static ulong Features => VirtioFeatures.Version1 | VirtioFeatures.RingEventIndex | VirtioFeatures.VhostUserProtocolFeatures;
 
     /// <summary>Whether the server has closed the connection.</summary>
     internal bool IsClosed

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
 
-namespace VhostPci.Protocol;
+namespace VhostPci.Protocol.Net;
 
 /// <summary>Payload of VHOST_PCI_SET_DRIVER_STATE: what the origin's driver has switched by its control queue.</summary>
 /// <param name="Offloads">Those of <see cref="VirtioNetFeatures.GuestOffloads"/> that are on.</param>

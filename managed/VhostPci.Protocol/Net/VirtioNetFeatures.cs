@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Protocol;
+namespace VhostPci.Protocol.Net;
 
-/// <summary>Feature bits of a virtio-net device, as masks (virtio 1.2, 5.1.3 and 6).</summary>
+/// <summary>Feature bits of a virtio-net device, as masks (virtio 1.2, 5.1.3).</summary>
 public static class VirtioNetFeatures
 {
     /// <summary>Bit 0: the device takes packets with a partial checksum.</summary>
@@ -28,27 +28,6 @@ public static class VirtioNetFeatures
     /// <summary>Bit 22: several queue pairs; how many of them are used is the origin's control queue's affair.</summary>
     public const ulong MultiQueue = 1UL << 22;
 
-    /// <summary>Bit 26: not virtio; vhost's dirty log for migration. Never offered.</summary>
-    public const ulong LogAll = 1UL << 26;
-
-    /// <summary>Bit 28: descriptors may point to tables of descriptors.</summary>
-    public const ulong RingIndirect = 1UL << 28;
-
-    /// <summary>Bit 29: used_event and avail_event are in use.</summary>
-    public const ulong RingEventIndex = 1UL << 29;
-
-    /// <summary>Bit 30: not virtio; vhost-user's sign that protocol features can be negotiated.</summary>
-    public const ulong VhostUserProtocolFeatures = 1UL << 30;
-
-    /// <summary>Bit 32: virtio 1.0 or later.</summary>
-    public const ulong Version1 = 1UL << 32;
-
-    /// <summary>Bit 34: packed rings.</summary>
-    public const ulong RingPacked = 1UL << 34;
-
-    /// <summary>Bit 35: buffers are returned in the order in which they were made available.</summary>
-    public const ulong InOrder = 1UL << 35;
-
     /// <summary>What the origin's driver can switch off and on while it runs (VIRTIO_NET_CTRL_GUEST_OFFLOADS).</summary>
     public const ulong GuestOffloads = GuestChecksum | GuestTso4 | GuestTso6;
 
@@ -63,6 +42,7 @@ public static class VirtioNetFeatures
     }
 
     /// <summary>All that the back-end offers in GET_FEATURES, as far as the mirror's driver accepts it.</summary>
-    public const ulong Offered = Version1 | RingEventIndex | RingIndirect | MergeableReceiveBuffers | MultiQueue | Checksum | GuestChecksum
-        | GuestTso4 | GuestTso6 | HostTso4 | HostTso6 | VhostUserProtocolFeatures | RingPacked | InOrder;
+    public const ulong Offered = MergeableReceiveBuffers | MultiQueue | Checksum | GuestChecksum | GuestTso4 | GuestTso6 | HostTso4 | HostTso6
+        | VirtioFeatures.Version1 | VirtioFeatures.RingEventIndex | VirtioFeatures.RingIndirect | VirtioFeatures.RingPacked | VirtioFeatures.InOrder
+        | VirtioFeatures.VhostUserProtocolFeatures;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Protocol;
+namespace VhostPci.Protocol.Net;
 
 /// <summary>Payload of SEND_RARP: a MAC address in the first 6 bytes of a u64.</summary>
 public static class RarpPayload
