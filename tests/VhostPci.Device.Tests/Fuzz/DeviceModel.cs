@@ -132,7 +132,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel? origin, ulong
             RingModel? ring = Origin!.RingAt(i);
             if (ring is { InUse: true } && _shown[i] is null)
             {
-                ring.HasRun = true;
+                Origin.Show(ring);
                 _shown[i] = ring;
                 changed = true;
             }

@@ -33,7 +33,14 @@ internal interface IPorts : IDisposable
     IWindowFactory Windows { get; }
 
     /// <summary>A front-end that the server will find at its listener.</summary>
-    IPeer Connect();
+    /// <param name="memory">Whose memory it has: 0 to <see cref="Step.Peers"/> - 1.</param>
+    IPeer Connect(int memory);
+
+    /// <summary>The owner of a memory, or who else maps it, writes to it.</summary>
+    void Write(int memory, Contents contents);
+
+    /// <summary>Throws unless a memory holds this.</summary>
+    void AssertHolds(int memory, Contents contents);
 
     /// <summary>A server for a client, and the client's channel to it.</summary>
     /// <param name="waiting">What becomes of the time that the client waits in vain.</param>
@@ -53,9 +60,6 @@ internal interface IPorts : IDisposable
 
     /// <summary>Throws unless everything is given back.</summary>
     void AssertNothingLeft();
-
-    /// <summary>What memory files hold at an even offset.</summary>
-    internal static ushort Content(ulong offset) => unchecked((ushort)(((offset >> 1) * 40503) + 7));
 }
 
 /// <summary>The other end of a connection.</summary>

@@ -12,6 +12,7 @@ internal sealed class KernelPorts : IPorts, IListener
 {
     private readonly Files _files;
     private readonly Queue<Channel> _waiting = new();
+    private readonly HashSet<(int Memory, int Page)> _written = [];
     private readonly int _descriptors;
     private readonly int _mappings;
 
@@ -31,11 +32,30 @@ internal sealed class KernelPorts : IPorts, IListener
 
     public int HeldByServer => -1;
 
-    public IPeer Connect()
+    public IPeer Connect(int memory)
     {
         (Channel test, Channel product) = SocketPair.Create();
         _waiting.Enqueue(product);
-        return new Peer(_files, test);
+        return new Peer(_files, memory, test);
+    }
+
+    public void Write(int memory, Contents contents)
+    {
+        foreach (int page in contents.Pages)
+        {
+            _files.WritePage(memory, page, contents.Bytes(page));
+        }
+    }
+
+    public void AssertHolds(int memory, Contents contents)
+    {
+        Span<byte> found = stackalloc byte[Contents.PageSize];
+        foreach (int page in contents.Pages)
+        {
+            _files.ReadPage(memory, page, found);
+            contents.AssertPage(page, found);
+            _written.Add((memory, page));
+        }
     }
 
     public bool TimeIsOurs => false;
@@ -43,10 +63,10 @@ internal sealed class KernelPorts : IPorts, IListener
     public (IPeer Server, IChannel Client) ConnectClient(Action<int> waiting)
     {
         (Channel client, Channel peer) = SocketPair.Create();
-        return (new Peer(_files, peer), client);
+        return (new Peer(_files, 0, peer), client);
     }
 
-    public int Own(FileKind kind) => _files[kind];
+    public int Own(FileKind kind) => _files[kind, 0];
 
     public bool IsOpenEvent(int descriptor) => new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget == "anon_inode:[eventfd]";
 
@@ -68,7 +88,11 @@ internal sealed class KernelPorts : IPorts, IListener
 
     public void Dispose()
     {
-        // The files are the test's.
+        // The files are the test's, and the next run's.
+        foreach ((int memory, int page) in _written)
+        {
+            _files.WritePage(memory, page, new Contents().Bytes(page));
+        }
     }
 
     /// <summary>Mappings of peers' memory, and reservations as large as windows only are.</summary>
@@ -95,22 +119,24 @@ internal sealed class KernelPorts : IPorts, IListener
     internal sealed class Files : IDisposable
     {
         private readonly Descriptor _event = EventDescriptor.Create();
-        private readonly Descriptor _memory = NewMemory(sealShrink: true);
+        private readonly Descriptor[] _memory = [.. Enumerable.Range(0, Step.Peers).Select(static _ => NewMemory(sealShrink: true))];
         private readonly Descriptor _unsealed = NewMemory(sealShrink: false);
         private readonly Descriptor _readOnly;
         private readonly (Channel Left, Channel Right) _other = SocketPair.Create();
+        private readonly FileStream[] _streams;
         private readonly FileStream _reopened;
 
         internal Files()
         {
-            _reopened = new FileStream($"/proc/self/fd/{_memory.Number}", FileMode.Open, FileAccess.Read);
+            _streams = [.. _memory.Select(static memory => new FileStream($"/proc/self/fd/{memory.Number}", FileMode.Open, FileAccess.ReadWrite))];
+            _reopened = new FileStream($"/proc/self/fd/{_memory[0].Number}", FileMode.Open, FileAccess.Read);
             _readOnly = VhostPci.Linux.Files.Descriptor.Duplicate((int)_reopened.SafeFileHandle.DangerousGetHandle())!;
         }
 
-        internal int this[FileKind kind] => kind switch
+        internal int this[FileKind kind, int memory] => kind switch
         {
             FileKind.Event => _event.Number,
-            FileKind.Memory => _memory.Number,
+            FileKind.Memory => _memory[memory].Number,
             FileKind.Unsealed => _unsealed.Number,
             FileKind.ReadOnly => _readOnly.Number,
             _ => _other.Left.Descriptor,
@@ -119,7 +145,8 @@ internal sealed class KernelPorts : IPorts, IListener
         public void Dispose()
         {
             _event.Dispose();
-            _memory.Dispose();
+            Array.ForEach(_memory, static memory => memory.Dispose());
+            Array.ForEach(_streams, static stream => stream.Dispose());
             _unsealed.Dispose();
             _readOnly.Dispose();
             _reopened.Dispose();
@@ -127,22 +154,22 @@ internal sealed class KernelPorts : IPorts, IListener
             _other.Right.Dispose();
         }
 
+        internal void ReadPage(int memory, int page, Span<byte> bytes)
+            => Assert.Equal(bytes.Length, RandomAccess.Read(_streams[memory].SafeFileHandle, bytes, (long)page * Contents.PageSize));
+
+        internal void WritePage(int memory, int page, ReadOnlySpan<byte> bytes)
+            => RandomAccess.Write(_streams[memory].SafeFileHandle, bytes, (long)page * Contents.PageSize);
+
         private static Descriptor NewMemory(bool sealShrink)
         {
             Descriptor memory = VhostPci.Linux.Files.MemoryFile.Create("vhost-pci-test", IPorts.MemorySize, sealShrink);
-            byte[] content = new byte[IPorts.MemorySize];
-            for (int at = 0; at < content.Length; at += sizeof(ushort))
-            {
-                BitConverter.TryWriteBytes(content.AsSpan(at), IPorts.Content((ulong)at));
-            }
-
             using var stream = new FileStream($"/proc/self/fd/{memory.Number}", FileMode.Open, FileAccess.Write);
-            stream.Write(content);
+            stream.Write(Contents.Noise);
             return memory;
         }
     }
 
-    private sealed class Peer(Files files, Channel channel) : IPeer
+    private sealed class Peer(Files files, int memory, Channel channel) : IPeer
     {
         private readonly List<IPeerFile> _received = [];
         private readonly byte[] _buffer = new byte[4096];
@@ -154,7 +181,7 @@ internal sealed class KernelPorts : IPorts, IListener
             if (bytes.Length != 0)
             {
                 // It may be closed by now, as it should be after some messages.
-                _ = channel.TrySend(bytes, [.. kinds.Select(kind => files[kind])], 0);
+                _ = channel.TrySend(bytes, [.. kinds.Select(kind => files[kind, memory])], 0);
             }
         }
 

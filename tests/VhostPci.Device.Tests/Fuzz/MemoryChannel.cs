@@ -10,6 +10,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
     private const int Capacity = 400;
 
     private readonly MemoryPorts _ports;
+    private readonly Contents _memory;
     private readonly Queue<(byte[] Bytes, FileKind[] Files)> _incoming = new();
     private readonly Queue<(int Delay, byte[] Bytes, FileKind[] Files)> _later = new();
     private MemoryChannel? _other;
@@ -19,9 +20,10 @@ internal sealed class MemoryChannel : IChannel, IPeer
     private bool _closed;
     private bool _shut;
 
-    private MemoryChannel(MemoryPorts ports, bool isServer)
+    private MemoryChannel(MemoryPorts ports, Contents memory, bool isServer)
     {
         _ports = ports;
+        _memory = memory;
         Descriptor = isServer ? ports.Open(kind: null) : -1;
     }
 
@@ -39,10 +41,10 @@ internal sealed class MemoryChannel : IChannel, IPeer
     internal Action<int>? Waiting { get; set; }
 
     /// <summary>The two ends; the first is the product's.</summary>
-    internal static (MemoryChannel Product, MemoryChannel Test) Pair(MemoryPorts ports)
+    internal static (MemoryChannel Product, MemoryChannel Test) Pair(MemoryPorts ports, Contents memory)
     {
-        var product = new MemoryChannel(ports, isServer: true);
-        var test = new MemoryChannel(ports, isServer: false) { _other = product };
+        var product = new MemoryChannel(ports, memory, isServer: true);
+        var test = new MemoryChannel(ports, memory, isServer: false) { _other = product };
         product._other = test;
         return (product, test);
     }
@@ -67,7 +69,7 @@ internal sealed class MemoryChannel : IChannel, IPeer
 
             foreach (FileKind kind in chunk.Files)
             {
-                files.Add(new MemoryFile(_ports, kind));
+                files.Add(new MemoryFile(_ports, kind, _memory));
             }
         }
 

@@ -4,7 +4,7 @@ using VhostPci.Device.Ports;
 namespace VhostPci.Device.Tests.Fuzz;
 
 /// <summary>A descriptor in the server's hands: counted from arrival to its one close.</summary>
-internal sealed class MemoryFile(MemoryPorts ports, FileKind kind) : IPeerFile
+internal sealed class MemoryFile(MemoryPorts ports, FileKind kind, Contents contents) : IPeerFile
 {
     private readonly int _number = ports.Open(kind);
 
@@ -28,6 +28,8 @@ internal sealed class MemoryFile(MemoryPorts ports, FileKind kind) : IPeerFile
 
     internal FileKind Kind => kind;
 
+    internal Contents Contents => contents;
+
     public PeerFileFacts GetFacts()
     {
         AssertOpen();
@@ -43,17 +45,43 @@ internal sealed class MemoryFile(MemoryPorts ports, FileKind kind) : IPeerFile
 
     public bool TryReadUInt16(ulong offset, out ushort value)
     {
-        AssertOpen();
-        value = IPorts.Content(offset);
-        return offset <= IPorts.MemorySize - sizeof(ushort);
+        Span<byte> bytes = stackalloc byte[sizeof(ushort)];
+        bool read = TryRead(offset, bytes);
+        value = BitConverter.ToUInt16(bytes);
+        return read;
     }
 
-    // Only packed rings are read or written otherwise, and there are none here.
-    public bool TryRead(ulong offset, Span<byte> destination) => throw new NotSupportedException();
+    public bool TryRead(ulong offset, Span<byte> destination)
+    {
+        AssertOpen();
+        if ((UInt128)offset + (ulong)destination.Length > IPorts.MemorySize)
+        {
+            return false;
+        }
 
-    public bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words) => throw new NotSupportedException();
+        contents.Read(offset, destination);
+        return true;
+    }
 
-    public bool TryFindHole(ulong offset, ulong length, out ulong hole) => throw new NotSupportedException();
+    public bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words)
+    {
+        AssertOpen();
+        Assert.True(offset % sizeof(ushort) == 0 && (UInt128)offset + length <= IPorts.MemorySize);
+        foreach ((uint at, ushort value) in words)
+        {
+            Assert.True(at % sizeof(ushort) == 0 && at + (ulong)sizeof(ushort) <= length);
+            contents[offset + at] = value;
+        }
+
+        return true;
+    }
+
+    public bool TryFindHole(ulong offset, ulong length, out ulong hole)
+    {
+        AssertOpen();
+        hole = 0;
+        return false;
+    }
 
     public void Dispose() => ports.Close(_number);
 

@@ -9,6 +9,7 @@ internal sealed class MemoryPorts : IPorts, IListener, IWindowFactory
     private readonly HashSet<int> _open = [];
     private readonly HashSet<int> _events = [];
     private readonly Queue<MemoryChannel> _waiting = new();
+    private readonly Contents[] _memory = [.. Enumerable.Range(0, Step.Peers).Select(static _ => new Contents())];
     private int _last = 100;
     private int _windows;
 
@@ -20,18 +21,28 @@ internal sealed class MemoryPorts : IPorts, IListener, IWindowFactory
 
     public int HeldByServer => _open.Count;
 
-    public IPeer Connect()
+    public IPeer Connect(int memory)
     {
-        (MemoryChannel server, MemoryChannel peer) = MemoryChannel.Pair(this);
+        (MemoryChannel server, MemoryChannel peer) = MemoryChannel.Pair(this, _memory[memory]);
         _waiting.Enqueue(server);
         return peer;
+    }
+
+    public void Write(int memory, Contents contents) => _memory[memory].CopyFrom(contents);
+
+    public void AssertHolds(int memory, Contents contents)
+    {
+        foreach (int page in _memory[memory].Pages.Union(contents.Pages))
+        {
+            contents.AssertPage(page, _memory[memory].Bytes(page));
+        }
     }
 
     public bool TimeIsOurs => true;
 
     public (IPeer Server, IChannel Client) ConnectClient(Action<int> waiting)
     {
-        (MemoryChannel client, MemoryChannel peer) = MemoryChannel.Pair(this);
+        (MemoryChannel client, MemoryChannel peer) = MemoryChannel.Pair(this, new Contents());
         client.Waiting = waiting;
         return (peer, client);
     }

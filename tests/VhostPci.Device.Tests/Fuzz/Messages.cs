@@ -15,6 +15,9 @@ internal static class Messages
     private const ulong Page = 4096;
     private const ulong UserBase = 0x7f00_0000_0000;
 
+    // The rings of an origin do not touch each other, but for the last size.
+    private static readonly uint[] PackedSizes = [256, 1, 100, 3000, 2, 17, 1100, 3, 2050, 32768];
+
     /// <summary>All that takes a front-end from nothing to running rings.</summary>
     internal static IEnumerable<Message> Start(Step step)
     {
@@ -34,8 +37,13 @@ internal static class Messages
         yield return Table(step with { Value = 0 });
         for (uint ring = 0; ring < 2 * pairs; ring++)
         {
-            yield return State(RequestCode.SetVringNum, ring, 256);
-            yield return State(RequestCode.SetVringBase, ring, ring);
+            uint size = IsPacked(step.Value) ? PackedSizes[(step.Value + ring) % (ulong)PackedSizes.Length] : 256;
+            yield return State(RequestCode.SetVringNum, ring, size);
+            if (!IsPacked(step.Value) || step.At % 8 != 7)
+            {
+                yield return State(RequestCode.SetVringBase, ring, IsPacked(step.Value) ? Position((uint)step.At % size, step.Value) : ring);
+            }
+
             yield return Address(ring, 0);
             yield return File(RequestCode.SetVringKick, ring, FileKind.Event);
             yield return State(RequestCode.SetVringEnable, ring, 1);
@@ -48,12 +56,7 @@ internal static class Messages
         switch (step.Request)
         {
             case RequestCode.SetFeatures:
-                // Packed rings are the affair of PackedTests: memory that changes is not in the model.
-                return Number(
-                    step.Request,
-                    !IsWild(step) ? Features(step.Value)
-                    : (step.Value & VirtioFeatures.Version1) != 0 ? step.Value & ~VirtioFeatures.RingPacked
-                    : step.Value);
+                return Number(step.Request, IsWild(step) ? step.Value : Features(step.Value));
             case RequestCode.SetProtocolFeatures:
                 return Number(step.Request, IsWild(step) ? step.Value : ProtocolFeatures.Offered & ~(step.Value % 8 == 7 ? step.Value : 0));
             case RequestCode.SetStatus:
@@ -75,9 +78,12 @@ internal static class Messages
             case RequestCode.SetVringAddress:
                 return Address(step.Index, step.Value);
             case RequestCode.SetVringNum:
-                return State(step.Request, step.Index, IsWild(step) ? (uint)step.Value : 256U >> (int)(step.Value % 4));
+                return State(
+                    step.Request,
+                    step.Index,
+                    IsWild(step) ? (uint)step.Value : step.Value % 16 == 15 ? PackedSizes[step.At % PackedSizes.Length] : 256U >> (int)(step.Value % 4));
             case RequestCode.SetVringBase:
-                return State(step.Request, step.Index, (uint)step.Value & 0x1ffff);
+                return State(step.Request, step.Index, step.Value % 8 == 7 ? Position((uint)step.Value / 8, (uint)step.At) : (uint)step.Value & 0x1ffff);
             case RequestCode.SetVringEnable:
                 return State(step.Request, step.Index, IsWild(step) ? (uint)step.Value : step.Value % 4 == 3 ? 0U : 1);
             case RequestCode.GetVringBase:
@@ -140,7 +146,16 @@ internal static class Messages
     // Some steps of the generator have a number from the whole range.
     private static bool IsWild(Step step) => step.Value >= 64;
 
-    private static ulong Features(ulong value) => (FrontEnd.Features
+    private static bool IsPacked(ulong value) => value % 3 == 1;
+
+    /// <summary>The position of a packed ring in one of its forms; with both wrap counters, and with and without the upper half.</summary>
+    private static uint Position(uint slot, ulong form)
+    {
+        uint half = slot | (form / 2 % 2 == 0 ? 0x8000U : 0);
+        return form % 2 == 0 ? half : half | (half << 16);
+    }
+
+    private static ulong Features(ulong value) => ((FrontEnd.Features | (IsPacked(value) ? VirtioFeatures.RingPacked : 0))
         & ~(value % 8 == 5 ? VirtioFeatures.VhostUserProtocolFeatures : 0)
         & ~(value % 8 == 6 ? VirtioFeatures.RingEventIndex : 0))
         | (value % 2 == 0 ? VirtioNetFeatures.GuestOffloads : 0);

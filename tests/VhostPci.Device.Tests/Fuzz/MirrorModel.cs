@@ -54,6 +54,15 @@ internal sealed class MirrorModel(Setup setup)
     /// <summary>Back-end requests.</summary>
     internal long Told { get; set; }
 
+    /// <summary>Packed rings that were shown.</summary>
+    internal long Packed { get; set; }
+
+    /// <summary>Packed rings that said something else than their position when they were shown.</summary>
+    internal long Corrected { get; set; }
+
+    /// <summary>Packed rings that were left half returned.</summary>
+    internal long Finished { get; set; }
+
     /// <summary>Messages that were dumped.</summary>
     internal long Dumped { get; set; }
 

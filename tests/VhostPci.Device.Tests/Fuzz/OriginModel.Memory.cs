@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests.Fuzz;
@@ -170,9 +171,10 @@ internal sealed partial class OriginModel
         }
 
         ulong events = (Features & VirtioFeatures.RingEventIndex) != 0 ? 2UL : 0;
-        if (!TryTranslate(memory, address.Desc, 16UL * ring.Size, 16, out ulong desc)
-            || !TryTranslate(memory, address.Avail, 4 + (2UL * ring.Size) + events, 2, out ulong avail)
-            || !TryTranslate(memory, address.Used, 4 + (8UL * ring.Size) + events, 4, out ulong used))
+        if (!IsSize(ring.Size) || (IsPacked && ring.HasBase && (ring.Base & 0x7fff) >= ring.Size)
+            || !TryTranslate(memory, address.Desc, 16UL * ring.Size, 16, out ulong desc)
+            || !TryTranslate(memory, address.Avail, IsPacked ? 4 : 4 + (2UL * ring.Size) + events, IsPacked ? 4UL : 2, out ulong avail)
+            || !TryTranslate(memory, address.Used, IsPacked ? 4 : 4 + (8UL * ring.Size) + events, 4, out ulong used))
         {
             return false;
         }
@@ -196,17 +198,19 @@ internal sealed partial class OriginModel
         switch (request)
         {
             case RequestCode.SetVringNum:
-                bool fits = value is > 0 and <= 32768 && uint.IsPow2(value) && (!ring.InUse || value == ring.Size);
+                bool fits = IsSize(value) && (!ring.InUse || value == ring.Size);
                 ring.Size = fits ? value : ring.Size;
                 return fits;
             case RequestCode.SetVringBase:
-                if (!ring.InUse && value <= 65535)
+                bool quiet = value <= 65535 || (IsPacked && value >> 16 == (value & 65535));
+                if (!ring.InUse && quiet)
                 {
                     ring.Base = value;
+                    ring.HasBase = true;
                     ring.HasRun = false;
                 }
 
-                return value <= 65535;
+                return quiet;
             case RequestCode.SetVringEnable:
                 ring.Enabled = value == 1;
                 return value <= 1;
@@ -281,12 +285,9 @@ internal sealed partial class OriginModel
             StopAll();
         }
 
-        foreach ((ulong start, ulong size, _, ulong offset) in _memory)
+        if (ring.HasRun)
         {
-            if (ring.HasRun && ring.Used + 2 >= start && ring.Used + 4 <= start + size)
-            {
-                ring.Base = IPorts.Content(offset + (ring.Used + 2 - start));
-            }
+            FindPosition(ring);
         }
 
         ring.HasRun = false;
@@ -296,5 +297,83 @@ internal sealed partial class OriginModel
         BinaryPrimitives.WriteUInt32LittleEndian(reply, index);
         BinaryPrimitives.WriteUInt32LittleEndian(reply.AsSpan(4), ring.Base);
         return true;
+    }
+    private bool IsPacked => (Features & VirtioFeatures.RingPacked) != 0;
+
+    internal bool RunsPacked => IsPacked && _rings.Exists(static ring => ring.HasRun);
+
+    private bool IsSize(uint entries) => entries is > 0 and <= 32768 && (IsPacked || uint.IsPow2(entries));
+
+    /// <summary>The memory is what says where the ring stands.</summary>
+    private void FindPosition(RingModel ring)
+    {
+        if (IsPacked && TryFindPacked(ring, out PackedModel? packed))
+        {
+            (uint position, int rest, int count) = packed.Find();
+            packed.Return(rest, count);
+            mirror.Finished += count == 0 ? 0 : 1;
+            (ring.Base, ring.HasBase) = (position | (position << 16), true);
+        }
+        else if (!IsPacked && TryFindFile(ring.Used + 2, sizeof(ushort), out ulong offset))
+        {
+            (ring.Base, ring.HasBase) = (contents[offset], true);
+        }
+    }
+
+    /// <summary>The device is about to show the ring.</summary>
+    internal void Show(RingModel ring)
+    {
+        if (IsPacked && ring is { HasBase: true, HasRun: false } && TryFindPacked(ring, out PackedModel? packed) && packed.Correct(ring.Base))
+        {
+            mirror.Corrected++;
+        }
+
+        mirror.Packed += IsPacked ? 1 : 0;
+        ring.HasRun = true;
+    }
+
+    /// <summary>What the drivers on both sides do with a ring, or anybody who has the memory.</summary>
+    /// <returns>The ring: one that was shown, if there is any.</returns>
+    internal uint UseRing(Step step)
+    {
+        int[] shown = [.. Enumerable.Range(0, _rings.Count).Where(i => _rings[i].HasRun)];
+        uint index = shown.Length == 0 ? step.Index : (uint)shown[step.Index % shown.Length];
+        if (index >= _rings.Count || _rings[(int)index] is not { Size: > 0 } ring)
+        {
+            return index;
+        }
+
+        if (IsPacked && TryFindPacked(ring, out PackedModel? packed))
+        {
+            int count = 1 + (step.At % (int)ring.Size);
+            packed.Use(count, (step.Value % 4) switch { 0 => count, 1 => 0, _ => count * (int)(step.Value % 64) / 64 });
+        }
+        else if (TryFindFile(ring.Used + 2, sizeof(ushort), out ulong offset))
+        {
+            contents[offset] = (ushort)step.Value;
+        }
+
+        return index;
+    }
+
+    private bool TryFindPacked(RingModel ring, [NotNullWhen(true)] out PackedModel? packed)
+    {
+        packed = TryFindFile(ring.Desc, 16UL * ring.Size, out ulong offset) ? new PackedModel(contents, offset, (int)ring.Size) : null;
+        return packed is not null;
+    }
+
+    private bool TryFindFile(ulong guest, ulong length, out ulong offset)
+    {
+        foreach ((ulong start, ulong size, _, ulong fileOffset) in _memory)
+        {
+            if (guest >= start && (UInt128)guest + length <= (UInt128)start + size)
+            {
+                offset = fileOffset + (guest - start);
+                return true;
+            }
+        }
+
+        offset = 0;
+        return false;
     }
 }

@@ -7,7 +7,7 @@ namespace VhostPci.Device.Tests.Fuzz;
 
 /// <summary>What docs/reference/protocol.md says about one session, written a second time and shorter: the reference that a run is compared with.</summary>
 /// <remarks>It takes the same bytes and descriptors. It shares numbers and names with the product, no code.</remarks>
-internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
+internal sealed partial class OriginModel(MirrorModel mirror, Contents contents, int replyRoom)
 {
     /// <summary>NET_GUEST_CSUM, NET_GUEST_TSO4, NET_GUEST_TSO6.</summary>
     private const ulong Offloads = (1UL << 1) | (1UL << 7) | (1UL << 8);
@@ -488,6 +488,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, int replyRoom)
             if (!keepPositions)
             {
                 ring.Base = 0;
+                ring.HasBase = false;
                 ring.HasRun = false;
             }
         }

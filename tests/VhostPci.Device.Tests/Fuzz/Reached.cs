@@ -19,6 +19,9 @@ internal sealed class Reached
         Add("static devices adopted", mirror.Adoptions);
         Add("links switched off", mirror.Switches);
         Add("back-end requests", mirror.Told);
+        Add("packed rings", mirror.Packed);
+        Add("packed rings corrected", mirror.Corrected);
+        Add("packed rings finished", mirror.Finished);
         Add("messages dumped", mirror.Dumped);
     }
 

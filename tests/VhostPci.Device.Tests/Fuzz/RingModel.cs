@@ -8,6 +8,9 @@ internal sealed class RingModel
 
     internal uint Base { get; set; }
 
+    /// <summary>Whether the position was told, or found out.</summary>
+    internal bool HasBase { get; set; }
+
     /// <summary>Whether a mirror could use it since the position was told.</summary>
     internal bool HasRun { get; set; }
 

@@ -19,6 +19,7 @@ internal sealed class ServerRun : IDisposable
     private readonly VhostPciServer _server;
     private readonly MirrorModel _mirror;
     private readonly MemoryDump? _dump;
+    private readonly Contents[] _memory = [.. Enumerable.Range(0, Step.Peers).Select(static _ => new Contents())];
     private readonly Origin?[] _origins = new Origin?[Step.Peers];
     private readonly List<Origin> _connected = [];
     private bool _held;
@@ -163,6 +164,9 @@ internal sealed class ServerRun : IDisposable
 
                 Assert.NotEmpty(_library.ReportText(Rig.Runtime, verbose: step.At % 2 == 0));
                 break;
+            case Act.UseRing:
+                UseRing(step, _origins.FirstOrDefault(static other => other is { Model.RunsPacked: true }) ?? origin);
+                break;
             case Act.Eject:
                 int leaving = _mirror.Devices.FindIndex(static candidate => candidate is { IsLeaving: true });
                 if (leaving >= 0)
@@ -185,6 +189,17 @@ internal sealed class ServerRun : IDisposable
                 }
 
                 break;
+        }
+    }
+
+    private void UseRing(Step step, Origin origin)
+    {
+        int memory = Array.IndexOf(_origins, origin);
+        uint ring = origin.Model.UseRing(step);
+        _ports.Write(memory, _memory[memory]);
+        if (step.At % 4 != 0)
+        {
+            Send(origin, Messages.Plain(step with { Request = RequestCode.GetVringBase, Index = ring }), Flaw.None, 0);
         }
     }
 
@@ -241,8 +256,8 @@ internal sealed class ServerRun : IDisposable
 
     private Origin Connect(Step step)
     {
-        IPeer peer = _ports.Connect();
-        var origin = new Origin(peer, new OriginModel(_mirror, peer.Room));
+        IPeer peer = _ports.Connect(step.Peer);
+        var origin = new Origin(peer, new OriginModel(_mirror, _memory[step.Peer], peer.Room));
         _origins[step.Peer] = origin;
         _connected.Add(origin);
         _held = true;
@@ -397,6 +412,11 @@ internal sealed class ServerRun : IDisposable
                 there++;
                 model.AssertShownBy(_bridge.Devices[i], _ports);
             }
+        }
+
+        for (int i = 0; i < _memory.Length; i++)
+        {
+            _ports.AssertHolds(i, _memory[i]);
         }
 
         Assert.Equal(there, _server.DeviceCount);

@@ -55,6 +55,9 @@ internal enum Act
     BridgeWorks,
     Time,
     Report,
+
+    /// <summary>The drivers of both sides use a ring; a peer's memory can change at any time.</summary>
+    UseRing,
 }
 
 /// <summary>What is wrong, or unusual, with the message of a step.</summary>

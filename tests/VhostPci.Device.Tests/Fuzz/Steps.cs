@@ -15,7 +15,7 @@ internal static class Steps
         (52, Act.Message), (7, Act.Start), (2, Act.Again), (1, Act.Junk), (2, Act.Overlap), (2, Act.Leave), (2, Act.Return), (1, Act.StopReading), (5, Act.DriverReady), (2, Act.DriverReset),
         (1, Act.DriverReadyWithoutWindow), (9, Act.Acknowledge), (1, Act.AcknowledgeOther), (4, Act.DriverSays),
         (2, Act.SwitchLink), (4, Act.Eject), (1, Act.Unplug), (1, Act.BridgeFails),
-        (3, Act.BridgeWorks), (2, Act.Time), (1, Act.Report),
+        (3, Act.BridgeWorks), (2, Act.Time), (1, Act.Report), (5, Act.UseRing),
     ];
 
     private static readonly (int Weight, Flaw Flaw)[] Flaws =
