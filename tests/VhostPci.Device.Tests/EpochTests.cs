@@ -6,7 +6,7 @@ using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests;
 
-/// <summary>When memory may appear and vanish (design D4, D5).</summary>
+/// <summary>When memory may appear and vanish (ADR 0003, ADR 0007).</summary>
 public sealed class EpochTests
 {
     [Fact]

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text.RegularExpressions;
+using VhostPci.Linux.Tests;
+
+namespace VhostPci.Layers.Tests;
+
+/// <summary>What the texts of the checkout point to is in the checkout.</summary>
+public sealed class ReferenceTests
+{
+    private static readonly string[] NoText = [".png", ".gz", ".bin"];
+
+    // Still cite something else.
+    private static readonly string[] Known = ["vhost_pci_abi.h", "MirrorDevice.cs", "IWindow.cs", "Channel.cs"];
+
+    [Fact]
+    public void Decisions_that_are_named_exist_and_nothing_else_is_cited()
+    {
+        HashSet<string> decisions = [.. Directory.EnumerateFiles(Checkout.PathOf("docs/adr"), "0*.md").Select(file => Path.GetFileNameWithoutExtension(file))];
+        HashSet<string> numbers = [.. decisions.Select(name => name[..4])];
+        List<string> wrong = [];
+        foreach (string file in Tree.Files().Where(IsText))
+        {
+            string text = File.ReadAllText(file);
+            wrong.AddRange(Regex.Matches(text, @"\b(?:ADRs?|decision) (\d{4})\b").Where(match => !numbers.Contains(match.Groups[1].Value))
+                .Concat(Regex.Matches(text, @"\b(\d{4}-[a-z][\w-]*)\.md\b").Where(match => !decisions.Contains(match.Groups[1].Value)))
+                .Concat(Regex.Matches(text, @"\b(?:[Dd]esign D|[Ii]ssue #?)\d+"))
+                .Select(match => $"{Path.GetRelativePath(Checkout.Root, file)}: {match.Value}"));
+        }
+
+        Nothing.In(wrong);
+    }
+
+    private static bool IsText(string file) =>
+        !NoText.Contains(Path.GetExtension(file)) && !Known.Contains(Path.GetFileName(file)) && !file.Contains("/corpus/", StringComparison.Ordinal) && !file.EndsWith("/ReferenceTests.cs", StringComparison.Ordinal);
+}
