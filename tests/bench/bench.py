@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Measures vhost-pci beside what users have today: QEMU's -netdev stream, and vhost-user with testpmd or Open vSwitch in between.
 
@@ -233,8 +232,7 @@ def list_of(kind: type, choices: tuple):
     return parse
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./vhost-pci bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true",
                         help="about 3 minutes: two and three VMs, vhost-pci and stream, 64-byte packets and TCP, 3 rounds, to build/bench")
     parser.add_argument("--paths", type=list_of(str, chains.ALL_PATHS), metavar="LIST",
@@ -248,9 +246,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--verbose", action="store_true", help="say how long each measurement took")
     parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="where the page goes (default docs/benchmarks)")
     parser.add_argument("--report", type=pathlib.Path, metavar="JSON", help="measure nothing: make page and charts of these figures again")
-    parser.add_argument("--check-options", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--list-packages", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Defaults that depend on other options, and what the parser cannot see."""
     quick = args.quick
     args.paths = args.paths or (["vhost-pci", "stream"] if quick else list(chains.PATHS))
     args.vms = args.vms or ([2, 3] if quick else [2, 3, 4, 5])
@@ -260,24 +259,20 @@ def parse() -> argparse.Namespace:
     args.searches = (1 if quick else args.rounds) if args.searches is None else args.searches
     args.out = args.out or (paths.BUILD / "bench" if quick else paths.ROOT / "docs/benchmarks")
     if args.rounds < 1 or args.seconds < 0.2 or args.searches < 0 or args.budget is not None and args.budget <= 0:
-        parser.error("--rounds must be at least 1, --seconds at least 0.2, --searches at least 0, --budget more than 0")
+        args.fail("--rounds must be at least 1, --seconds at least 0.2, --searches at least 0, --budget more than 0")
     if args.report and not args.report.is_file():
-        parser.error(f"--report: no file {args.report}")
-    return args
+        args.fail(f"--report: no file {args.report}")
 
 
-def main() -> int:
-    args = parse()
-    if args.check_options:
-        return 0
-    if args.list_packages:
-        # For the launcher: what this run can use; the rest of the project does without.
-        print("\n".join(["gnuplot-nox", *(chains.SWITCHES[path].package for path in args.paths if path in chains.SWITCHES)]))
-        return 0
+def packages(args: argparse.Namespace) -> list[str]:
+    """What this run can use; the rest of the project does without."""
+    return ["gnuplot-nox", *(chains.SWITCHES[path].package for path in args.paths if path in chains.SWITCHES)]
+
+
+def run(args: argparse.Namespace) -> int:
     if args.report:
         print(report.write(report.load(args.report), args.report.parent, args.report.stem))
         return 0
-    process.exit_on_signals()
     bench = Bench(args)
     name = time.strftime("%Y-%m-%d") + ("-quick" if args.quick else "")
 
@@ -297,12 +292,8 @@ def main() -> int:
     finally:
         # What was measured is kept, also when somebody lost patience.
         if bench.records.all:
-            run = run_so_far(complete)
-            page = report.write(run, args.out, name)
-            report.show(run)
+            whole = run_so_far(complete)
+            page = report.write(whole, args.out, name)
+            report.show(whole)
             print(f"\nPage, charts and figures: {page}")
     return 0 if bench.records.all and not bench.troubles else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

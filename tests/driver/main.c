@@ -5,7 +5,8 @@
 
 int check_failures;
 
-int main(void)
+/* ring_tests [REPORT]: runs all and writes what came of each as JUnit has it */
+int main(int argc, char **argv)
 {
 	const struct test *suites[] = {
 		ring_tests, hostile_tests, segs_tests, frame_tests,
@@ -13,8 +14,14 @@ int main(void)
 		packed_tests, packed_hostile_tests, packed_fuzz_tests,
 		rxbuf_tests, rxbuf64_tests,
 	};
+	FILE *report = fopen(argc > 1 ? argv[1] : "/dev/null", "w");
 	int passed = 0, failed = 0;
 
+	if (!report) {
+		perror(argv[1]);
+		return 1;
+	}
+	fputs("<testsuite name=\"driver\">\n", report);
 	/* work without bound is what several tests look for */
 	alarm(300);
 	/* a sanitizer ends the process: show how far it came */
@@ -25,12 +32,16 @@ int main(void)
 			t->run();
 			printf("%s %s\n", check_failures ? "FAIL" : "ok  ",
 			       t->name);
+			fprintf(report, "<testcase name=\"%s\">%s</testcase>\n",
+				t->name, check_failures ? "<failure/>" : "");
 			if (check_failures)
 				failed++;
 			else
 				passed++;
 		}
 	}
+	fputs("</testsuite>\n", report);
+	fclose(report);
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed || !passed;
 }

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots two virtual machines, links them with vhost-pci, measures both directions and tells what it saw."""
 import argparse
@@ -6,21 +5,15 @@ import pathlib
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+from lab import guests, process, traffic
 
-from lab import guests, process, traffic  # noqa: E402
+from .build import build
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./vhost-pci demo", description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", choices=("q35", "pc"), default="q35", help="QEMU machine of both VMs (default q35)")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="length of each TCP stream (default 5)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and sockets")
-    parser.add_argument("--check-options", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.seconds < 1:
-        parser.error("--seconds must be at least 1")
-    return args
 
 
 class Report:
@@ -48,14 +41,14 @@ class Report:
         print("-" * (width + values + 10))
 
 
-def demonstrate(args: argparse.Namespace, run: process.RunDir, report: Report) -> None:
-    mirror = guests.start_mirror(run, args.machine)
+def demonstrate(args: argparse.Namespace, folder: process.RunDir, report: Report) -> None:
+    mirror = guests.start_mirror(folder, args.machine)
     print(f"\nmirror:\n{mirror.qemu.command_line()}\n")
     mirror.wait_ready()
     report.saw("mirror boot", f"{mirror.boot_seconds:.1f} s, no network device yet"
                if not mirror.interfaces() else f"unexpected: {mirror.interfaces()}", not mirror.interfaces())
 
-    origin = guests.start_origin(run, args.machine)
+    origin = guests.start_origin(folder, args.machine)
     print(f"\norigin:\n{origin.qemu.command_line()}\n")
     origin.wait_ready()
     report.saw("origin boot", f"{origin.boot_seconds:.1f} s", True)
@@ -84,17 +77,16 @@ def demonstrate(args: argparse.Namespace, run: process.RunDir, report: Report) -
         report.saw(f"QEMU of the {vm.name}", "running" if vm.qemu.running else "gone", vm.qemu.running)
 
 
-def main() -> int:
-    args = parse()
-    if args.check_options:
-        return 0
-    process.exit_on_signals()
+def run(args: argparse.Namespace) -> int:
+    if args.seconds < 1:
+        args.fail("--seconds must be at least 1")
+    build()
     report = Report()
     failure = None
-    run = process.RunDir("demo")
+    folder = process.RunDir("demo")
     pids: list[int] = []
     try:
-        demonstrate(args, run, report)
+        demonstrate(args, folder, report)
     except Exception as error:  # whatever went wrong is the demo's result
         failure = f"{type(error).__name__}: {error}"
     finally:
@@ -107,12 +99,8 @@ def main() -> int:
     if failure:
         print(f"\nThe demo stopped: {failure}", file=sys.stderr)
     if good and not args.keep:
-        run.remove()
+        folder.remove()
     else:
-        print(f"Logs: {run.path}")
+        print(f"Logs: {folder.path}")
     print("The link works." if good else "The link does NOT work.")
     return 0 if good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

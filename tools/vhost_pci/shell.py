@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots the two linked virtual machines and gives a console on each; both stop when this ends."""
 import argparse
@@ -13,21 +12,19 @@ import termios
 import time
 import tty
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+from lab import guests, process
 
-from lab import guests, process  # noqa: E402
+from .build import build
+from .steps import ROOT
 
 POINTER = pathlib.Path(os.environ.get("XDG_RUNTIME_DIR", "/tmp")) / f"vhost-pci-shell-{os.getuid()}"
 LEAVE = 0x1d  # Ctrl-]
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./vhost-pci shell", description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--machine", choices=("q35", "pc"), default="q35", help="QEMU machine of both VMs (default q35)")
     parser.add_argument("--attach", choices=("origin", "mirror"), help="a console on a VM of a shell that runs already")
     parser.add_argument("--no-tmux", action="store_true", help="print how to attach even if tmux is there")
-    parser.add_argument("--check-options", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
 def attach(name: str) -> int:
@@ -74,19 +71,17 @@ def run_tmux(program: str) -> None:
     subprocess.run(tmux + ["kill-server"], check=False, stderr=subprocess.DEVNULL)
 
 
-def main() -> int:
-    args = parse()
-    if args.check_options:
-        return 0
+def run(args: argparse.Namespace) -> int:
     if args.attach:
+        # The VMs run already: nothing to build.
         return attach(args.attach)
-    process.exit_on_signals()
-    program = str(pathlib.Path(__file__).resolve().parents[1] / "vhost-pci") + " shell"
-    with process.RunDir("shell") as run:
+    build()
+    program = f"{ROOT / 'vhost-pci'} shell"
+    with process.RunDir("shell") as folder:
         try:
-            mirror = guests.start_mirror(run, args.machine, human=True)
-            origin = guests.start_origin(run, args.machine, human=True, chardev_options=",reconnect=1")
-            POINTER.write_text(str(run.path))
+            mirror = guests.start_mirror(folder, args.machine, human=True)
+            origin = guests.start_origin(folder, args.machine, human=True, chardev_options=",reconnect=1")
+            POINTER.write_text(str(folder.path))
             print(f"mirror:\n{mirror.qemu.command_line()}\n\norigin:\n{origin.qemu.command_line()}\n")
             if shutil.which("tmux") and sys.stdin.isatty() and not args.no_tmux:
                 run_tmux(program)
@@ -103,7 +98,3 @@ def main() -> int:
             process.stop_all()
             POINTER.unlink(missing_ok=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
