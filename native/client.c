@@ -24,7 +24,7 @@
 #define CLIENT_MAX_REGIONS 64
 
 /* Room for the rings of a vhost-pci-net */
-#define CLIENT_MAX_PAIRS (VHOST_PCI_NET_MAX_RINGS / 2)
+#define CLIENT_MAX_PAIRS (VHOST_PCI_MAX_RINGS / 2)
 
 /* One connection for all pairs of the device */
 typedef struct VhostPciClient {

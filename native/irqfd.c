@@ -66,7 +66,7 @@ static void update(VhostPciNetPCI *p, uint32_t first, uint32_t count)
     KVMRouteChange change = kvm_irqchip_begin_route_changes(kvm_state);
     uint64_t changed = 0;
 
-    QEMU_BUILD_BUG_ON(VHOST_PCI_NET_MAX_RINGS > 64);
+    QEMU_BUILD_BUG_ON(VHOST_PCI_MAX_RINGS > 64);
     for (uint32_t i = first; i < first + count; i++) {
         VhostPciNetRing *r = &p->ring[i];
         uint16_t vector = wanted_vector(p, i);

@@ -68,10 +68,10 @@ static void doorbell_write(void *opaque, hwaddr addr, uint64_t val,
                            unsigned size)
 {
     VhostPciNetPCI *p = opaque;
-    uint32_t ring = addr / VHOST_PCI_NET_DOORBELL_STRIDE;
+    uint32_t ring = addr / VHOST_PCI_DOORBELL_STRIDE;
     VhostPciNetRing *r;
 
-    if (ring >= p->plan.rings || addr % VHOST_PCI_NET_DOORBELL_STRIDE) {
+    if (ring >= p->plan.rings || addr % VHOST_PCI_DOORBELL_STRIDE) {
         return;
     }
     r = &p->ring[ring];
@@ -113,7 +113,7 @@ static void unbind_call(VhostPciNetRing *r, uint32_t ring)
     if (r->call_bound) {
         if (kvm_eventfds_enabled()) {
             memory_region_del_eventfd(&r->p->doorbells,
-                                      ring * VHOST_PCI_NET_DOORBELL_STRIDE, 4,
+                                      ring * VHOST_PCI_DOORBELL_STRIDE, 4,
                                       false, 0, &r->call);
         }
         r->call_bound = false;
@@ -126,7 +126,7 @@ static void bind_call(VhostPciNetRing *r, uint32_t ring, int fd)
         event_notifier_init_fd(&r->call, fd);
         if (kvm_eventfds_enabled()) {
             memory_region_add_eventfd(&r->p->doorbells,
-                                      ring * VHOST_PCI_NET_DOORBELL_STRIDE, 4,
+                                      ring * VHOST_PCI_DOORBELL_STRIDE, 4,
                                       false, 0, &r->call);
         }
         r->call_bound = true;
@@ -237,8 +237,8 @@ static bool net_pci_add_shm_cap(PCIDevice *pci, uint64_t size, Error **errp)
     struct virtio_pci_cap64 cap = {
         .cap.cap_len = sizeof(cap),
         .cap.cfg_type = VIRTIO_PCI_CAP_SHARED_MEMORY_CFG,
-        .cap.bar = VHOST_PCI_NET_WINDOW_BAR,
-        .cap.id = VHOST_PCI_NET_WINDOW_SHMID,
+        .cap.bar = VHOST_PCI_WINDOW_BAR,
+        .cap.id = VHOST_PCI_WINDOW_SHMID,
         .cap.length = cpu_to_le32(size),
         .length_hi = cpu_to_le32(size >> 32),
     };
@@ -342,9 +342,9 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
         net_pci_detach(p);
         return;
     }
-    if (p->plan.rings > VHOST_PCI_NET_MAX_RINGS) {
+    if (p->plan.rings > VHOST_PCI_MAX_RINGS) {
         error_setg(errp, "libvhostpci.so wants %u rings, %u is the most",
-                   p->plan.rings, VHOST_PCI_NET_MAX_RINGS);
+                   p->plan.rings, VHOST_PCI_MAX_RINGS);
         net_pci_detach(p);
         return;
     }
@@ -354,7 +354,7 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 
     memory_region_init_io(&p->doorbells, OBJECT(p), &doorbell_ops, p,
                           "vhost-pci-doorbells", DOORBELL_BAR_SIZE);
-    pci_register_bar(pci, VHOST_PCI_NET_DOORBELL_BAR,
+    pci_register_bar(pci, VHOST_PCI_DOORBELL_BAR,
                      PCI_BASE_ADDRESS_SPACE_MEMORY, &p->doorbells);
     /*
      * Plain RAM without an fd: changing what it shows is an mmap() that no
@@ -366,7 +366,7 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
                                p->plan.window_size, p->plan.window);
     p->window.ram_block->flags |= RAM_PROTECTED;
     memory_region_set_nonvolatile(&p->window, true);
-    pci_register_bar(pci, VHOST_PCI_NET_WINDOW_BAR,
+    pci_register_bar(pci, VHOST_PCI_WINDOW_BAR,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
                      PCI_BASE_ADDRESS_MEM_PREFETCH |
                      PCI_BASE_ADDRESS_MEM_TYPE_64, &p->window);

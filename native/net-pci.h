@@ -52,7 +52,7 @@ struct VhostPciNetPCI {
     MemoryRegion window;
     bool window_allowed;
     VhostPciFaultWindow *fault;
-    VhostPciNetRing ring[VHOST_PCI_NET_MAX_RINGS];
+    VhostPciNetRing ring[VHOST_PCI_MAX_RINGS];
 };
 
 /* own-server.c: the library's number of the server, or 0 */

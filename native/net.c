@@ -54,7 +54,7 @@ static void net_set_status(VirtIODevice *vdev, uint8_t status)
 
     vhost_pci_net_driver_ok(pci, status & VIRTIO_CONFIG_S_DRIVER_OK);
     n->api->device_set_status(n->object, status,
-                              pci->io_regions[VHOST_PCI_NET_WINDOW_BAR].addr);
+                              pci->io_regions[VHOST_PCI_WINDOW_BAR].addr);
 }
 
 static void net_realize(DeviceState *dev, Error **errp)

@@ -22,8 +22,6 @@ static const u64 known =
 	F(VIRTIO_F_VERSION_1) | F(VIRTIO_F_RING_PACKED) | F(VIRTIO_F_IN_ORDER) |
 	F(VIRTIO_RING_F_INDIRECT_DESC) | F(VIRTIO_RING_F_EVENT_IDX) |
 	F(VIRTIO_F_ANY_LAYOUT) |
-	/* not virtio's: of vhost-user messages, not of the rings */
-	F(VPNET_F_VHOST_USER_PROTOCOL) |
 	/* frames */
 	F(VIRTIO_NET_F_MRG_RXBUF) |
 	F(VIRTIO_NET_F_CSUM) | F(VIRTIO_NET_F_GUEST_CSUM) |

@@ -13,123 +13,123 @@
 /* The transport does not survive a read behind the end of the structure */
 #define VPNET_CONFIG_MAX	4096
 
-static u32 cfg_read32_at(struct vpnet *vp, u32 offset)
+static u16 cfg_read16_at(struct virtio_device *vdev, u32 offset)
+{
+	__le16 val;
+
+	vdev->config->get(vdev, offset, &val, sizeof(val));
+	return le16_to_cpu(val);
+}
+
+static u32 cfg_read32_at(struct virtio_device *vdev, u32 offset)
 {
 	__le32 val;
 
-	vp->vdev->config->get(vp->vdev, offset, &val, sizeof(val));
+	vdev->config->get(vdev, offset, &val, sizeof(val));
 	return le32_to_cpu(val);
 }
 
 /* Not atomic, as everything here that the epoch protects */
-static u64 cfg_read64_at(struct vpnet *vp, u32 offset)
+static u64 cfg_read64_at(struct virtio_device *vdev, u32 offset)
 {
 	__le64 val;
 
-	vp->vdev->config->get(vp->vdev, offset, &val, sizeof(val));
+	vdev->config->get(vdev, offset, &val, sizeof(val));
 	return le64_to_cpu(val);
 }
 
+/* A field of the header, and one of vhost-pci-net's part */
+#define HEAD(member)	offsetof(struct vhost_pci_config, member)
+#define NET(vp, member)	((vp)->layout.net + \
+			 offsetof(struct vhost_pci_net_config, member))
+
 void vpnet_config_read_mac(struct vpnet *vp, u8 *mac)
 {
-	virtio_cread_bytes(vp->vdev, offsetof(struct vhost_pci_net_config, mac),
-			   mac, ETH_ALEN);
+	virtio_cread_bytes(vp->vdev, NET(vp, mac), mac, ETH_ALEN);
 }
 
 u16 vpnet_config_read_mtu(struct vpnet *vp)
 {
-	u16 mtu;
-
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, mtu, &mtu);
-	return mtu;
+	return cfg_read16_at(vp->vdev, NET(vp, mtu));
 }
 
-static u32 vpnet_config_read_version(struct virtio_device *vdev)
-{
-	u32 version;
-
-	virtio_cread_le(vdev, struct vhost_pci_net_config, version, &version);
-	return version;
-}
-
-static u32 vpnet_config_read_epoch(struct vpnet *vp)
-{
-	u32 epoch;
-
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, epoch, &epoch);
-	return epoch;
-}
-
-/* Where the ring table is; it need not follow the fields known here */
-struct vpnet_layout {
-	u16 count;
-	u16 entry;
-	u32 offset;
-};
-
-static bool vpnet_config_read_layout(struct virtio_device *vdev,
+static void vpnet_config_read_layout(struct virtio_device *vdev,
 				     struct vpnet_layout *to)
 {
-	virtio_cread_le(vdev, struct vhost_pci_net_config, ring_count,
-			&to->count);
-	virtio_cread_le(vdev, struct vhost_pci_net_config, ring_entry,
-			&to->entry);
-	virtio_cread_le(vdev, struct vhost_pci_net_config, ring_offset,
-			&to->offset);
-
+	to->ring_offset = cfg_read16_at(vdev, HEAD(ring_offset));
+	to->ring_entry = cfg_read16_at(vdev, HEAD(ring_entry));
 	/* more pairs than are known here are left alone */
-	to->count = min_t(u16, to->count, VPNET_MAX_RINGS);
-	return to->count >= VPNET_PAIR_RINGS &&
-	       to->entry >= sizeof(struct vhost_pci_net_ring) &&
-	       to->entry <= VPNET_CONFIG_MAX / 2 / to->count &&
-	       to->offset >= sizeof(struct vhost_pci_net_config) &&
-	       to->offset <= VPNET_CONFIG_MAX / 2;
+	to->rings = min_t(u16, cfg_read16_at(vdev, HEAD(ring_count)),
+			  VPNET_MAX_RINGS);
+	to->net = cfg_read16_at(vdev, HEAD(device_config_offset));
+}
+
+static bool vpnet_layout_valid(const struct vpnet_layout *layout, u16 net_size)
+{
+	return layout->rings >= VPNET_PAIR_RINGS &&
+	       layout->ring_entry >= sizeof(struct vhost_pci_ring) &&
+	       layout->ring_offset >= sizeof(struct vhost_pci_config) &&
+	       layout->ring_offset + layout->rings * layout->ring_entry <=
+	       VPNET_CONFIG_MAX &&
+	       layout->net >= sizeof(struct vhost_pci_config) &&
+	       net_size >= sizeof(struct vhost_pci_net_config) &&
+	       layout->net + net_size <= VPNET_CONFIG_MAX;
 }
 
 /*
- * At probe, before anything else: does this driver know this device?
- *
- * Return: how many pairs of rings it can have, or an error.
+ * At probe, before anything else: does this driver know this device?  What is
+ * where does not change afterwards.
  */
-int vpnet_config_check(struct virtio_device *vdev)
+int vpnet_config_check(struct virtio_device *vdev, struct vpnet_layout *layout)
 {
+	u32 version = cfg_read32_at(vdev, HEAD(version));
 	struct device *d = &vdev->dev;
-	u32 version = vpnet_config_read_version(vdev);
-	struct vpnet_layout layout;
+	u16 class, net_size;
 
-	if (version != VHOST_PCI_NET_CONFIG_VERSION) {
-		dev_err(d, "device has configuration version %u, this driver knows version %u only\n",
-			version, VHOST_PCI_NET_CONFIG_VERSION);
+	if (version != VHOST_PCI_CONFIG_VERSION) {
+		dev_err(d, "device has configuration version %u, this driver knows version %u only: update %s\n",
+			version, VHOST_PCI_CONFIG_VERSION,
+			version < VHOST_PCI_CONFIG_VERSION ?
+			"QEMU and its vhost-pci library" : "this driver");
 		return -EPROTO;
 	}
-	if (!vpnet_config_read_layout(vdev, &layout)) {
-		dev_err(d, "device has an impossible ring table: %u entries of %u bytes at %u\n",
-			layout.count, layout.entry, layout.offset);
+	class = cfg_read16_at(vdev, HEAD(device_class));
+	if (class != VHOST_PCI_CLASS_NET) {
+		dev_err(d, "device is of class %u, not a network device\n",
+			class);
 		return -EPROTO;
 	}
-	return layout.count / VPNET_PAIR_RINGS;
+	vpnet_config_read_layout(vdev, layout);
+	net_size = cfg_read16_at(vdev, HEAD(device_config_size));
+	if (!vpnet_layout_valid(layout, net_size)) {
+		dev_err(d, "device has an impossible layout: %u rings of %u bytes at %u, %u bytes of its class at %u\n",
+			layout->rings, layout->ring_entry, layout->ring_offset,
+			net_size, layout->net);
+		return -EPROTO;
+	}
+	return 0;
 }
 
-static void vpnet_config_read_rings(struct vpnet *vp,
-				    const struct vpnet_layout *layout,
-				    struct vpnet_config *cfg)
+static void vpnet_config_read_rings(struct vpnet *vp, struct vpnet_config *cfg)
 {
-	u32 at = layout->offset;
+	const struct vpnet_layout *layout = &vp->layout;
+	struct virtio_device *vdev = vp->vdev;
+	u32 at = layout->ring_offset;
 	unsigned int i;
 
-	for (i = 0; i < layout->count; i++, at += layout->entry) {
+	for (i = 0; i < vpnet_rings(vp); i++, at += layout->ring_entry) {
 		struct vpring_area *area = &cfg->ring[i].area;
 
-#define RING_AT(member)	(at + offsetof(struct vhost_pci_net_ring, member))
-		cfg->ring[i].enabled = cfg_read32_at(vp, RING_AT(flags)) &
-				       VHOST_PCI_NET_RING_ENABLED;
+#define RING_AT(member)	(at + offsetof(struct vhost_pci_ring, member))
+		cfg->ring[i].enabled = cfg_read32_at(vdev, RING_AT(flags)) &
+				       VHOST_PCI_RING_ENABLED;
 		/* each read is an exit to the device */
 		if (!cfg->ring[i].enabled)
 			continue;
-		area->desc = cfg_read64_at(vp, RING_AT(desc));
-		area->avail = cfg_read64_at(vp, RING_AT(avail));
-		area->used = cfg_read64_at(vp, RING_AT(used));
-		area->size = cfg_read32_at(vp, RING_AT(size));
+		area->desc = cfg_read64_at(vdev, RING_AT(desc));
+		area->avail = cfg_read64_at(vdev, RING_AT(avail));
+		area->used = cfg_read64_at(vdev, RING_AT(used));
+		area->size = cfg_read32_at(vdev, RING_AT(size));
 #undef RING_AT
 	}
 }
@@ -140,36 +140,25 @@ static void vpnet_config_read_rings(struct vpnet *vp,
  */
 static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
 {
-	struct vpnet_layout layout;
+	struct virtio_device *vdev = vp->vdev;
 	unsigned int tries;
-	u32 link;
 
 	for (tries = 0; tries < VPNET_CONFIG_TRIES; tries++) {
-		if (vpnet_config_read_version(vp->vdev) !=
-		    VHOST_PCI_NET_CONFIG_VERSION ||
-		    !vpnet_config_read_layout(vp->vdev, &layout) ||
-		    layout.count < vpnet_rings(vp))
+		if (cfg_read32_at(vdev, HEAD(version)) !=
+		    VHOST_PCI_CONFIG_VERSION)
 			return -ENODEV;
-		/* what the interface was made for */
-		layout.count = vpnet_rings(vp);
 
-		cfg->epoch = vpnet_config_read_epoch(vp);
-		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, link,
-				&link);
-		cfg->link_up = link & VHOST_PCI_NET_LINK_UP;
+		cfg->epoch = cfg_read32_at(vdev, HEAD(epoch));
+		cfg->link_up = cfg_read32_at(vdev, HEAD(link)) &
+			       VHOST_PCI_LINK_UP;
+		cfg->features = cfg_read64_at(vdev, HEAD(features));
+		cfg->window_base = cfg_read64_at(vdev, HEAD(window_base));
 		cfg->mtu = vpnet_config_read_mtu(vp);
-		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, features,
-				&cfg->features);
-		virtio_cread_le(vp->vdev, struct vhost_pci_net_config,
-				window_base, &cfg->window_base);
-		virtio_cread_le(vp->vdev, struct vhost_pci_net_config, announce,
-				&cfg->announce);
-		virtio_cread_bytes(vp->vdev,
-				   offsetof(struct vhost_pci_net_config,
-					    origin_mac),
-				   cfg->origin_mac, ETH_ALEN);
-		vpnet_config_read_rings(vp, &layout, cfg);
-		if (vpnet_config_read_epoch(vp) == cfg->epoch)
+		cfg->announce = cfg_read32_at(vdev, NET(vp, announce));
+		virtio_cread_bytes(vdev, NET(vp, origin_mac), cfg->origin_mac,
+				   ETH_ALEN);
+		vpnet_config_read_rings(vp, cfg);
+		if (cfg_read32_at(vdev, HEAD(epoch)) == cfg->epoch)
 			return 0;
 	}
 	return -EAGAIN;
@@ -212,8 +201,7 @@ void vpnet_config_work(struct work_struct *work)
 	vpnet_rings_off(vp);
 	vp->epoch = cfg->epoch;
 	vp->adopted = true;
-	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, ack,
-			 &cfg->epoch);
+	virtio_cwrite_le(vp->vdev, struct vhost_pci_config, ack, &cfg->epoch);
 	netdev_dbg(vp->dev, "epoch %u, link %s, features %#llx, mtu %u\n",
 		   cfg->epoch, cfg->link_up ? "up" : "down", cfg->features,
 		   cfg->mtu);

@@ -22,8 +22,7 @@ void vpnet_driver_tell(struct vpnet *vp)
 	u64 accept = (vpnet_features_known() & ~refuse) |
 		     BIT_ULL(VIRTIO_F_VERSION_1);
 
-	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, accept,
-			 &accept);
+	virtio_cwrite_le(vp->vdev, struct vhost_pci_config, accept, &accept);
 	/* the interface is there for everybody, who may set it up meanwhile */
 	rtnl_lock();
 	vpnet_driver_tell_up(vp, netif_running(vp->dev));
@@ -33,10 +32,9 @@ void vpnet_driver_tell(struct vpnet *vp)
 /* The origin loses its carrier while nobody takes its packets; under the RTNL */
 void vpnet_driver_tell_up(struct vpnet *vp, bool up)
 {
-	u32 flags = up ? 0 : VHOST_PCI_NET_DRIVER_DOWN;
+	u32 flags = up ? 0 : VHOST_PCI_DRIVER_DOWN;
 
-	virtio_cwrite_le(vp->vdev, struct vhost_pci_net_config, driver,
-			 &flags);
+	virtio_cwrite_le(vp->vdev, struct vhost_pci_config, driver, &flags);
 }
 
 /*

@@ -55,13 +55,12 @@ static void vpnet_config_changed(struct virtio_device *vdev)
  */
 static int vpnet_find_window(struct vpnet *vp, struct pci_dev *pci)
 {
-	const struct resource *res = &pci->resource[VHOST_PCI_NET_WINDOW_BAR];
+	const struct resource *res = &pci->resource[VHOST_PCI_WINDOW_BAR];
 	struct device *d = &vp->vdev->dev;
 	struct virtio_shm_region shm;
 	u64 size;
 
-	virtio_cread_le(vp->vdev, struct vhost_pci_net_config, window_size,
-			&size);
+	virtio_cread_le(vp->vdev, struct vhost_pci_config, window_size, &size);
 	if (!res->start || (res->flags & IORESOURCE_UNSET)) {
 		dev_err(d, "BAR 2, the %llu MiB window, found no address: give its bridge more 64-bit space (-vhost-pci-server ...,slot-size=; pc machine: -global i440FX-pcihost.pci-hole64-size=; own root port: pref64-reserve=)\n",
 			size / SZ_1M);
@@ -77,8 +76,7 @@ static int vpnet_find_window(struct vpnet *vp, struct pci_dev *pci)
 			(u64)resource_size(res), size);
 		return -EPROTO;
 	}
-	if (!virtio_get_shm_region(vp->vdev, &shm,
-				   VHOST_PCI_NET_WINDOW_SHMID) ||
+	if (!virtio_get_shm_region(vp->vdev, &shm, VHOST_PCI_WINDOW_SHMID) ||
 	    shm.addr != res->start || shm.len < size) {
 		dev_err(d, "shared memory region 0 is not the window in BAR 2\n");
 		return -EPROTO;
@@ -89,15 +87,15 @@ static int vpnet_find_window(struct vpnet *vp, struct pci_dev *pci)
 
 static int vpnet_map(struct vpnet *vp, struct pci_dev *pci)
 {
-	const int bars = BIT(VHOST_PCI_NET_DOORBELL_BAR) |
-			 BIT(VHOST_PCI_NET_WINDOW_BAR);
+	const int bars = BIT(VHOST_PCI_DOORBELL_BAR) |
+			 BIT(VHOST_PCI_WINDOW_BAR);
 	int err;
 
 	err = vpnet_find_window(vp, pci);
 	if (err)
 		return err;
-	if (pci_resource_len(pci, VHOST_PCI_NET_DOORBELL_BAR) <
-	    vpnet_rings(vp) * VHOST_PCI_NET_DOORBELL_STRIDE) {
+	if (pci_resource_len(pci, VHOST_PCI_DOORBELL_BAR) <
+	    vpnet_rings(vp) * VHOST_PCI_DOORBELL_STRIDE) {
 		dev_err(&vp->vdev->dev, "BAR 0 is too small for the doorbells\n");
 		return -EPROTO;
 	}
@@ -107,12 +105,11 @@ static int vpnet_map(struct vpnet *vp, struct pci_dev *pci)
 		return err;
 
 	err = -ENOMEM;
-	vp->doorbells = pci_iomap(pci, VHOST_PCI_NET_DOORBELL_BAR, 0);
+	vp->doorbells = pci_iomap(pci, VHOST_PCI_DOORBELL_BAR, 0);
 	if (!vp->doorbells)
 		goto release;
 	/* memory of another VM, coherent with ours: cached like our own */
-	vp->win.base = memremap(pci_resource_start(pci,
-						   VHOST_PCI_NET_WINDOW_BAR),
+	vp->win.base = memremap(pci_resource_start(pci, VHOST_PCI_WINDOW_BAR),
 				vp->win.size, MEMREMAP_WB);
 	if (!vp->win.base)
 		goto unmap;
@@ -129,8 +126,8 @@ static void vpnet_unmap(struct vpnet *vp, struct pci_dev *pci)
 {
 	memunmap(vp->win.base);
 	pci_iounmap(pci, vp->doorbells);
-	pci_release_selected_regions(pci, BIT(VHOST_PCI_NET_DOORBELL_BAR) |
-					  BIT(VHOST_PCI_NET_WINDOW_BAR));
+	pci_release_selected_regions(pci, BIT(VHOST_PCI_DOORBELL_BAR) |
+					  BIT(VHOST_PCI_WINDOW_BAR));
 }
 
 static int vpnet_find_vqs(struct vpnet *vp)
@@ -161,7 +158,7 @@ static int vpnet_find_vqs(struct vpnet *vp)
 		struct vpnet_queue *q = vpnet_ring(vp, i);
 
 		q->vq = t->vq[i];
-		q->doorbell = vp->doorbells + i * VHOST_PCI_NET_DOORBELL_STRIDE;
+		q->doorbell = vp->doorbells + i * VHOST_PCI_DOORBELL_STRIDE;
 	}
 	kfree(t);
 	return err;
@@ -285,10 +282,12 @@ static void vpnet_free(struct vpnet *vp)
 
 static int vpnet_probe(struct virtio_device *vdev)
 {
+	struct vpnet_layout layout;
 	struct net_device *dev;
+	unsigned int pairs;
 	struct pci_dev *pci;
 	struct vpnet *vp;
-	int err, pairs;
+	int err;
 
 	if (!vdev->config->get || !dev_is_pci(vdev->dev.parent)) {
 		dev_err(&vdev->dev, "not a PCI device\n");
@@ -296,9 +295,10 @@ static int vpnet_probe(struct virtio_device *vdev)
 	}
 	pci = to_pci_dev(vdev->dev.parent);
 
-	pairs = vpnet_config_check(vdev);
-	if (pairs < 0)
-		return pairs;
+	err = vpnet_config_check(vdev, &layout);
+	if (err)
+		return err;
+	pairs = layout.rings / VPNET_PAIR_RINGS;
 	dev = alloc_etherdev_mqs(sizeof(*vp), pairs, pairs);
 	if (!dev)
 		return -ENOMEM;
@@ -306,6 +306,7 @@ static int vpnet_probe(struct virtio_device *vdev)
 	vp = netdev_priv(dev);
 	vp->dev = dev;
 	vp->vdev = vdev;
+	vp->layout = layout;
 	vp->pairs = pairs;
 	vdev->priv = vp;
 
@@ -331,7 +332,7 @@ static int vpnet_probe(struct virtio_device *vdev)
 
 	netdev_info(dev, "window of %llu MiB at %pa, up to %u queue pairs\n",
 		    vp->win.size / SZ_1M,
-		    &pci->resource[VHOST_PCI_NET_WINDOW_BAR].start, vp->pairs);
+		    &pci->resource[VHOST_PCI_WINDOW_BAR].start, vp->pairs);
 	return 0;
 
 stop_tc:

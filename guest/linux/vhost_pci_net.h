@@ -26,7 +26,7 @@
 #define VPNET_DRV_NAME		"vhost_pci_net"
 #define VPNET_DRV_VERSION	"0.1"
 
-#define VPNET_MAX_RINGS		VHOST_PCI_NET_MAX_RINGS
+#define VPNET_MAX_RINGS		VHOST_PCI_MAX_RINGS
 
 #define VPNET_OFFLOADS		(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | \
 				 NETIF_F_TSO_ECN)
@@ -36,6 +36,14 @@ enum {
 	VPNET_ORIGIN_RX,	/* we fill it: our transmit direction */
 	VPNET_ORIGIN_TX,	/* we empty it: our receive direction */
 	VPNET_PAIR_RINGS
+};
+
+/* Where the device has what of its configuration */
+struct vpnet_layout {
+	u16 ring_offset;
+	u16 ring_entry;
+	u16 rings;
+	u16 net;		/* vhost-pci-net's part */
 };
 
 /* A consistent copy of the device configuration */
@@ -122,6 +130,7 @@ struct vpnet_pair {
 struct vpnet {
 	struct virtio_device *vdev;
 	struct net_device *dev;
+	struct vpnet_layout layout;
 	struct vpnet_pair *pair;
 	unsigned int pairs;		/* as many as the device can have */
 	unsigned int pairs_on;		/* in use, from pair 0 without a gap */
@@ -243,7 +252,7 @@ static inline void vpnet_stats_read(const struct vpnet_stats *stats,
 void vpnet_config_work(struct work_struct *work);
 void vpnet_config_schedule(struct vpnet *vp);
 void vpnet_config_stop(struct vpnet *vp);
-int vpnet_config_check(struct virtio_device *vdev);
+int vpnet_config_check(struct virtio_device *vdev, struct vpnet_layout *layout);
 void vpnet_config_read_mac(struct vpnet *vp, u8 *mac);
 u16 vpnet_config_read_mtu(struct vpnet *vp);
 

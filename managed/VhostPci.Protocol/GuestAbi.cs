@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace VhostPci.Protocol;
 
-/// <summary>What the mirror's guest driver sees: the numbers of <c>interop/vhost_pci_guest_abi.h</c>.</summary>
+/// <summary>What the mirror's guest driver sees of a device of any class: the numbers of <c>interop/vhost_pci_guest_abi.h</c>.</summary>
 /// <remarks>
 /// All fields are little-endian. <c>tests/VhostPci.Linux.Tests</c> compares each number with what a C compiler makes of the header.
 /// </remarks>
 public static class GuestAbi
 {
-    /// <summary>virtio device id of vhost-pci-net.</summary>
-    public const ushort DeviceId = 63;
-
     /// <summary>Version of the configuration layout.</summary>
-    public const uint ConfigVersion = 1;
+    public const uint ConfigVersion = 2;
 
     /// <summary>BAR with the doorbells.</summary>
     public const int DoorbellBar = 0;
@@ -34,13 +31,13 @@ public static class GuestAbi
     /// <summary>In <see cref="Config.Link"/>: rings and memory may be used.</summary>
     public const uint LinkUp = 1;
 
-    /// <summary>In <see cref="Config.Driver"/>: the interface is down, nobody takes packets.</summary>
+    /// <summary>In <see cref="Config.Driver"/>: nobody serves the rings.</summary>
     public const uint DriverDown = 1;
 
     /// <summary>In <see cref="Ring.Flags"/>: the ring may be used.</summary>
     public const uint RingEnabled = 1;
 
-    /// <summary>Byte offsets in <c>struct vhost_pci_net_config</c>.</summary>
+    /// <summary>Byte offsets in <c>struct vhost_pci_config</c>, which starts every device's configuration.</summary>
     public static class Config
     {
         /// <summary>u32: <see cref="ConfigVersion"/>.</summary>
@@ -52,56 +49,50 @@ public static class GuestAbi
         /// <summary>u32, written by the driver: the epoch that it has adopted.</summary>
         public const int Ack = 0x08;
 
-        /// <summary>u32: <see cref="LinkUp"/> or 0.</summary>
-        public const int Link = 0x0c;
+        /// <summary>u32, written by the driver: <see cref="DriverDown"/>.</summary>
+        public const int Driver = 0x0c;
 
-        /// <summary>6 bytes: address of the mirror's interface.</summary>
-        public const int Mac = 0x10;
+        /// <summary>u64, written by the driver: features of the origin that it accepts; 0: all.</summary>
+        public const int Accept = 0x10;
 
-        /// <summary>u16: bytes; 0 when not known.</summary>
-        public const int Mtu = 0x16;
+        /// <summary>u64: virtio bits that the origin's driver acknowledged.</summary>
+        public const int Features = 0x18;
 
-        /// <summary>6 bytes: address of the origin's interface; zero when not known.</summary>
-        public const int OriginMac = 0x18;
-
-        /// <summary>u16: ring pairs in use; the flags in the ring table say which.</summary>
-        public const int QueuePairs = 0x1e;
-
-        /// <summary>u64: virtio-net bits that the origin's driver acknowledged.</summary>
-        public const int Features = 0x20;
+        /// <summary>u64: what byte 0 of the window is in the origin's address space.</summary>
+        public const int WindowBase = 0x20;
 
         /// <summary>u64: bytes of the window.</summary>
         public const int WindowSize = 0x28;
 
-        /// <summary>u16: entries of the ring table.</summary>
-        public const int RingCount = 0x30;
+        /// <summary>u32: <see cref="LinkUp"/> or 0.</summary>
+        public const int Link = 0x30;
 
-        /// <summary>u16: bytes of an entry.</summary>
-        public const int RingEntry = 0x32;
-
-        /// <summary>u32: where the ring table starts.</summary>
+        /// <summary>u16: where the ring table starts.</summary>
         public const int RingOffset = 0x34;
 
-        /// <summary>u64: what byte 0 of the window is in the origin's address space.</summary>
-        public const int WindowBase = 0x38;
+        /// <summary>u16: bytes of an entry.</summary>
+        public const int RingEntry = 0x36;
 
-        /// <summary>u64, written by the driver: features of the origin that it accepts; 0: all.</summary>
-        public const int Accept = 0x40;
+        /// <summary>u16: entries of the ring table.</summary>
+        public const int RingCount = 0x38;
 
-        /// <summary>u32, written by the driver: <see cref="DriverDown"/>.</summary>
-        public const int Driver = 0x48;
+        /// <summary>u16: virtio id of the origin's device.</summary>
+        public const int DeviceClass = 0x3a;
 
-        /// <summary>u32: how often the origin has announced its address.</summary>
-        public const int Announce = 0x4c;
+        /// <summary>u16: where the device class's part starts.</summary>
+        public const int DeviceConfigOffset = 0x3c;
 
-        /// <summary>The ring table, where this version has it.</summary>
-        public const int Rings = 0x50;
+        /// <summary>u16: bytes of the device class's part.</summary>
+        public const int DeviceConfigSize = 0x3e;
 
-        /// <summary>Bytes of a configuration with that many rings.</summary>
-        public static int Size(int rings) => Rings + rings * Ring.Size;
+        /// <summary>Zero.</summary>
+        public const int Reserved = 0x40;
+
+        /// <summary>Bytes of the header; in this version the device class's part follows, then the ring table.</summary>
+        public const int Size = 0x60;
     }
 
-    /// <summary>Byte offsets in <c>struct vhost_pci_net_ring</c>.</summary>
+    /// <summary>Byte offsets in <c>struct vhost_pci_ring</c>.</summary>
     public static class Ring
     {
         /// <summary>u64: descriptor table, guest-physical in the origin.</summary>

@@ -45,7 +45,7 @@ public sealed class ClientTests
 
         rig.Host.Pump(40);
         Assert.True(device.Link);
-        Assert.Equal(0x10000UL, device.Read64(GuestAbi.Config.Rings + GuestAbi.Ring.Desc));
+        Assert.Equal(0x10000UL, device.Read64(NetConfigAt.Rings + GuestAbi.Ring.Desc));
         Assert.Equal(FrontEnd.MemorySize, device.Device.MappedBytes);
         Assert.Empty(rig.Log.Warnings);
 

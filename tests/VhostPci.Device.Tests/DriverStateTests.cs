@@ -24,14 +24,14 @@ public sealed class DriverStateTests
         int changes = run.Device.ConfigChanges;
         SendState(run.Origin, 0, FirstMac);
         Assert.Equal((epoch + 1, changes + 1), (run.Device.Epoch, run.Device.ConfigChanges));
-        Assert.Equal(FrontEnd.Features, run.Features);
+        Assert.Equal(FrontEnd.ShownFeatures, run.Features);
         Assert.True(run.Device.Link);
         Assert.Equal(FrontEnd.MemorySize, run.Device.Device.MappedBytes);
         Assert.Equal(FrontEnd.Features, run.Peer.GetProperty("features").GetUInt64());
 
         run.Device.Acknowledge(run.Device.Epoch);
         SendState(run.Origin, Offloads, FirstMac);
-        Assert.Equal(FrontEnd.Features | Offloads, run.Features);
+        Assert.Equal(FrontEnd.ShownFeatures | Offloads, run.Features);
         Assert.Empty(run.Rig.Log.Warnings);
     }
 
@@ -40,17 +40,17 @@ public sealed class DriverStateTests
     {
         using Running run = new();
         SendState(run.Origin, VirtioNetFeatures.GuestTso4, FirstMac);
-        Assert.Equal(FrontEnd.Features, run.Features);
+        Assert.Equal(FrontEnd.ShownFeatures, run.Features);
     }
 
     [Fact]
     public void An_address_is_shown_and_the_interface_here_keeps_its_own()
     {
         using Running run = new();
-        byte[] mine = run.Device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)];
+        byte[] mine = run.Device.Config[NetConfigAt.Mac..(NetConfigAt.Mac + 6)];
         SendState(run.Origin, Offloads, OtherMac);
         Assert.Equal(OtherMac, run.OriginMac);
-        Assert.Equal(mine, run.Device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
+        Assert.Equal(mine, run.Device.Config[NetConfigAt.Mac..(NetConfigAt.Mac + 6)]);
         Assert.Equal("52:54:00:00:00:09", run.Peer.GetProperty("origin-mac").GetString());
 
         // Other news does not bring the first one back.
@@ -84,14 +84,14 @@ public sealed class DriverStateTests
         origin.SendMemory();
         origin.SendPair(0);
         Assert.True(device.Link);
-        Assert.Equal(FrontEnd.Features | VirtioNetFeatures.GuestChecksum, device.Read64(GuestAbi.Config.Features));
+        Assert.Equal(FrontEnd.ShownFeatures | VirtioNetFeatures.GuestChecksum, device.Read64(GuestAbi.Config.Features));
 
         // Another driver begins with all of them.
         origin.AskBase(0);
         origin.AskBase(1);
         origin.Send(RequestCode.SetFeatures, FrontEnd.Features | Offloads);
         origin.SendPair(0);
-        Assert.Equal(FrontEnd.Features | Offloads, device.Read64(GuestAbi.Config.Features));
+        Assert.Equal(FrontEnd.ShownFeatures | Offloads, device.Read64(GuestAbi.Config.Features));
     }
 
     [Theory]
@@ -109,7 +109,7 @@ public sealed class DriverStateTests
         Assert.Contains(reason, Assert.Single(run.Rig.Log.Warnings), StringComparison.Ordinal);
 
         // All that follows is the end of the connection: a withdrawal.
-        Assert.Equal(before[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)], run.OriginMac);
+        Assert.Equal(before[NetConfigAt.OriginMac..(NetConfigAt.OriginMac + 6)], run.OriginMac);
         Assert.DoesNotContain(run.Device.Events, line => line.StartsWith("config link=1", StringComparison.Ordinal));
     }
 
@@ -117,7 +117,7 @@ public sealed class DriverStateTests
     public void An_address_of_the_mirrors_own_interface_is_refused()
     {
         using Running run = new();
-        SendState(run.Origin, Offloads, run.Device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
+        SendState(run.Origin, Offloads, run.Device.Config[NetConfigAt.Mac..(NetConfigAt.Mac + 6)]);
         Assert.True(run.Origin.IsClosed);
         Assert.Contains("is the address of an interface of the mirror", Assert.Single(run.Rig.Log.Warnings), StringComparison.Ordinal);
         Assert.Equal(FirstMac, run.OriginMac);
@@ -155,16 +155,16 @@ public sealed class DriverStateTests
         }
 
         Assert.Equal((epoch + 1, changes + 1), (run.Device.Epoch, run.Device.ConfigChanges));
-        Assert.Equal(FrontEnd.Features, run.Features);
-        Assert.Equal(0U, run.Device.Read32(GuestAbi.Config.Announce));
+        Assert.Equal(FrontEnd.ShownFeatures, run.Features);
+        Assert.Equal(0U, run.Device.Read32(NetConfigAt.Announce));
 
         // The last of all when it has read the first.
         run.Device.Acknowledge(run.Device.Epoch);
         Assert.Equal((epoch + 2, changes + 2), (run.Device.Epoch, run.Device.ConfigChanges));
-        Assert.Equal(FrontEnd.Features | Offloads, run.Features);
+        Assert.Equal(FrontEnd.ShownFeatures | Offloads, run.Features);
         Assert.Equal([0x52, 0x54, 0, 0, 1, 99], run.OriginMac);
-        Assert.Equal(100U, run.Device.Read32(GuestAbi.Config.Announce));
-        Assert.Equal(1099, BitConverter.ToUInt16(run.Device.Config, GuestAbi.Config.Mtu));
+        Assert.Equal(100U, run.Device.Read32(NetConfigAt.Announce));
+        Assert.Equal(1099, BitConverter.ToUInt16(run.Device.Config, NetConfigAt.Mtu));
         run.Device.Acknowledge(run.Device.Epoch);
         Assert.Equal(epoch + 2, run.Device.Epoch);
     }
@@ -317,7 +317,7 @@ public sealed class DriverStateTests
             Origin.SendMemory();
             Origin.SendPair(0);
             Device.Acknowledge(Device.Epoch);
-            Assert.Equal(FrontEnd.Features | offloads, Features);
+            Assert.Equal(FrontEnd.ShownFeatures | offloads, Features);
         }
 
         internal Rig Rig { get; } = new();
@@ -328,7 +328,7 @@ public sealed class DriverStateTests
 
         internal ulong Features => Device.Read64(GuestAbi.Config.Features);
 
-        internal byte[] OriginMac => Device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)];
+        internal byte[] OriginMac => Device.Config[NetConfigAt.OriginMac..(NetConfigAt.OriginMac + 6)];
 
         internal JsonElement Peer => Assert.Single(Rig.Peers());
 

@@ -87,7 +87,7 @@ public sealed class EpochTests
         run.Device.Events.Clear();
         run.Origin.Dispose();
         Assert.Equal(["config link=0 mapped=0", "unplug"], run.Device.Events[^2..]);
-        Assert.Equal(0, run.Device.Read32(GuestAbi.Config.Rings + GuestAbi.Ring.Entries) == 0 ? 0 : 1);
+        Assert.Equal(0, run.Device.Read32(NetConfigAt.Rings + GuestAbi.Ring.Entries) == 0 ? 0 : 1);
         run.Rig.Host.Advance(1000);
         Assert.Equal(2, run.Device.UnplugRequests);
         run.Rig.Host.Advance(2000);

@@ -26,14 +26,14 @@ public sealed class ExtensionTests
         uint epoch = device.Epoch;
         int changes = device.ConfigChanges;
         SendRarp(origin, [0x52, 0x54, 0, 0, 0, 9]);
-        Assert.Equal(1U, device.Read32(GuestAbi.Config.Announce));
-        Assert.Equal([0x52, 0x54, 0, 0, 0, 9], device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)]);
-        Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
+        Assert.Equal(1U, device.Read32(NetConfigAt.Announce));
+        Assert.Equal([0x52, 0x54, 0, 0, 0, 9], device.Config[NetConfigAt.OriginMac..(NetConfigAt.OriginMac + 6)]);
+        Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[NetConfigAt.Mac..(NetConfigAt.Mac + 6)]);
         Assert.Equal((epoch + 1, changes + 1), (device.Epoch, device.ConfigChanges));
         Assert.True(device.Link);
         device.Acknowledge(device.Epoch);
         SendRarp(origin, [0x52, 0x54, 0, 0, 0, 9]);
-        Assert.Equal(2U, device.Read32(GuestAbi.Config.Announce));
+        Assert.Equal(2U, device.Read32(NetConfigAt.Announce));
     }
 
     [Theory]
@@ -129,7 +129,7 @@ public sealed class ExtensionTests
         origin.Send(RequestCode.SetFeatures, FrontEnd.Features & WithoutEventIndex);
         origin.SendPair(0);
         Assert.True(device.Link);
-        Assert.Equal(FrontEnd.Features & WithoutEventIndex, device.Read64(GuestAbi.Config.Features));
+        Assert.Equal(FrontEnd.ShownFeatures & WithoutEventIndex, device.Read64(GuestAbi.Config.Features));
         Assert.Equal("running", Peer(rig).GetProperty("state").GetString());
         Assert.Empty(rig.Log.Warnings);
     }

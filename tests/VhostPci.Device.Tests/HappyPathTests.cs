@@ -20,10 +20,10 @@ public sealed class HappyPathTests
         Assert.Equal("srv.1", device.Id);
         Assert.Equal(Rig.SlotSize, device.Plan.WindowSize);
         Assert.Equal(2, device.Plan.Rings);
-        Assert.Equal(GuestAbi.Config.Size(2), device.Plan.ConfigSize);
+        Assert.Equal(NetConfigAt.Size(2), device.Plan.ConfigSize);
         Assert.False(device.Link);
-        Assert.Equal([0x52, 0x54, 0, 0, 0, 1], device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)]);
-        Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[GuestAbi.Config.Mac..(GuestAbi.Config.Mac + 6)]);
+        Assert.Equal([0x52, 0x54, 0, 0, 0, 1], device.Config[NetConfigAt.OriginMac..(NetConfigAt.OriginMac + 6)]);
+        Assert.Equal([0x56, 0x50, 0x8a, 0x14, 0x27, 0x76], device.Config[NetConfigAt.Mac..(NetConfigAt.Mac + 6)]);
         Assert.Empty(rig.Log.Warnings);
     }
 
@@ -47,10 +47,10 @@ public sealed class HappyPathTests
         origin.SendState(RequestCode.SetVringEnable, 1, 1);
         Assert.True(device.Link);
         Assert.Equal(FrontEnd.MemorySize, device.Device.MappedBytes);
-        Assert.Equal(FrontEnd.Features, device.Read64(GuestAbi.Config.Features));
+        Assert.Equal(FrontEnd.ShownFeatures, device.Read64(GuestAbi.Config.Features));
         for (int i = 0; i < 2; i++)
         {
-            int ring = GuestAbi.Config.Rings + (i * GuestAbi.Ring.Size);
+            int ring = NetConfigAt.Rings + (i * GuestAbi.Ring.Size);
             ulong start = FrontEnd.RingAddress((uint)i) - FrontEnd.UserBase;
             Assert.Equal(start, device.Read64(ring + GuestAbi.Ring.Desc));
             Assert.Equal(start + 0x2000, device.Read64(ring + GuestAbi.Ring.Avail));

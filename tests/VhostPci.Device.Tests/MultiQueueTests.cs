@@ -34,7 +34,7 @@ public sealed class MultiQueueTests
         origin.Negotiate();
         origin.SendInfo(pairs: 32);
         Assert.Equal(64, rig.Bridge.Last.Plan.Rings);
-        Assert.Equal(GuestAbi.Config.Size(64), rig.Bridge.Last.Plan.ConfigSize);
+        Assert.Equal(NetConfigAt.Size(64), rig.Bridge.Last.Plan.ConfigSize);
         Assert.Equal(0, rig.Bridge.Last.QueuePairs);
     }
 

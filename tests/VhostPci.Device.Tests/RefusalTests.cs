@@ -394,7 +394,7 @@ public sealed class RefusalTests
         }
 
         Assert.True(device.Link);
-        Assert.Equal(FrontEnd.Features, device.Read64(GuestAbi.Config.Features));
+        Assert.Equal(FrontEnd.ShownFeatures, device.Read64(GuestAbi.Config.Features));
         neighbour.Dispose();
         rig.AssertNothingLeft();
     }

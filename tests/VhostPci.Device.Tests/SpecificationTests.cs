@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Server;
+using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
 
@@ -18,7 +19,7 @@ public sealed partial class SpecificationTests
 
     private static readonly Dictionary<string, ulong> Constants = new()
     {
-        ["device id"] = GuestAbi.DeviceId,
+        ["device id"] = NetGuestAbi.DeviceId,
         ["configuration version"] = GuestAbi.ConfigVersion,
         ["doorbell BAR"] = GuestAbi.DoorbellBar,
         ["doorbell stride"] = GuestAbi.DoorbellStride,
@@ -30,7 +31,10 @@ public sealed partial class SpecificationTests
         ["driver down"] = GuestAbi.DriverDown,
         ["ring enabled"] = GuestAbi.RingEnabled,
         ["ring entry"] = GuestAbi.Ring.Size,
-        ["ring table"] = GuestAbi.Config.Rings,
+        ["device class"] = NetGuestAbi.DeviceClass,
+        ["header"] = GuestAbi.Config.Size,
+        ["part of vhost-pci-net"] = NetGuestAbi.Config.Size,
+        ["ring table"] = NetConfigAt.Rings,
         ["message header"] = MessageHeader.Size,
         ["most payload"] = MessageHeader.MaxPayloadSize,
         ["most descriptors"] = MessageHeader.MaxDescriptors,
@@ -57,18 +61,19 @@ public sealed partial class SpecificationTests
     [Fact]
     public void Numbers_in_words_are_those_of_the_constants()
     {
-        Assert.Contains($"PCI 1af4:{0x1040 + GuestAbi.DeviceId:x4}", Text, StringComparison.Ordinal);
+        Assert.Contains($"PCI 1af4:{0x1040 + NetGuestAbi.DeviceId:x4}", Text, StringComparison.Ordinal);
         Assert.Contains($"0x{(uint)RequestCode.SetDeviceInfo:x8}", Text, StringComparison.Ordinal);
         Assert.Contains($"ring_entry below {GuestAbi.Ring.Size}", Text, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("field", typeof(GuestAbi.Config), new[] { "Rings" }, GuestAbi.Config.Rings)]
-    [InlineData("field of a ring", typeof(GuestAbi.Ring), new[] { "Size" }, GuestAbi.Ring.Size)]
-    public void Every_field_is_where_the_code_has_it(string heading, Type code, string[] notFields, int end)
+    [InlineData("field", typeof(GuestAbi.Config), GuestAbi.Config.Size)]
+    [InlineData("field of vhost-pci-net", typeof(NetGuestAbi.Config), NetGuestAbi.Config.Size)]
+    [InlineData("field of a ring", typeof(GuestAbi.Ring), GuestAbi.Ring.Size)]
+    public void Every_field_is_where_the_code_has_it(string heading, Type code, int end)
     {
         Dictionary<string, int> offsets = code.GetFields(BindingFlags.Public | BindingFlags.Static)
-            .Where(field => !notFields.Contains(field.Name))
+            .Where(field => field.Name != "Size")
             .ToDictionary(field => field.Name.ToUpperInvariant(), field => (int)field.GetRawConstantValue()!);
         int at = 0;
         foreach (string[] row in Table(heading))

@@ -39,7 +39,7 @@ public sealed class StaticDeviceTests
         first.Dispose();
         device.Acknowledge(device.Epoch);
         Assert.True(device.Link);
-        Assert.Equal(2, device.Config[GuestAbi.Config.OriginMac + 5]);
+        Assert.Equal(2, device.Config[NetConfigAt.OriginMac + 5]);
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class StaticDeviceTests
         origin.Start();
         Assert.Same(device, Assert.Single(rig.Bridge.Devices));
         Assert.True(device.Link);
-        Assert.Equal([0x52, 0x54, 0, 0, 0, 1], device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)]);
+        Assert.Equal([0x52, 0x54, 0, 0, 0, 1], device.Config[NetConfigAt.OriginMac..(NetConfigAt.OriginMac + 6)]);
         Assert.Equal("running", Assert.Single(rig.Peers()).GetProperty("state").GetString());
         Assert.Empty(rig.Log.Warnings);
     }
@@ -75,12 +75,12 @@ public sealed class StaticDeviceTests
             origin.Start(lastOfMac: i);
             device.Acknowledge(device.Epoch);
             Assert.True(device.Link);
-            Assert.Equal(i, device.Config[GuestAbi.Config.OriginMac + 5]);
+            Assert.Equal(i, device.Config[NetConfigAt.OriginMac + 5]);
             origin.Dispose();
             Assert.False(device.Link);
             Assert.Equal(0UL, device.Device.MappedBytes);
             Assert.Equal(0, device.UnplugRequests);
-            Assert.Equal(new byte[6], device.Config[GuestAbi.Config.OriginMac..(GuestAbi.Config.OriginMac + 6)]);
+            Assert.Equal(new byte[6], device.Config[NetConfigAt.OriginMac..(NetConfigAt.OriginMac + 6)]);
             Assert.Equal("waiting", Assert.Single(rig.Peers()).GetProperty("state").GetString());
             rig.Host.Advance(60_000);
             Assert.Equal(0, device.UnplugRequests);

@@ -20,7 +20,6 @@ static void unknown_ring_bits_are_refused(void)
 		bool handled = bit == VIRTIO_F_ANY_LAYOUT ||
 			       bit == VIRTIO_RING_F_INDIRECT_DESC ||
 			       bit == VIRTIO_RING_F_EVENT_IDX ||
-			       bit == VPNET_F_VHOST_USER_PROTOCOL ||
 			       bit == VIRTIO_F_VERSION_1 ||
 			       bit == VIRTIO_F_RING_PACKED ||
 			       bit == VIRTIO_F_IN_ORDER;

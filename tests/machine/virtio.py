@@ -97,7 +97,8 @@ class VhostPciNet(VirtioFunction):
         guest.set_far(window)
 
     def config(self) -> guest_abi.Config:
-        return guest_abi.parse(self.guest.read(self.config_at, guest_abi.HEAD_SIZE + 64))
+        head = guest_abi.parse_head(self.guest.read(self.config_at, guest_abi.HEAD_SIZE))
+        return guest_abi.parse(self.guest.read(self.config_at, head.size))
 
     def ack(self) -> None:
         self.guest.writel(self.config_at + guest_abi.ACK_OFFSET, self.config().epoch)

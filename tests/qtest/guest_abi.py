@@ -4,18 +4,48 @@ import dataclasses
 import struct
 
 VIRTIO_ID = 63
-CONFIG_VERSION = 1
+CONFIG_VERSION = 2
+CLASS_NET = 1
 LINK_UP = 1
 RING_ENABLED = 1
 DOORBELL_STRIDE = 4
-ACK_OFFSET = 8
-RING_COUNT_OFFSET = 0x30
-ACCEPT_OFFSET = 0x40
-DRIVER_OFFSET = 0x48
+ACK_OFFSET = 0x08
+DRIVER_OFFSET = 0x0c
+ACCEPT_OFFSET = 0x10
 DRIVER_DOWN = 1
-RING_SIZE = 32
-_HEAD = struct.Struct("<IIII6sH6sHQQHHIQQII")
+_HEAD = struct.Struct("<IIIIQQQQIHHHHHH")
+_NET = struct.Struct("<6sH6sHI")
 _RING = struct.Struct("<QQQII")
+HEAD_SIZE = _HEAD.size
+
+
+@dataclasses.dataclass
+class Head:
+    """struct vhost_pci_config."""
+    version: int
+    epoch: int
+    ack: int
+    driver: int
+    accept: int
+    features: int
+    window_base: int
+    window_size: int
+    link: int
+    ring_offset: int
+    ring_entry: int
+    ring_count: int
+    device_class: int
+    device_config_offset: int
+    device_config_size: int
+
+    @property
+    def up(self) -> bool:
+        return bool(self.link & LINK_UP)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole configuration."""
+        return max(self.ring_offset + self.ring_count * self.ring_entry, self.device_config_offset + self.device_config_size)
 
 
 @dataclasses.dataclass
@@ -28,34 +58,22 @@ class Ring:
 
 
 @dataclasses.dataclass
-class Config:
-    version: int
-    epoch: int
-    ack: int
-    link: int
+class Config(Head):
+    """The header, the part of vhost-pci-net, the ring table."""
     mac: bytes
     mtu: int
     origin_mac: bytes
     queue_pairs: int
-    features: int
-    window_size: int
-    window_base: int
-    accept: int
-    driver: int
     announce: int
     rings: list[Ring]
 
-    @property
-    def up(self) -> bool:
-        return bool(self.link & LINK_UP)
 
-
-HEAD_SIZE = _HEAD.size
+def parse_head(data: bytes) -> Head:
+    return Head(*_HEAD.unpack_from(data))
 
 
 def parse(data: bytes) -> Config:
-    (version, epoch, ack, link, mac, mtu, origin_mac, pairs, features, window, count, entry, offset,
-     base, accept, driver, announce) = _HEAD.unpack_from(data)
-    rings = [Ring(*_RING.unpack_from(data, offset + i * entry)) for i in range(count)]
-    return Config(version, epoch, ack, link, mac, mtu, origin_mac, pairs, features, window, base, accept, driver,
-                  announce, rings)
+    head = parse_head(data)
+    assert head.device_class == CLASS_NET and head.device_config_size >= _NET.size
+    rings = [Ring(*_RING.unpack_from(data, head.ring_offset + i * head.ring_entry)) for i in range(head.ring_count)]
+    return Config(*_HEAD.unpack_from(data), *_NET.unpack_from(data, head.device_config_offset), rings)

@@ -133,7 +133,7 @@ class MirrorDevice:
 
     @property
     def ring_count(self) -> int:
-        return self.vm.readw(self.config_at + guest_abi.RING_COUNT_OFFSET)
+        return self.head().ring_count
 
     @staticmethod
     def vector_of(ring: int) -> int:
@@ -180,8 +180,11 @@ class MirrorDevice:
         return self.vm.readb(self.modern + self.regions[3]["offset"])
 
     # -- vhost-pci-net ------------------------------------------------------------------------------------------------
+    def head(self) -> guest_abi.Head:
+        return guest_abi.parse_head(self.vm.read(self.config_at, guest_abi.HEAD_SIZE))
+
     def config(self) -> guest_abi.Config:
-        return guest_abi.parse(self.vm.read(self.config_at, guest_abi.HEAD_SIZE + guest_abi.RING_SIZE * self.ring_count))
+        return guest_abi.parse(self.vm.read(self.config_at, self.head().size))
 
     def ack(self, epoch: int) -> None:
         self.vm.writel(self.config_at + guest_abi.ACK_OFFSET, epoch)

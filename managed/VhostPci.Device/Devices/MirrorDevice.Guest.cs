@@ -15,7 +15,7 @@ public sealed partial class MirrorDevice
     /// <summary>The guest wrote to the configuration: everything but the driver's own fields is ignored.</summary>
     public void WriteConfig(ReadOnlySpan<byte> source)
     {
-        if (source.Length < GuestAbi.Config.Rings)
+        if (source.Length < GuestAbi.Config.Size)
         {
             return;
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
 using VhostPci.Device.Ports;
+using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests.Fuzz;
@@ -319,7 +320,7 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel? origin, ulong
         Span<byte> expected = stackalloc byte[config.Length];
         Write(expected);
         // Its own address follows from its id; others test that.
-        config.Slice(GuestAbi.Config.Mac, MacAddress.Size).CopyTo(expected[GuestAbi.Config.Mac..]);
+        config.Slice(NetConfigAt.Mac, MacAddress.Size).CopyTo(expected[NetConfigAt.Mac..]);
         if (!config.SequenceEqual(expected))
         {
             Assert.Fail($"config is {Convert.ToHexString(config)}\nand should be {Convert.ToHexString(expected)}");
@@ -351,26 +352,29 @@ internal sealed class DeviceModel(MirrorModel mirror, OriginModel? origin, ulong
     private void Write(Span<byte> config)
     {
         config.Clear();
-        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Version..], 1);
+        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Version..], 2);
         BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Epoch..], _epoch);
         BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Ack..], _ack);
         BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Link..], IsUp ? 1U : 0);
-        BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.Mtu..], _mtu);
-        _originMac.CopyTo(config[GuestAbi.Config.OriginMac..]);
-        BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.QueuePairs..], (ushort)(_shown.Count(static ring => ring is not null) / 2));
-        BinaryPrimitives.WriteUInt64LittleEndian(config[GuestAbi.Config.Features..], _features);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[NetConfigAt.Mtu..], _mtu);
+        _originMac.CopyTo(config[NetConfigAt.OriginMac..]);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[NetConfigAt.QueuePairs..], (ushort)(_shown.Count(static ring => ring is not null) / 2));
+        BinaryPrimitives.WriteUInt64LittleEndian(config[GuestAbi.Config.Features..], _features & ~VirtioFeatures.VhostUserProtocolFeatures);
         BinaryPrimitives.WriteUInt64LittleEndian(config[GuestAbi.Config.WindowSize..], windowSize);
         BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.RingCount..], (ushort)rings);
         BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.RingEntry..], 32);
-        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.RingOffset..], 80);
-        BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Announce..], _announced);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.RingOffset..], 128);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.DeviceClass..], 1);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.DeviceConfigOffset..], 96);
+        BinaryPrimitives.WriteUInt16LittleEndian(config[GuestAbi.Config.DeviceConfigSize..], 32);
+        BinaryPrimitives.WriteUInt32LittleEndian(config[NetConfigAt.Announce..], _announced);
         BinaryPrimitives.WriteUInt64LittleEndian(config[GuestAbi.Config.Accept..], _acceptField);
         BinaryPrimitives.WriteUInt32LittleEndian(config[GuestAbi.Config.Driver..], _driverField);
         for (int i = 0; i < rings; i++)
         {
             if (_shown[i] is { } ring)
             {
-                Span<byte> entry = config[(80 + (32 * i))..];
+                Span<byte> entry = config[(128 + (32 * i))..];
                 BinaryPrimitives.WriteUInt64LittleEndian(entry, ring.Desc);
                 BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], ring.Avail);
                 BinaryPrimitives.WriteUInt64LittleEndian(entry[16..], ring.Used);

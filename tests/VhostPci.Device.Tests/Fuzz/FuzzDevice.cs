@@ -2,6 +2,7 @@
 using System.Buffers.Binary;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
+using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Tests.Fuzz;
@@ -36,7 +37,7 @@ internal sealed class FuzzDevice(IPorts ports, MirrorDevice device) : IDeviceHos
     {
         Rings = plan.Rings;
         _config = new byte[plan.ConfigSize];
-        Assert.Equal(GuestAbi.Config.Size(plan.Rings), plan.ConfigSize);
+        Assert.Equal(NetConfigAt.Size(plan.Rings), plan.ConfigSize);
     }
 
     internal int Bound(int ring, RingEndpoint endpoint) => Table(endpoint)[ring];

@@ -225,9 +225,9 @@ internal sealed class ServerRun : IDisposable
                 // What else the guest writes must not matter.
                 new Random(step.At).NextBytes(config);
                 BitConverter.TryWriteBytes(config.AsSpan(GuestAbi.Config.Ack), epoch);
-                device.Config[GuestAbi.Config.Accept..GuestAbi.Config.Announce].CopyTo(config.AsSpan(GuestAbi.Config.Accept));
+                device.Config[GuestAbi.Config.Driver..GuestAbi.Config.Features].CopyTo(config.AsSpan(GuestAbi.Config.Driver));
                 device.Device.WriteConfig(config);
-                device.Device.WriteConfig(config.AsSpan(0, step.At % GuestAbi.Config.Rings));
+                device.Device.WriteConfig(config.AsSpan(0, step.At % GuestAbi.Config.Size));
                 model.Acknowledge(epoch);
                 break;
             case Act.DriverSays:

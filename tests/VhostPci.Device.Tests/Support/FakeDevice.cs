@@ -169,12 +169,12 @@ internal sealed class FakeDevice(MirrorDevice device, int slot, string id) : IDe
 
     internal uint Read32(int at) => BinaryPrimitives.ReadUInt32LittleEndian(Config.AsSpan(at));
 
-    internal int QueuePairs => BinaryPrimitives.ReadUInt16LittleEndian(Config.AsSpan(GuestAbi.Config.QueuePairs));
+    internal int QueuePairs => BinaryPrimitives.ReadUInt16LittleEndian(Config.AsSpan(NetConfigAt.QueuePairs));
 
     /// <summary>Whether the driver finds this ring in the table.</summary>
     internal bool HasRing(int ring)
     {
-        int entry = GuestAbi.Config.Rings + (ring * GuestAbi.Ring.Size);
+        int entry = NetConfigAt.Rings + (ring * GuestAbi.Ring.Size);
         bool enabled = Read32(entry + GuestAbi.Ring.Flags) == GuestAbi.RingEnabled;
         Assert.Equal(enabled, Read32(entry + GuestAbi.Ring.Entries) != 0);
         Assert.Equal(enabled, Read64(entry + GuestAbi.Ring.Desc) != 0);

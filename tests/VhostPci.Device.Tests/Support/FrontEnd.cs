@@ -20,6 +20,9 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
 
     internal static ulong Features => VirtioFeatures.Version1 | VirtioFeatures.RingEventIndex | VirtioFeatures.VhostUserProtocolFeatures;
 
+    /// <summary>What the guest's driver is shown of them.</summary>
+    internal static ulong ShownFeatures => Features & ~VirtioFeatures.VhostUserProtocolFeatures;
+
     /// <summary>Whether the server has closed the connection.</summary>
     internal bool IsClosed
     {

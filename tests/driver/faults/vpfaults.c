@@ -113,7 +113,7 @@ static int config_write(struct kprobe *p, struct pt_regs *regs)
 	uint delay = READ_ONCE(down_delay);
 
 	if (delay && vdev->id.device == VIRTIO_ID_VHOST_PCI_NET &&
-	    offset == offsetof(struct vhost_pci_net_config, driver) && *val) {
+	    offset == offsetof(struct vhost_pci_config, driver) && *val) {
 		WRITE_ONCE(down_delay, 0);
 		mdelay(delay);
 	}
