@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
-#define VHOST_PCI_ABI_VERSION 11u
+#define VHOST_PCI_ABI_VERSION 12u
 
 /* The symbol that the shim looks up in the library */
 #define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
@@ -238,8 +238,6 @@ struct vhost_pci_host {
     void (*close_later)(uint64_t lane, int32_t fd);
     /* How many of a lane's are not closed yet */
     uint32_t (*unclosed)(uint64_t lane);
-    /* Lanes whose descriptors are not all closed yet */
-    uint32_t (*closing)(void);
 
     /*
      * Hot-plug a vhost-pci-net with this id on a bus; NULL: the server's.

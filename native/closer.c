@@ -148,13 +148,3 @@ uint32_t vhost_pci_unclosed(uint64_t number)
     qemu_mutex_unlock(&lock);
     return count;
 }
-
-uint32_t vhost_pci_closing(void)
-{
-    uint32_t count;
-
-    qemu_mutex_lock(&lock);
-    count = g_hash_table_size(lanes);
-    qemu_mutex_unlock(&lock);
-    return count;
-}

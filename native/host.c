@@ -192,7 +192,6 @@ const struct vhost_pci_host vhost_pci_host = {
     .arm_timer = host_arm_timer,
     .close_later = vhost_pci_close_later,
     .unclosed = vhost_pci_unclosed,
-    .closing = vhost_pci_closing,
     .plug_device = vhost_pci_server_plug,
     .bridge_window = vhost_pci_server_window,
     .unplug_device = vhost_pci_net_unplug,

@@ -43,11 +43,10 @@ int vhost_pci_error_get(struct vhost_pci_error *err, Error *local);
 /* host.c: what QEMU offers to the library */
 extern const struct vhost_pci_host vhost_pci_host;
 
-/* closer.c: close_later(), unclosed(), closing() of struct vhost_pci_host */
+/* closer.c: close_later() and unclosed() of struct vhost_pci_host */
 bool vhost_pci_closer_start(Error **errp);
 void vhost_pci_close_later(uint64_t lane, int32_t fd);
 uint32_t vhost_pci_unclosed(uint64_t lane);
-uint32_t vhost_pci_closing(void);
 
 /*
  * fault.c: pages of a window that are gone.  The first window makes SIGBUS

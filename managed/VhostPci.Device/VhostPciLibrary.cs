@@ -113,7 +113,7 @@ public sealed class VhostPciLibrary
     /// <summary>Creates the client of a virtio-net device.</summary>
     public VhostPciClient CreateClient(IClientHost device, ClientConfig config)
     {
-        var client = new VhostPciClient(_host, device, config, _logger, _time);
+        var client = new VhostPciClient(_host, device, config, _logger, _time, Descriptors.ServersLeft);
         _clients.Add(client);
         return client;
     }

@@ -26,8 +26,6 @@ internal sealed unsafe class HostObjects(vhost_pci_host host) : IHost
 
     public void ArmTimer(ulong reactor, uint milliseconds) => _host.arm_timer(reactor, milliseconds);
 
-    public int Closing => (int)_host.closing();
-
     public int CountUnclosed(ulong lane) => (int)_host.unclosed(lane);
 
     public void CloseLater(ulong lane, int descriptor) => _host.close_later(lane, descriptor);

@@ -140,56 +140,151 @@ public sealed class StuckTests : IDisposable
     public void Nobody_new_is_accepted_while_too_much_hangs()
     {
         using var rig = new Rig();
-        rig.Host.Closing = Budgets.ClosingPeers;
+        var closer = new HeldCloser();
+        rig.Listener.Closer = closer;
+        for (int i = 0; i < Budgets.ClosingPeers; i++)
+        {
+            ComeAndGo(rig);
+        }
+
         using FrontEnd origin = rig.Connect();
         rig.Host.Pump();
-        rig.Host.Advance(Budgets.AcceptPause);
+        Assert.Empty(rig.Server.Connections);
+        rig.Host.Advance(Budgets.UnclosedPause);
         rig.Host.Pump();
         Assert.Empty(rig.Server.Connections);
         Assert.Contains("accepts nobody for now", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
 
-        rig.Host.Closing = Budgets.ClosingPeers - 1;
+        closer.Release();
         rig.Host.Advance(Budgets.AcceptPause);
         rig.Host.Pump();
         Assert.Single(rig.Server.Connections);
     }
 
     [Fact]
-    public void A_client_does_not_speak_to_a_server_while_too_much_hangs()
+    public void What_is_closed_in_a_moment_is_not_worth_a_word()
     {
-        using var rig = new Rig();
-        var nic = new FakeNic();
-        VhostPciClient client = rig.Library.CreateClient(nic, Config(1));
-        rig.Host.Closing = Budgets.ClosingPeers;
-        (Channel left, Channel right) = SocketPair.Create();
-        client.Connected(left);
-        Assert.Equal(ReceiveStatus.WouldBlock, right.Receive(new byte[1], new List<IPeerFile>(), out _));
-        Assert.Contains("still being closed", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
-        client.Disconnected();
-        rig.Host.Advance(1);
-        Assert.Equal(ReceiveStatus.Closed, right.Receive(new byte[1], new List<IPeerFile>(), out _));
-        rig.Library.Destroy(client);
-        right.Dispose();
-        rig.Host.Closing = 0;
-        rig.AssertNothingLeft();
+        using var rig = new Rig(change: static config => config with { AllowUid = "0" });
+        var closer = new HeldCloser();
+        rig.Listener.Closer = closer;
+        var refused = new List<FrontEnd>();
+        for (int i = 0; i < Budgets.ClosingPeers; i++)
+        {
+            refused.Add(rig.Connect(uid: 1));
+        }
+
+        rig.Host.Pump();
+        Assert.Equal(Budgets.ClosingPeers, closer.Held);
+        int warnings = rig.Log.Warnings.Length;
+        rig.Listener.Closer = null;
+        using FrontEnd origin = rig.Connect(uid: 0);
+        rig.Host.Pump();
+        Assert.Empty(rig.Server.Connections);
+        closer.Release();
+        rig.Host.Advance(Budgets.UnclosedPause);
+        rig.Host.Pump();
+        Assert.Single(rig.Server.Connections);
+        Assert.Equal(warnings, rig.Log.Warnings.Length);
+        refused.ForEach(static one => one.Dispose());
     }
 
     [Fact]
-    public void A_client_speaks_to_its_server_when_less_hangs()
+    public void What_connections_have_left_counts_as_open()
+    {
+        using var rig = new Rig(connections: 2);
+        rig.Library.Descriptors.Limit = Budgets.CountDescriptors(2, 1) + (2 * Budgets.PairDescriptors);
+        var closer = new HeldCloser();
+        rig.Listener.Closer = closer;
+        FrontEnd first = rig.Connect();
+        first.Start(name: "first", pairs: 3);
+        first.Dispose();
+        rig.Host.Pump();
+        Assert.Empty(rig.Server.Connections);
+
+        // Its socket, a file of memory and four descriptors for each pair: more than the two pairs beyond the first that it has given back.
+        Assert.InRange(closer.Held, 3 * (int)Budgets.PairDescriptors, (int)Budgets.ConnectionDescriptors);
+        rig.Listener.Closer = null;
+        using FrontEnd second = rig.Connect();
+        second.Negotiate();
+        second.SendInfo(pairs: 3);
+        Assert.True(second.IsClosed);
+        Assert.Contains("3 queue pairs would take 8 more file descriptors", rig.Server.LastRefusal, StringComparison.Ordinal);
+
+        // One place of two is free, and what was left fits into the other's.
+        rig.Host.Advance(Budgets.UnclosedPause);
+        using FrontEnd third = rig.Connect();
+        third.Start(name: "third", lastOfMac: 3);
+        Assert.True(rig.Bridge.Last.Link);
+        using FrontEnd fourth = rig.Connect();
+        rig.Host.Pump();
+        Assert.Single(rig.Server.Connections);
+        closer.Release();
+        rig.Host.Advance(Budgets.AcceptPause);
+        fourth.Start(name: "fourth", lastOfMac: 4, pairs: 3);
+        Assert.Equal(2, rig.Server.Connections.Count);
+        Assert.Equal(1UL, rig.Server.Refused);
+    }
+
+    [Fact]
+    public void Who_closes_what_it_is_sent_at_once_is_never_counted()
     {
         using var rig = new Rig();
+        rig.Library.Descriptors.Limit = Budgets.CountDescriptors(4, 1);
+        rig.Listener.Closer = new PromptCloser();
+        for (int i = 0; i < 3 * Budgets.ClosingPeers; i++)
+        {
+            ComeAndGo(rig);
+        }
+
+        Assert.Equal(3UL * Budgets.ClosingPeers, rig.Server.Accepted);
+        Assert.Equal(0, rig.Host.Timers);
+    }
+
+    [Fact]
+    public void Origins_that_leave_much_do_not_keep_a_client_from_its_server_and_the_other_way_round()
+    {
+        using var rig = new Rig();
+        var closer = new HeldCloser();
         VhostPciClient client = rig.Library.CreateClient(new FakeNic(), Config(1));
-        rig.Host.Closing = Budgets.ClosingPeers;
+        LeaveMuch(client, closer);
+        (Channel left, Channel right) = SocketPair.Create();
+        client.Connected(right);
+        Assert.Equal(ReceiveStatus.WouldBlock, left.Receive(new byte[1], new List<IPeerFile>(), out _));
+        Assert.Contains("still being closed", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        using FrontEnd origin = rig.Connect();
+        Assert.NotEqual(0UL, origin.Ask(RequestCode.GetFeatures));
+
+        rig.Listener.Closer = new HeldCloser();
+        for (int i = 0; i < Budgets.ClosingPeers; i++)
+        {
+            ComeAndGo(rig);
+        }
+
+        closer.Release();
+        rig.Host.Advance(Budgets.AcceptPause);
+        Assert.Equal(ReceiveStatus.Data, left.Receive(new byte[MessageHeader.Size], new List<IPeerFile>(), out _));
+        rig.Library.Destroy(client);
+        left.Dispose();
+    }
+
+    [Fact]
+    public void A_client_does_not_speak_to_a_server_while_too_much_hangs()
+    {
+        using var rig = new Rig();
+        var closer = new HeldCloser();
+        VhostPciClient client = rig.Library.CreateClient(new FakeNic(), Config(1));
+        LeaveMuch(client, closer);
         (Channel left, Channel right) = SocketPair.Create();
         client.Connected(left);
         rig.Host.Advance(10 * Budgets.AcceptPause);
         Assert.Equal(ReceiveStatus.WouldBlock, right.Receive(new byte[1], new List<IPeerFile>(), out _));
         Assert.Single(rig.Log.Warnings);
-        rig.Host.Closing = 0;
-        rig.Host.Advance(Budgets.AcceptPause);
-        Assert.Equal(ReceiveStatus.Data, right.Receive(new byte[MessageHeader.Size], new List<IPeerFile>(), out _));
+        client.Disconnected();
+        rig.Host.Advance(1);
+        Assert.Equal(ReceiveStatus.Closed, right.Receive(new byte[1], new List<IPeerFile>(), out _));
         rig.Library.Destroy(client);
         right.Dispose();
+        closer.Release();
         rig.AssertNothingLeft();
     }
 
@@ -348,6 +443,28 @@ public sealed class StuckTests : IDisposable
         {
             using Descriptor descriptor = EventDescriptor.Create();
             origin.SendQuietly(RequestCode.SetVringError, payload, descriptor.Number);
+        }
+    }
+
+    /// <summary>A connection of which only what the closer holds stays.</summary>
+    private static void ComeAndGo(Rig rig)
+    {
+        using (rig.Connect())
+        {
+            rig.Host.Pump();
+        }
+
+        rig.Host.Pump();
+    }
+
+    /// <summary>Servers that come and go, as many as a client speaks to.</summary>
+    private static void LeaveMuch(VhostPciClient client, HeldCloser closer)
+    {
+        for (int i = 0; i <= Budgets.ClosingPeers; i++)
+        {
+            (Channel left, Channel right) = SocketPair.Create(closer);
+            client.Connected(right);
+            left.Dispose();
         }
     }
 

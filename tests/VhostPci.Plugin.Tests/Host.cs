@@ -34,7 +34,6 @@ internal static unsafe partial class Host
         table->arm_timer = &ArmTimer;
         table->close_later = &CloseLater;
         table->unclosed = &Unclosed;
-        table->closing = &Closing;
         table->plug_device = &PlugDevice;
         table->bridge_window = &BridgeWindow;
         table->unplug_device = &UnplugDevice;
@@ -120,9 +119,6 @@ internal static unsafe partial class Host
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static uint Unclosed(ulong lane) => 0;
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static uint Closing() => 0;
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int PlugDevice(void* server, ulong number, sbyte* bus, uint slot, sbyte* id, vhost_pci_error* error)

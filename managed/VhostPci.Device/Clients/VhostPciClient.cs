@@ -31,6 +31,7 @@ public sealed partial class VhostPciClient : IReactor
     private readonly WaitBudget _waits;
     private readonly RequestBudget _requests;
     private IChannel? _channel;
+    private readonly Leftovers _left;
     private IChannel? _leaving;
     private MessageSource? _source;
     private ulong _serverFeatures = ulong.MaxValue;
@@ -43,12 +44,13 @@ public sealed partial class VhostPciClient : IReactor
     private bool _waitsForCloses;
     private bool _destroyed;
 
-    internal VhostPciClient(IHost host, IClientHost device, ClientConfig config, ILogger logger, TimeProvider time)
+    internal VhostPciClient(IHost host, IClientHost device, ClientConfig config, ILogger logger, TimeProvider time, Leftovers left)
     {
         _host = host;
         _device = device;
         _logger = logger;
         _time = time;
+        _left = left;
         Config = config;
         _troubles = new ClientTroubles(logger, config.Id, time);
         _waits = new WaitBudget(time, TimeSpan.FromMilliseconds(Budgets.ServerWait));
@@ -93,17 +95,17 @@ public sealed partial class VhostPciClient : IReactor
     {
         if (_destroyed)
         {
-            channel.Dispose();
+            _left.Dispose(channel);
             return;
         }
 
-        if (_host.Closing >= Budgets.ClosingPeers)
+        if (_left.AreTooMany)
         {
             // Not read, so that it leaves nothing more to close; the chardev sees when it ends. It may be innocent, so it gets its turn.
             _leaving = channel;
             if (!_waitsForCloses)
             {
-                GiveUp("descriptors that peers of this process have sent before are still being closed: it waits for that");
+                GiveUp("descriptors that servers of this process's clients have sent are still being closed: it waits for that");
                 UpdateLink();
             }
 
@@ -411,8 +413,11 @@ public sealed partial class VhostPciClient : IReactor
     /// </summary>
     private void LetGo()
     {
-        _leaving?.Dispose();
-        _leaving = null;
+        if (_leaving is { } channel)
+        {
+            _leaving = null;
+            _left.Dispose(channel);
+        }
     }
 
     private void UpdateLink()

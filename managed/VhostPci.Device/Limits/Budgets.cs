@@ -66,10 +66,13 @@ public static class Budgets
     public const uint AcceptPause = 100;
 
     /// <summary>
-    /// Peers whose descriptors are still being closed: with as many nobody new is accepted, and no server is spoken to, because somebody
-    /// has sent what does not close (ADR 0025).
+    /// Connections that have ended and whose descriptors do not close: with as many of origins nobody new is accepted, and with as many of
+    /// servers none is spoken to (ADR 0025).
     /// </summary>
     public const int ClosingPeers = 32;
+
+    /// <summary>Descriptors that they can have among them.</summary>
+    public const uint LeftDescriptors = ClosingPeers * (ConnectionDescriptors + (GuestAbi.MaxQueuePairs * PairDescriptors));
 
     /// <summary>Milliseconds that a client waits for its server in one go, as for a stop of all rings; twenty times as long without gives it back.</summary>
     public const int ServerWait = 2000;

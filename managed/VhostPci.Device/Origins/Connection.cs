@@ -351,7 +351,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             _channel.Dispose,
             () => SetPairs(1),
             () => _host.Unregister(_number),
-            () => _server.OnClosed(this));
+            () => _server.OnClosed(this, _channel));
     }
 
     public void Dispose() => Close();

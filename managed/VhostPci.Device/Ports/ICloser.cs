@@ -4,9 +4,6 @@ namespace VhostPci.Device.Ports;
 /// <summary>Closes what peers have sent where nobody waits for it: such a close can last as long as the peer likes.</summary>
 public interface ICloser
 {
-    /// <summary>Lanes with descriptors that are not closed yet. Each is a peer that holds itself up, or is just going.</summary>
-    int Closing { get; }
-
     /// <summary>How many descriptors of one lane are not closed yet.</summary>
     int CountUnclosed(ulong lane);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using VhostPci.Device.Limits;
+using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Server;
@@ -8,22 +9,34 @@ namespace VhostPci.Device.Server;
 /// <summary>The descriptors of this process, shared out to the origins of all its servers.</summary>
 /// <remarks>
 /// Each connection that a server may have is sure of one queue pair, whatever the others do. What is left goes to those who ask first
-/// for more.
+/// for more, and to what connections that have ended have left: while that does not close, their places are not free.
 /// </remarks>
 public sealed class DescriptorBudget
 {
     private ulong _connections;
     private ulong _most;
+    private ulong _live;
     private long _morePairs;
 
     /// <summary>Descriptors that this process may have open.</summary>
     public ulong Limit { get; set; } = ulong.MaxValue;
 
-    /// <summary>Descriptors for all servers and one more, if each of its origins had all the queue pairs that it may.</summary>
+    /// <summary>What origins have left.</summary>
+    internal Leftovers OriginsLeft { get; } = new();
+
+    /// <summary>What the servers of this process's clients have left.</summary>
+    internal Leftovers ServersLeft { get; } = new();
+
+    /// <summary>Whether one more connection can be sure of a queue pair now.</summary>
+    internal bool CanAccept
+        => !OriginsLeft.AreTooMany && Count(Math.Min(_live + 1, _connections)) + Left <= Limit;
+
+    /// <summary>Descriptors for all servers and one more, if each of its origins had all the queue pairs that it may, and as many had left all that they can.</summary>
     public ulong CountAll(ServerConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return Budgets.CountDescriptors(_connections + config.Connections, 1) + ((_most + MorePairs(config)) * Budgets.PairDescriptors);
+        return Budgets.CountDescriptors(_connections + config.Connections, 1) + ((_most + MorePairs(config)) * Budgets.PairDescriptors)
+            + Budgets.LeftDescriptors;
     }
 
     /// <summary>Sees to it that each connection of one more server can have a queue pair.</summary>
@@ -32,7 +45,7 @@ public sealed class DescriptorBudget
     internal bool TryAdd(ServerConfig config, out string error)
     {
         uint connections = config.Connections;
-        ulong needed = Needed(connections);
+        ulong needed = Count(_connections + connections);
         if (needed > Limit)
         {
             error = string.Create(
@@ -54,7 +67,17 @@ public sealed class DescriptorBudget
     }
 
     /// <summary>Whether there are descriptors for that many queue pairs beyond those that everybody is sure of.</summary>
-    internal bool HasRoomFor(int pairs) => Needed(0) + ((ulong)pairs * Budgets.PairDescriptors) <= Limit;
+    internal bool HasRoomFor(int pairs) => Count(_connections) + ((ulong)pairs * Budgets.PairDescriptors) + Left <= Limit;
+
+    /// <summary>A connection is there.</summary>
+    internal void Enter() => _live++;
+
+    /// <summary>A connection has ended.</summary>
+    internal void Leave(IChannel channel)
+    {
+        _live--;
+        OriginsLeft.Add(channel);
+    }
 
     /// <summary>Somebody has that many more, or fewer.</summary>
     internal void Change(int pairs) => _morePairs += pairs;
@@ -62,5 +85,8 @@ public sealed class DescriptorBudget
     /// <summary>Queue pairs that a server's origins may have beyond their first ones.</summary>
     private static ulong MorePairs(ServerConfig config) => config.Connections * (Math.Clamp(config.QueuesMax, 1UL, GuestAbi.MaxQueuePairs) - 1);
 
-    private ulong Needed(uint more) => Budgets.CountDescriptors(_connections + more, 1) + ((ulong)_morePairs * Budgets.PairDescriptors);
+    private ulong Left => OriginsLeft.Descriptors + ServersLeft.Descriptors;
+
+    private ulong Count(ulong connections)
+        => Budgets.CountDescriptors(connections, 1) + ((ulong)_morePairs * Budgets.PairDescriptors);
 }

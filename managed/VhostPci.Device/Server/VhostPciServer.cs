@@ -28,6 +28,7 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     private int _lastStatic;
     private bool _saidWaiting;
     private bool _saidDenied;
+    private bool _waitsForCloses;
     private bool _destroyed;
 
     internal VhostPciServer(
@@ -138,11 +139,13 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     {
         for (int i = 0; i < Budgets.AcceptsPerTurn && !_destroyed; i++)
         {
-            if (_host.Closing >= Budgets.ClosingPeers)
+            if (!Descriptors.CanAccept)
             {
-                Pause(ServerLog.TooManyClosing);
+                WaitForCloses();
                 return;
             }
+
+            _waitsForCloses = false;
 
             if (!_listener.TryAccept(out IChannel? channel, out bool outOfDescriptors) || channel is null)
             {
@@ -206,7 +209,11 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
 
     internal void OnMessage() => Messages++;
 
-    internal void OnClosed(Connection connection) => _connections.Remove(connection);
+    internal void OnClosed(Connection connection, IChannel channel)
+    {
+        _connections.Remove(connection);
+        Descriptors.Leave(channel);
+    }
 
     internal void LogRefusal(Ports.PeerCredentials peer, string reason)
     {
@@ -251,6 +258,7 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
             if (Uids.Allows(channel.Peer.Uid) && TryFindRoom(channel.Peer.Uid, out reason))
             {
                 _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
+                Descriptors.Enter();
                 admitted = true;
             }
             else
@@ -262,19 +270,34 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
         {
             if (!admitted)
             {
-                channel.Dispose();
+                Descriptors.OriginsLeft.Dispose(channel);
             }
         }
     }
 
     /// <summary>Does not listen for a moment. The timer comes first: with it alone the server would at least hear again.</summary>
-    private void Pause()
+    private void Pause(uint milliseconds = Budgets.AcceptPause)
     {
         if (!_destroyed)
         {
-            _host.ArmTimer(Number, Budgets.AcceptPause);
+            _host.ArmTimer(Number, milliseconds);
             _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
         }
+    }
+
+    /// <summary>Most of what has just been left is closed in a moment: only what is not is worth a word.</summary>
+    private void WaitForCloses()
+    {
+        if (_waitsForCloses)
+        {
+            Pause(ServerLog.TooManyClosing);
+        }
+        else
+        {
+            Pause(Budgets.UnclosedPause);
+        }
+
+        _waitsForCloses = true;
     }
 
     private void Pause(Action<ILogger, string> say)

@@ -5,8 +5,8 @@ namespace VhostPci.Linux.Generated
 {
     public static partial class VhostPciAbi
     {
-        [NativeTypeName("#define VHOST_PCI_ABI_VERSION 11u")]
-        public const uint VHOST_PCI_ABI_VERSION = 11U;
+        [NativeTypeName("#define VHOST_PCI_ABI_VERSION 12u")]
+        public const uint VHOST_PCI_ABI_VERSION = 12U;
 
         [NativeTypeName("#define VHOST_PCI_GET_API_SYMBOL \"vhost_pci_get_api\"")]
         public static ReadOnlySpan<byte> VHOST_PCI_GET_API_SYMBOL => "vhost_pci_get_api"u8;

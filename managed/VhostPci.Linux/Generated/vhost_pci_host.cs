@@ -30,9 +30,6 @@ namespace VhostPci.Linux.Generated
         [NativeTypeName("uint32_t (*)(uint64_t)")]
         public delegate* unmanaged[Cdecl]<ulong, uint> unclosed;
 
-        [NativeTypeName("uint32_t (*)(void)")]
-        public delegate* unmanaged[Cdecl]<uint> closing;
-
         [NativeTypeName("int (*)(void *, uint64_t, const char *, uint32_t, const char *, struct vhost_pci_error *)")]
         public delegate* unmanaged[Cdecl]<void*, ulong, sbyte*, uint, sbyte*, vhost_pci_error*, int> plug_device;
 

@@ -13,9 +13,6 @@ internal sealed class FakeHost : IHost
 
     internal FakeTime Time { get; } = new();
 
-    /// <summary>What hangs, as far as the product is told.</summary>
-    public int Closing { get; set; }
-
     internal List<(TraceEvent Event, ulong Id, ulong A, ulong B)> Traces { get; } = [];
 
     /// <summary>What goes wrong after each thing that is done here; null for nothing.</summary>

@@ -8,8 +8,6 @@ internal sealed class HeldCloser : ICloser
 {
     private readonly List<(ulong Lane, int Descriptor)> _held = [];
 
-    public int Closing => _held.Select(held => held.Lane).Distinct().Count();
-
     /// <summary>The most that were held at once.</summary>
     internal int Most { get; private set; }
 

@@ -10,7 +10,7 @@ internal sealed class ThreadCloser : ICloser
 {
     private readonly ConcurrentDictionary<int, ulong> _open = new();
 
-    public int Closing => _open.Values.Distinct().Count();
+    internal int Closing => _open.Values.Distinct().Count();
 
     public int CountUnclosed(ulong lane) => _open.Values.Count(number => number == lane);
 
