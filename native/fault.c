@@ -217,15 +217,21 @@ static bool kvm_window_fault(void)
 }
 #endif
 
+/* Once, and not when memory or descriptors may be short already */
 static bool handle_faults(Error **errp)
 {
+    static bool handling;
     struct sigaction action = {
         .sa_sigaction = on_sigbus,
         .sa_flags = SA_SIGINFO | SA_RESTART,
     };
     sigset_t sigbus;
-    int ret = event_notifier_init(&notifier, false);
+    int ret;
 
+    if (handling) {
+        return true;
+    }
+    ret = event_notifier_init(&notifier, false);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "cannot watch for lost memory");
         return false;
@@ -246,19 +252,15 @@ static bool handle_faults(Error **errp)
 #ifdef CONFIG_KVM
     kvm_memory_fault_hook = kvm_window_fault;
 #endif
+    handling = true;
     return true;
 }
 
 VhostPciFaultWindow *vhost_pci_fault_add(uint64_t object, void *base,
                                          uint64_t size, Error **errp)
 {
-    static bool handling;
     VhostPciFaultWindow *w = windows;
 
-    if (!handling && !handle_faults(errp)) {
-        return NULL;
-    }
-    handling = true;
     if (size > spare_size) {
         if (ftruncate(spare, size) < 0) {
             error_setg_errno(errp, errno, "cannot provide for lost memory");
@@ -313,6 +315,9 @@ bool vhost_pci_window_allowed(Error **errp)
         error_append_hint(errp, "Leave -overcommit mem-lock=on away; huge "
                           "pages and prealloc=on in this VM's memory backend "
                           "keep its own memory in place.\n");
+        return false;
+    }
+    if (!handle_faults(errp)) {
         return false;
     }
     /*

@@ -11,6 +11,7 @@
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include "qemu/cutils.h"
+#include "qemu/event_notifier_shared.h"
 #include "qemu/timer.h"
 #include "vhost-pci.h"
 #include "trace.h"
@@ -77,6 +78,21 @@ static void open_sigbus(sigset_t *before)
     pthread_sigmask(SIG_UNBLOCK, &sigbus, before);
 }
 
+/* The first signal opens what all others need, as long as there is room */
+static bool prepare_signals(Error **errp)
+{
+    EventNotifier e;
+    int ret = event_notifier_init(&e, false);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "vhost-pci: cannot signal");
+        return false;
+    }
+    event_notifier_set_nowait(&e);
+    event_notifier_cleanup(&e);
+    return true;
+}
+
 const struct vhost_pci_api *vhost_pci_library(Error **errp)
 {
     int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
@@ -91,7 +107,7 @@ const struct vhost_pci_api *vhost_pci_library(Error **errp)
     if (library_api) {
         return library_api;
     }
-    if (!vhost_pci_closer_start(errp)) {
+    if (!vhost_pci_closer_start(errp) || !prepare_signals(errp)) {
         return NULL;
     }
     open_sigbus(&before);

@@ -49,8 +49,8 @@ void vhost_pci_close_later(uint64_t lane, int32_t fd);
 uint32_t vhost_pci_unclosed(uint64_t lane);
 
 /*
- * fault.c: pages of a window that are gone.  The first window makes SIGBUS
- * ours, for all that is inside of one.
+ * fault.c: pages of a window that are gone.  The first server makes SIGBUS
+ * ours, for all that is inside of a window.
  */
 typedef struct VhostPciFaultWindow VhostPciFaultWindow;
 VhostPciFaultWindow *vhost_pci_fault_add(uint64_t object, void *base,

@@ -40,7 +40,7 @@ def test_origins_come_and_go_and_the_device_stays(run):
         peer, = mirror.peers()
         assert peer["state"] == "waiting" and peer["static"] and not device.config().up
         assert stat.S_IMODE(os.stat(mirror.path).st_mode) == 0o600
-        baseline = None
+        baseline = footprint.Footprint(mirror.qemu)
         for number in range(20):
             with Origin(run, mirror.path) as origin:
                 origin.start_driver()
@@ -59,7 +59,6 @@ def test_origins_come_and_go_and_the_device_stays(run):
             assert mirror.readq(WINDOWS + 0x2000000) == 0
             assert mirror.pci(0, 9).ids == DEVICE_IDS and not device.config().up
             device.ack(device.config().epoch)
-            baseline = baseline or footprint.Footprint(mirror.qemu)
             footprint.wait_back(mirror.qemu, baseline)
 
 

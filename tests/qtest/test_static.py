@@ -61,13 +61,12 @@ def test_nothing_is_left_of_an_origin(run):
     with Mirror(run, args=STATIC) as mirror:
         device = MirrorDevice(mirror, mirror.pci(0, 9))
         device.start()
-        baseline = None
+        baseline = footprint.Footprint(mirror.qemu)
         for _ in range(3):
             with FrontEnd(mirror.path) as origin:
                 origin.start()
                 wait_for("the link", lambda: (device.ack(device.config().epoch), device.config().up)[1])
             mirror.wait_peer("waiting", lambda p: p["state"] == "waiting")
-            baseline = baseline or footprint.Footprint(mirror.qemu)
             footprint.wait_back(mirror.qemu, baseline)
 
 
