@@ -1,58 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The C <-> C# boundary of VhostPciPlugin: the one truth.
+ * The C <-> C# boundary of VhostPciPlugin: the interface "vhost-pci" on top of
+ * dotnet_host_abi.h, whose rules hold here.
  *
- * The C shim inside QEMU (native/) dlopens libvhostpci.so (managed/) and calls
- * vhost_pci_get_api() once.  Each side then has a table of the other's
- * functions.  C# decides, C does: nothing in here carries policy.
- *
- * Rules
- *  - Every call, in both directions, is made with QEMU's big lock (BQL) held,
- *    from any thread that holds it.  The library starts no threads.
- *  - A "uint64_t object" names an object of the library; 0 is none.  A stale or
- *    made-up number is refused, never dereferenced.
- *  - A "void *host" names an object of the shim (server, device or client).  It
- *    is valid from the call that introduced it until the matching destroy or
- *    detach call returns.
- *  - File descriptors stay the property of the side that opened or received
- *    them unless a comment says that they are handed over.
- *  - int results: 0 or a positive value is success, negative is -errno.  Where
- *    a function has an err argument, it is filled in on failure with one line
- *    of text, without a newline, that tells the user what to do.
- *  - The library never lets an exception out; the shim never longjmps through
- *    a frame of the library.
- *  - Structs here use fixed-width members, naturally aligned, without
- *    bit-fields and flexible arrays, so that any binding generator gets them
- *    right.  tests/VhostPci.Linux.Tests compares every size and offset.
+ * C# decides, C does: nothing in here carries policy.
  */
 #ifndef VHOST_PCI_ABI_H
 #define VHOST_PCI_ABI_H
 
-#include <stdint.h>
+#include "dotnet_host_abi.h"
 
 /* Raised with every change of a struct, an enum value or a meaning in here */
 #define VHOST_PCI_ABI_VERSION 12u
 
-/* The symbol that the shim looks up in the library */
-#define VHOST_PCI_GET_API_SYMBOL "vhost_pci_get_api"
+/* The name that dotnet_api.get_interface() finds it by */
+#define VHOST_PCI_INTERFACE "vhost-pci"
 
-#define VHOST_PCI_ERROR_SIZE 512
-#define VHOST_PCI_NAME_SIZE 64
 #define VHOST_PCI_UUID_SIZE 16
 #define VHOST_PCI_MAC_SIZE 6
-
-/* One line for the user, NUL-terminated UTF-8 */
-struct vhost_pci_error {
-    char text[VHOST_PCI_ERROR_SIZE];
-};
-
-/* The levels of vhost_pci_host.log */
-enum vhost_pci_log_level {
-    VHOST_PCI_LOG_DEBUG = 0,    /* qemu_log_mask(LOG_UNIMP...) style detail */
-    VHOST_PCI_LOG_INFO = 1,
-    VHOST_PCI_LOG_WARNING = 2,
-    VHOST_PCI_LOG_ERROR = 3,
-};
 
 /* Which trace event vhost_pci_host.trace fires; see native/trace-events */
 enum vhost_pci_trace_event {
@@ -70,13 +35,6 @@ enum vhost_pci_trace_event {
     VHOST_PCI_TRACE_STATUS = 11,        /* id device, a virtio status */
     VHOST_PCI_TRACE_CLIENT_LINK = 12,   /* id client, a link */
     VHOST_PCI_TRACE_CLIENT_MESSAGE = 13,/* id client, a request, b size */
-};
-
-/* What watch_fd waits for and fd_ready reports */
-enum vhost_pci_fd_events {
-    VHOST_PCI_FD_NONE = 0,
-    VHOST_PCI_FD_READ = 1,
-    VHOST_PCI_FD_WRITE = 2,
 };
 
 /* Which of the two eventfds of a ring; the names are the origin's */
@@ -111,7 +69,7 @@ struct vhost_pci_server_config {
     uint32_t phys_bits;         /* guest-physical address bits */
     uint32_t allow_unsealed;    /* allow-unsealed=on */
     uint32_t slots;             /* usable device numbers of a bridge's bus */
-    uint32_t log_level;         /* log-level=: enum vhost_pci_log_level */
+    uint32_t log_level;         /* log-level=: enum dotnet_log_level */
     uint32_t uid;               /* this process's, which owns the socket */
     uint32_t unplug_delay;      /* unplug-delay=: seconds */
     uint32_t queues_max;        /* queues-max=: queue pairs of one origin */
@@ -138,7 +96,7 @@ struct vhost_pci_server_counters {
     uint64_t devices;           /* now, with those on their way out */
 };
 
-/* Bridges and what each must reserve; see docs/adr and design D10 */
+/* Bridges and what each must reserve; see docs/adr/0004 */
 struct vhost_pci_bridge_plan {
     uint64_t pref64_reserve;    /* bytes of 64-bit prefetchable window */
     uint64_t mem_reserve;       /* bytes of 32-bit window */
@@ -214,30 +172,8 @@ struct vhost_pci_host {
     uint32_t version;           /* VHOST_PCI_ABI_VERSION */
     uint32_t size;              /* sizeof(struct vhost_pci_host) */
 
-    /* text is UTF-8, length bytes, one line without newline */
-    void (*log)(uint32_t level, const char *text, uint32_t length);
-    /* Whether anybody would see a line of this level: what nobody sees need
-       not be formatted */
-    uint32_t (*log_enabled)(uint32_t level);
+    /* Fire a trace event */
     void (*trace)(uint32_t event, uint64_t id, uint64_t a, uint64_t b);
-
-    /*
-     * Call vhost_pci_api.fd_ready(object, fd, events) from the main loop
-     * while fd is ready; level-triggered.  VHOST_PCI_FD_NONE stops it and
-     * must come before fd is closed.
-     */
-    void (*watch_fd)(uint64_t object, int32_t fd, uint32_t events);
-    /* One shot after ms milliseconds of host time; again: re-arm; 0: cancel */
-    void (*arm_timer)(uint64_t object, uint32_t ms);
-    /*
-     * Close fd, which is handed over, on a thread that may wait: what a peer
-     * has sent can make close() last as long as the peer likes.  Those of one
-     * lane (any number) are closed one after the other and hold up no other
-     * lane.  Unlike the rest it may be called without the BQL.
-     */
-    void (*close_later)(uint64_t lane, int32_t fd);
-    /* How many of a lane's are not closed yet */
-    uint32_t (*unclosed)(uint64_t lane);
 
     /*
      * Hot-plug a vhost-pci-net with this id on a bus; NULL: the server's.
@@ -245,13 +181,13 @@ struct vhost_pci_host {
      */
     int (*plug_device)(void *server, uint64_t object, const char *bus,
                        uint32_t slot, const char *id,
-                       struct vhost_pci_error *err);
+                       struct dotnet_error *err);
     /* bus: of a port or bridge with this id; NULL: the server's own */
     void (*bridge_window)(void *server, const char *bus,
                           struct vhost_pci_bridge_window *out);
 
     /* Ask the guest to let the device go; may be asked again */
-    int (*unplug_device)(void *device, struct vhost_pci_error *err);
+    int (*unplug_device)(void *device, struct dotnet_error *err);
     /* Config interrupt (when DRIVER_OK) */
     void (*config_changed)(void *device);
     /*
@@ -292,16 +228,13 @@ struct vhost_pci_api {
     uint32_t version;           /* VHOST_PCI_ABI_VERSION */
     uint32_t size;              /* sizeof(struct vhost_pci_api) */
 
-    void (*fd_ready)(uint64_t object, int32_t fd, uint32_t events);
-    void (*timer_fired)(uint64_t object);
-
     /* Sizes for the bridge, before it is realized; no object is made */
     int (*server_plan)(const struct vhost_pci_server_config *config,
                        struct vhost_pci_bridge_plan *plan,
-                       struct vhost_pci_error *err);
+                       struct dotnet_error *err);
     int (*server_create)(void *server,
                          const struct vhost_pci_server_config *config,
-                         uint64_t *object, struct vhost_pci_error *err);
+                         uint64_t *object, struct dotnet_error *err);
     void (*server_destroy)(uint64_t object);
     /* What is below level is not shown; the trace events are not touched */
     void (*server_set_log_level)(uint64_t object, uint32_t level);
@@ -311,12 +244,12 @@ struct vhost_pci_api {
     /* A static device; device_attach() comes next, device_release() last */
     int (*device_create)(uint64_t server,
                          const struct vhost_pci_static_config *config,
-                         uint64_t *object, struct vhost_pci_error *err);
+                         uint64_t *object, struct dotnet_error *err);
     /* realize: reserve the window; object is from plug_device or
        device_create */
     int (*device_attach)(uint64_t object, void *device,
                          struct vhost_pci_device_plan *plan,
-                         struct vhost_pci_error *err);
+                         struct dotnet_error *err);
     /* realize is complete: interrupts and doorbells may be bound from here */
     void (*device_ready)(uint64_t object);
     /* unrealize: everything is unbound and the window is anonymous on return */
@@ -346,7 +279,7 @@ struct vhost_pci_api {
     /* The origin's half */
     int (*client_create)(void *client,
                          const struct vhost_pci_client_config *config,
-                         uint64_t *object, struct vhost_pci_error *err);
+                         uint64_t *object, struct dotnet_error *err);
     void (*client_destroy)(uint64_t object);
     /* The chardev connected; the library duplicates fd */
     void (*client_connected)(uint64_t object, int32_t fd);
@@ -386,14 +319,5 @@ struct vhost_pci_api {
      */
     int64_t (*report)(uint32_t format, char *buffer, uint64_t size);
 };
-
-/*
- * The library's only export.  Fails with -EPROTO when version is not the
- * library's own, and then fills in err.
- */
-typedef int (*vhost_pci_get_api_fn)(uint32_t version,
-                                    const struct vhost_pci_host *host,
-                                    const struct vhost_pci_api **api,
-                                    struct vhost_pci_error *err);
 
 #endif /* VHOST_PCI_ABI_H */

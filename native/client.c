@@ -518,7 +518,7 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
         .queue_pairs = n->vhost_pci_queues,
         .memory_end = vhost_pci_memory_end(),
     };
-    struct vhost_pci_error err = { 0 };
+    struct dotnet_error err = { 0 };
     const struct vhost_pci_api *api;
     VhostPciClient *c;
 
@@ -553,7 +553,7 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
     c->link_bh = qemu_bh_new(client_link_bh, c);
     c->driver_bh = qemu_bh_new(client_driver_bh, c);
     if (api->client_create(c, &config, &c->object, &err) < 0) {
-        vhost_pci_error_set(errp, &err);
+        dotnet_error_set(errp, &err);
         client_free(c);
         return false;
     }

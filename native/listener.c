@@ -3,10 +3,11 @@
  * A chardev's listening socket, which is closed where nobody waits.
  *
  * Whoever has connected and was not accepted goes with the socket, and so does
- * what they have sent already: see closer.c.  A second descriptor outlives the
- * chardev's, so the last close is not the main thread's.  When QEMU ends it is
- * the process's, which does not wait for sockets that linger.  The chardev
- * never accepts by itself again, because it would close what it has accepted.
+ * what they have sent already: see dotnet-closer.c.  A second descriptor
+ * outlives the chardev's, so the last close is not the main thread's.  When
+ * QEMU ends it is the process's, which does not wait for sockets that linger.
+ * The chardev never accepts by itself again, because it would close what it
+ * has accepted.
  */
 #include "qemu/osdep.h"
 #include "block/aio.h"

@@ -223,12 +223,12 @@ void vhost_pci_net_driver_ok(void *device, bool driver_ok)
     vhost_pci_irqfd_update_all(p);
 }
 
-int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err)
+int vhost_pci_net_unplug(void *device, struct dotnet_error *err)
 {
     Error *local_err = NULL;
 
     qdev_unplug(DEVICE(device), &local_err);
-    return local_err ? vhost_pci_error_get(err, local_err) : 0;
+    return local_err ? dotnet_error_get(err, local_err) : 0;
 }
 
 /* virtio 1.2, 4.1.4.7: shared memory region 0 is the whole of BAR 2 */
@@ -273,7 +273,7 @@ static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
         .window_size = p->window_size,
         .queue_pairs = p->queues,
     };
-    struct vhost_pci_error err = { 0 };
+    struct dotnet_error err = { 0 };
     uint64_t server;
 
     server = p->chr.chr ? vhost_pci_own_server_open(p, errp) :
@@ -283,7 +283,7 @@ static bool net_pci_create(VhostPciNetPCI *p, Error **errp)
     }
     memcpy(config.mac, p->mac.a, sizeof(config.mac));
     if (p->api->device_create(server, &config, &p->object, &err) < 0) {
-        vhost_pci_error_set(errp, &err);
+        dotnet_error_set(errp, &err);
         vhost_pci_own_server_close(p);
         return false;
     }
@@ -299,7 +299,7 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 {
     VhostPciNetPCI *p = VHOST_PCI_NET_PCI(proxy);
     PCIDevice *pci = &proxy->pci_dev;
-    struct vhost_pci_error err = { 0 };
+    struct dotnet_error err = { 0 };
     ERRP_GUARD();
 
     if (p->server && p->chr.chr) {
@@ -327,7 +327,7 @@ static void net_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
         return;
     }
     if (p->api->device_attach(p->object, p, &p->plan, &err) < 0) {
-        vhost_pci_error_set(errp, &err);
+        dotnet_error_set(errp, &err);
         if (net_pci_is_static(p)) {
             p->api->device_release(p->object);
         }

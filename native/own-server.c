@@ -24,7 +24,7 @@ uint64_t vhost_pci_own_server_open(VhostPciNetPCI *p, Error **errp)
     ERRP_GUARD();
     const char *id = DEVICE(p)->id ?: p->chr.chr->label;
     struct vhost_pci_server_config config;
-    struct vhost_pci_error err = { 0 };
+    struct dotnet_error err = { 0 };
     uint32_t connections;
     int fd;
 
@@ -43,7 +43,7 @@ uint64_t vhost_pci_own_server_open(VhostPciNetPCI *p, Error **errp)
         return 0;
     }
     if (p->api->server_create(p, &config, &p->own_server, &err) < 0) {
-        vhost_pci_error_set(errp, &err);
+        dotnet_error_set(errp, &err);
         p->own_server = 0;
         vhost_pci_own_server_close(p);
     }

@@ -98,7 +98,7 @@ void vhost_pci_server_config(Chardev *chr, const char *id, int fd,
         .slot_size = 4 * GiB,
         .max_memory = MACHINE(qdev_get_machine())->maxram_size,
         .phys_bits = TARGET_PHYS_ADDR_SPACE_BITS,
-        .log_level = VHOST_PCI_LOG_INFO,
+        .log_level = DOTNET_LOG_INFO,
         .queues_max = QUEUES_MAX,
         .plug_rate = PLUG_RATE,
         .uid = geteuid(),
@@ -170,7 +170,7 @@ static void server_realize(PCIDevice *d, Error **errp)
     VhostPciBridge *b = &s->parent_obj;
     struct vhost_pci_server_config config;
     struct vhost_pci_bridge_plan plan;
-    struct vhost_pci_error err = { 0 };
+    struct dotnet_error err = { 0 };
     uint32_t connections;
     int fd;
 
@@ -206,7 +206,7 @@ static void server_realize(PCIDevice *d, Error **errp)
                   g_strdup_printf("vhost-pci.%u", count);
     server_config(s, fd, connections, &config);
     if (s->api->server_plan(&config, &plan, &err) < 0) {
-        vhost_pci_error_set(errp, &err);
+        dotnet_error_set(errp, &err);
         return;
     }
     b->mem_reserve = plan.mem_reserve;
@@ -224,7 +224,7 @@ static void server_realize(PCIDevice *d, Error **errp)
         goto fail;
     }
     if (s->api->server_create(s, &config, &s->object, &err) < 0) {
-        vhost_pci_error_set(errp, &err);
+        dotnet_error_set(errp, &err);
         goto fail_blocker;
     }
     /* Last: a server is never hot-plugged, so when this fails QEMU ends */
@@ -260,7 +260,7 @@ static void server_exit(PCIDevice *d)
 
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           uint32_t slot, const char *id,
-                          struct vhost_pci_error *err)
+                          struct dotnet_error *err)
 {
     VhostPciServer *s = server;
     g_autoptr(QDict) opts = qdict_new();
@@ -276,7 +276,7 @@ int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
     qdict_put_str(opts, "x-object", number);
     dev = qdev_device_add_from_qdict(opts, false, &local_err);
     if (!dev) {
-        return vhost_pci_error_get(err, local_err);
+        return dotnet_error_get(err, local_err);
     }
     object_unref(OBJECT(dev));
     return 0;
@@ -335,12 +335,12 @@ uint64_t vhost_pci_server_find(const char *id, Error **errp)
 
 static const QEnumLookup log_levels = {
     .array = (const char *const[]) {
-        [VHOST_PCI_LOG_DEBUG] = "debug",
-        [VHOST_PCI_LOG_INFO] = "info",
-        [VHOST_PCI_LOG_WARNING] = "warning",
-        [VHOST_PCI_LOG_ERROR] = "error",
+        [DOTNET_LOG_DEBUG] = "debug",
+        [DOTNET_LOG_INFO] = "info",
+        [DOTNET_LOG_WARNING] = "warning",
+        [DOTNET_LOG_ERROR] = "error",
     },
-    .size = VHOST_PCI_LOG_ERROR + 1,
+    .size = DOTNET_LOG_ERROR + 1,
 };
 
 static int server_get_log_level(Object *obj, Error **errp)
@@ -400,7 +400,7 @@ static void server_add_counters(ObjectClass *klass)
 
 static void server_init(Object *obj)
 {
-    VHOST_PCI_SERVER(obj)->log_level = VHOST_PCI_LOG_INFO;
+    VHOST_PCI_SERVER(obj)->log_level = DOTNET_LOG_INFO;
 }
 
 static void server_finalize(Object *obj)

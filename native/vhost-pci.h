@@ -8,9 +8,9 @@
 #ifndef HW_VHOST_PCI_H
 #define HW_VHOST_PCI_H
 
-#include "qapi/error.h"
 #include "chardev/char.h"
 #include "hw/virtio/virtio-pci.h"
+#include "dotnet-host.h"
 #include "vhost_pci_abi.h"
 #include "vhost_pci_guest_abi.h"
 
@@ -29,24 +29,14 @@ struct VhostPciNet {
     uint32_t config_size;
 };
 
-/* library.c: load once, at the first realize that needs it */
+/* vhost-pci.c: load once, at the first realize that needs it */
 const struct vhost_pci_api *vhost_pci_library(Error **errp);
 /* The table if it is loaded, else NULL */
 const struct vhost_pci_api *vhost_pci_library_loaded(void);
-/* Time that dlopen and the first call took, in microseconds */
+/* Time that dlopen and the first call took, in microseconds; once loaded */
 int64_t vhost_pci_library_load_us(void);
-/* Turn the library's error into QEMU's */
-void vhost_pci_error_set(Error **errp, const struct vhost_pci_error *err);
-/* And back: @local is freed */
-int vhost_pci_error_get(struct vhost_pci_error *err, Error *local);
-
-/* host.c: what QEMU offers to the library */
-extern const struct vhost_pci_host vhost_pci_host;
-
-/* closer.c: close_later() and unclosed() of struct vhost_pci_host */
-bool vhost_pci_closer_start(Error **errp);
+/* As dotnet_host.close_later; once loaded */
 void vhost_pci_close_later(uint64_t lane, int32_t fd);
-uint32_t vhost_pci_unclosed(uint64_t lane);
 
 /*
  * fault.c: pages of a window that are gone.  The first server makes SIGBUS
@@ -71,7 +61,7 @@ void vhost_pci_listener_release(Chardev *chr);
 /* server.c */
 int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           uint32_t slot, const char *id,
-                          struct vhost_pci_error *err);
+                          struct dotnet_error *err);
 /* The library's number of the server with this id */
 uint64_t vhost_pci_server_find(const char *id, Error **errp);
 /* What is the same for all servers: one of @chr's, for one origin at a time,
@@ -82,7 +72,7 @@ void vhost_pci_server_window(void *server, const char *bus,
                              struct vhost_pci_bridge_window *out);
 
 /* net-pci.c */
-int vhost_pci_net_unplug(void *device, struct vhost_pci_error *err);
+int vhost_pci_net_unplug(void *device, struct dotnet_error *err);
 void vhost_pci_net_config_changed(void *device);
 /* From the virtio half, before the status takes effect */
 void vhost_pci_net_driver_ok(void *device, bool driver_ok);

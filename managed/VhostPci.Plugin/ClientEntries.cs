@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Qemu.Host;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Ports;
-using VhostPci.Linux.Generated;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 
 namespace VhostPci.Plugin;
 
 /// <summary>Entries of <c>struct vhost_pci_api</c> for clients.</summary>
-internal static unsafe class ClientEntries
+internal static class ClientEntries
 {
-    private const int NotConnected = -107;
     private const uint MostSections = 4096;
 
-    internal static void Fill(vhost_pci_api* api)
+    // SAFETY: the table is ours and not yet anybody's.
+    internal static unsafe void Fill(vhost_pci_api* api)
     {
         api->client_create = &Create;
         api->client_destroy = &Destroy;
@@ -35,275 +35,146 @@ internal static unsafe class ClientEntries
         api->client_get_vring_base = &GetVringBase;
     }
 
+    // SAFETY: what the shim points at is valid for the call, and host until the client is destroyed.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Create(void* host, vhost_pci_client_config* config, ulong* number, vhost_pci_error* error)
-    {
-        try
+    private static unsafe int Create(void* host, vhost_pci_client_config* config, ulong* number, dotnet_error* error)
+        => Guard.Run((host: (nint)host, config: HostPointer.To(config), number: HostPointer.To(number)), new ErrorText(error), static (a, text) =>
         {
-            if (PluginState.Current is not { } state)
-            {
-                return Errno.NoEntry;
-            }
-
-            VhostPciClient client = state.Library.CreateClient(new ClientHost(state.Objects, host), Translate(config));
-            *number = client.Number;
+            Plugin plugin = Plugin.Current;
+            a.number.Value = plugin.Library.CreateClient(new ClientHost(plugin.Host, (void*)a.host), Translate(in a.config.Value)).Number;
             return 0;
-        }
-        catch (Exception exception)
-        {
-            ErrorText.Write(error, exception.Message);
-            return PluginState.Fault(exception);
-        }
-    }
+        });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Destroy(ulong number)
+    private static void Destroy(ulong number) => Guard.Run(number, static number =>
     {
-        try
+        if (Find(number) is { } client)
         {
-            if (PluginState.Current is { } state && Find(number) is { } client)
-            {
-                state.Library.Destroy(client);
-            }
+            Plugin.Current.Library.Destroy(client);
         }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Connected(ulong number, int descriptor)
+    private static void Connected(ulong number, int descriptor) => Guard.Run((number, descriptor), static a =>
     {
-        try
+        if (Find(a.number) is not { } client)
         {
-            if (PluginState.Current is not { } state || Find(number) is not { } client)
-            {
-                return;
-            }
+            return;
+        }
 
-            if (Channel.Duplicate(descriptor, state.Objects) is { } channel)
-            {
-                client.Connected(channel);
-            }
-            else
-            {
-                state.LogNoChannel();
-            }
-        }
-        catch (Exception exception)
+        if (Channel.Duplicate(a.descriptor, Plugin.Current.Host) is { } channel)
         {
-            PluginState.Fault(exception);
+            client.Connected(channel);
         }
-    }
+        else
+        {
+            Plugin.Current.LogNoChannel();
+        }
+    });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Disconnected(ulong number)
-    {
-        try
-        {
-            Find(number)?.Disconnected();
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void Disconnected(ulong number) => Guard.Run(number, static number => Find(number)?.Disconnected());
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static ulong GetFeatures(ulong number)
-    {
-        try
-        {
-            return Find(number)?.OfferedFeatures ?? 0;
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-            return 0;
-        }
-    }
+    private static ulong GetFeatures(ulong number) => Guard.Run(number, 0UL, static number => Find(number)?.OfferedFeatures ?? 0);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int SetFeatures(ulong number, ulong features)
-    {
-        try
-        {
-            return Find(number)?.SetFeatures(features) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+        => Guard.Run((number, features), Errno.IO, static a => Find(a.number)?.SetFeatures(a.features) ?? Errno.NotConnected);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Negotiated(ulong number)
-    {
-        try
-        {
-            Find(number)?.DriverNegotiated();
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void Negotiated(ulong number) => Guard.Run(number, static number => Find(number)?.DriverNegotiated());
 
+    // SAFETY: an address of that size, the shim's for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int SetDriverState(ulong number, ulong offloads, byte* mac)
-    {
-        try
+    private static unsafe int SetDriverState(ulong number, ulong offloads, byte* mac)
+        => Guard.Run((number, offloads, mac: HostPointer.To(mac)), Errno.IO, static a =>
         {
-            _ = MacAddress.TryParse(new ReadOnlySpan<byte>(mac, MacAddress.Size), out MacAddress address);
-            return Find(number)?.SetDriverState(offloads, address) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+            _ = MacAddress.TryParse(a.mac.AsSpan(MacAddress.Size), out MacAddress address);
+            return Find(a.number)?.SetDriverState(a.offloads, address) ?? Errno.NotConnected;
+        });
 
+    // SAFETY: length bytes that are the shim's, for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void SendFrame(ulong number, void* frame, uint length)
-    {
-        try
-        {
-            Find(number)?.SendFrame(new ReadOnlySpan<byte>(frame, checked((int)length)));
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static unsafe void SendFrame(ulong number, void* frame, uint length)
+        => Guard.Run((number, frame: HostPointer.To((byte*)frame), length), static a => Find(a.number)?.SendFrame(a.frame.AsSpan(a.length)));
 
+    // SAFETY: count regions that are the shim's, for the call, and their strings.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int SetMemory(ulong number, vhost_pci_memory_region* regions, uint count)
-    {
-        try
+    private static unsafe int SetMemory(ulong number, vhost_pci_memory_region* regions, uint count)
+        => Guard.Run((number, regions: HostPointer.To(regions), count: Math.Min(count, MostSections)), Errno.IO, static a =>
         {
-            return Find(number)?.SetMemory(Translate(regions, count), Backings(regions, count)) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+            if (Find(a.number) is not { } client)
+            {
+                return Errno.NotConnected;
+            }
+
+            var sections = new MemorySection[a.count];
+            var backings = new MemoryBacking[a.count];
+            ReadOnlySpan<vhost_pci_memory_region> regions = a.regions.AsSpan(a.count);
+            for (int i = 0; i < regions.Length; i++)
+            {
+                sections[i] = new MemorySection(regions[i].guest_address, regions[i].size, regions[i].fd_offset, regions[i].fd);
+                backings[i] = new MemoryBacking(HostText.Read(regions[i].backend) ?? "?", regions[i].seals);
+            }
+
+            return client.SetMemory(sections, backings);
+        });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int SetVringNum(ulong number, uint index, uint entries)
-    {
-        try
-        {
-            return Find(number)?.SetVringNum(index, entries) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+        => Guard.Run((number, index, entries), Errno.IO, static a => Find(a.number)?.SetVringNum(a.index, a.entries) ?? Errno.NotConnected);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int SetVringBase(ulong number, uint index, uint position)
-    {
-        try
-        {
-            return Find(number)?.SetVringBase(index, position) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+        => Guard.Run((number, index, position), Errno.IO, static a => Find(a.number)?.SetVringBase(a.index, a.position) ?? Errno.NotConnected);
 
+    // SAFETY: the ring is the shim's, for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int SetVringAddress(ulong number, vhost_pci_vring* ring)
-    {
-        try
+    private static unsafe int SetVringAddress(ulong number, vhost_pci_vring* ring)
+        => Guard.Run((number, ring: HostPointer.To(ring)), Errno.IO, static a =>
         {
-            return Find(number)?.SetVringAddress(ring->index, ring->desc, ring->avail, ring->used) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+            if (Find(a.number) is not { } client)
+            {
+                return Errno.NotConnected;
+            }
+
+            ref readonly vhost_pci_vring ring = ref a.ring.Value;
+            return client.SetVringAddress(ring.index, ring.desc, ring.avail, ring.used);
+        });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int SetVringFile(ulong number, uint index, uint which, int descriptor)
-    {
-        try
-        {
-            return Find(number)?.SetVringFile(index, (RingEndpoint)which, descriptor) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+        => Guard.Run((number, index, which, descriptor), Errno.IO, static a
+            => Find(a.number)?.SetVringFile(a.index, (RingEndpoint)a.which, a.descriptor) ?? Errno.NotConnected);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Enable(ulong number, uint index, uint enable)
-    {
-        try
-        {
-            return Find(number)?.Enable(index, enable != 0) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+        => Guard.Run((number, index, enable), Errno.IO, static a => Find(a.number)?.Enable(a.index, a.enable != 0) ?? Errno.NotConnected);
 
+    // SAFETY: a descriptor table of that many entries and a device area, the shim's for the call, or null.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static long GetVringBase(ulong number, uint index, uint entries, void* desc, void* used)
-    {
-        try
+    private static unsafe long GetVringBase(ulong number, uint index, uint entries, void* desc, void* used)
+        => Guard.Run((number, index, entries, desc: HostPointer.To((byte*)desc), used: HostPointer.To((byte*)used)), (long)Errno.IO, static a =>
         {
-            var table = new Span<byte>(desc, desc is null ? 0 : (int)entries * PackedRing.DescriptorSize);
-            var device = new ReadOnlySpan<byte>(used, used is null ? 0 : (int)RingLayout.EventSize);
-            return (long?)Find(number)?.GetVringBase(index, table, device) ?? NotConnected;
-        }
-        catch (Exception exception)
-        {
-            return PluginState.Fault(exception);
-        }
-    }
+            Span<byte> table = a.desc.IsNull ? [] : a.desc.AsSpan(a.entries * PackedRing.DescriptorSize);
+            ReadOnlySpan<byte> device = a.used.IsNull ? [] : a.used.AsSpan((uint)RingLayout.EventSize);
+            return (long?)Find(a.number)?.GetVringBase(a.index, table, device) ?? Errno.NotConnected;
+        });
 
-    private static VhostPciClient? Find(ulong number) => PluginState.Current?.Objects.Find<VhostPciClient>(number);
+    private static VhostPciClient? Find(ulong number) => Plugin.Find<VhostPciClient>(number);
 
-    private static MemorySection[] Translate(vhost_pci_memory_region* regions, uint count)
+    // SAFETY: its string is the shim's, as the whole of it.
+    private static unsafe ClientConfig Translate(in vhost_pci_client_config config)
     {
-        var sections = new MemorySection[Math.Min(count, MostSections)];
-        for (int i = 0; i < sections.Length; i++)
-        {
-            sections[i] = new MemorySection(regions[i].guest_address, regions[i].size, regions[i].fd_offset, regions[i].fd);
-        }
-
-        return sections;
-    }
-
-    private static MemoryBacking[] Backings(vhost_pci_memory_region* regions, uint count)
-    {
-        var backings = new MemoryBacking[Math.Min(count, MostSections)];
-        for (int i = 0; i < backings.Length; i++)
-        {
-            backings[i] = new MemoryBacking(ErrorText.FromHost(regions[i].backend, "?"), regions[i].seals);
-        }
-
-        return backings;
-    }
-
-    private static ClientConfig Translate(vhost_pci_client_config* config)
-    {
-        string id = ErrorText.FromHost(config->id, "virtio-net");
-        _ = MacAddress.TryParse(config->mac, out MacAddress mac);
+        string id = HostText.Read(config.id) ?? "virtio-net";
+        _ = MacAddress.TryParse(config.mac, out MacAddress mac);
         var info = new DeviceInfo(
-            (ushort)Math.Clamp(config->queue_pairs, 1, ushort.MaxValue),
-            new Guid(config->uuid, bigEndian: true),
+            (ushort)Math.Clamp(config.queue_pairs, 1, ushort.MaxValue),
+            new Guid(config.uuid, bigEndian: true),
             mac,
-            config->mtu >= DeviceInfo.MinMtu ? config->mtu : (ushort)0,
-            config->memory_end,
+            config.mtu >= DeviceInfo.MinMtu ? config.mtu : (ushort)0,
+            config.memory_end,
             id);
         return new ClientConfig(id, info);
     }

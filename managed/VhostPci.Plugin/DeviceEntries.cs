@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Qemu.Host;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Server;
-using VhostPci.Linux.Generated;
 using VhostPci.Protocol;
 
 namespace VhostPci.Plugin;
 
 /// <summary>Entries of <c>struct vhost_pci_api</c> for vhost-pci-net devices.</summary>
-internal static unsafe class DeviceEntries
+internal static class DeviceEntries
 {
-    internal static void Fill(vhost_pci_api* api)
+    // SAFETY: the table is ours and not yet anybody's.
+    internal static unsafe void Fill(vhost_pci_api* api)
     {
         api->device_create = &Create;
         api->device_attach = &Attach;
@@ -26,120 +27,66 @@ internal static unsafe class DeviceEntries
         api->check_windows = &CheckWindows;
     }
 
+    // SAFETY: what the shim points at is valid for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Create(ulong number, vhost_pci_static_config* config, ulong* result, vhost_pci_error* error)
-    {
-        try
+    private static unsafe int Create(ulong number, vhost_pci_static_config* config, ulong* result, dotnet_error* error)
+        => Guard.Run((number, config: HostPointer.To(config), result: HostPointer.To(result)), new ErrorText(error), static (a, text) =>
         {
-            if (PluginState.Current?.Objects.Find<VhostPciServer>(number) is not { } server)
+            if (Plugin.Find<VhostPciServer>(a.number) is not { } server)
             {
-                ErrorText.Write(error, "the vhost-pci-server is gone");
-                return Errno.NoEntry;
+                return text.Refuse(Errno.NoEntry, "the vhost-pci-server is gone");
             }
 
-            _ = MacAddress.TryParse(config->mac, out MacAddress mac);
-            var translated = new StaticConfig
+            if (!server.TryCreateStatic(Translate(in a.config.Value), out MirrorDevice? device, out string reason) || device is null)
             {
-                Id = Marshal.PtrToStringUTF8((nint)config->id),
-                PeerName = Marshal.PtrToStringUTF8((nint)config->peer_name),
-                WindowSize = config->window_size,
-                Bus = Marshal.PtrToStringUTF8((nint)config->bus),
-                Slot = (int)config->slot,
-                QueuePairs = config->queue_pairs,
-                Mac = mac,
+                return text.Refuse(Errno.InvalidArgument, reason);
+            }
+
+            a.result.Value = device.Number;
+            return 0;
+        });
+
+    // SAFETY: what the shim points at is valid for the call, and host until the device is detached.
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static unsafe int Attach(ulong number, void* host, vhost_pci_device_plan* plan, dotnet_error* error)
+        => Guard.Run((number, host: (nint)host, plan: HostPointer.To(plan)), new ErrorText(error), static (a, text) =>
+        {
+            if (Find(a.number) is not { } device)
+            {
+                return text.Refuse(Errno.NoEntry, "a vhost-pci-net is made by a vhost-pci-server when an origin connects");
+            }
+
+            if (!device.TryAttach(new DeviceHost(Plugin.Current.Host, (void*)a.host), out DevicePlan result, out string reason))
+            {
+                return text.Refuse(Errno.NoMemory, reason);
+            }
+
+            a.plan.Value = new vhost_pci_device_plan
+            {
+                window = (void*)result.Window,
+                window_size = result.WindowSize,
+                rings = (uint)result.Rings,
+                config_size = (uint)result.ConfigSize,
             };
-            if (!server.TryCreateStatic(translated, out MirrorDevice? device, out string reason) || device is null)
-            {
-                ErrorText.Write(error, reason);
-                return Errno.InvalidArgument;
-            }
-
-            *result = device.Number;
             return 0;
-        }
-        catch (Exception exception)
-        {
-            ErrorText.Write(error, exception.Message);
-            return PluginState.Fault(exception);
-        }
-    }
+        });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Attach(ulong number, void* host, vhost_pci_device_plan* plan, vhost_pci_error* error)
-    {
-        try
-        {
-            if (PluginState.Current is not { } state || state.Objects.Find<MirrorDevice>(number) is not { } device)
-            {
-                ErrorText.Write(error, "a vhost-pci-net is made by a vhost-pci-server when an origin connects");
-                return Errno.NoEntry;
-            }
-
-            if (!device.TryAttach(new DeviceHost(state.Objects, host), out DevicePlan result, out string reason))
-            {
-                ErrorText.Write(error, reason);
-                return Errno.NoMemory;
-            }
-
-            plan->window = (void*)result.Window;
-            plan->window_size = result.WindowSize;
-            plan->rings = (uint)result.Rings;
-            plan->config_size = (uint)result.ConfigSize;
-            return 0;
-        }
-        catch (Exception exception)
-        {
-            ErrorText.Write(error, exception.Message);
-            return PluginState.Fault(exception);
-        }
-    }
+    private static void Ready(ulong number) => Guard.Run(number, static number => Find(number)?.Ready());
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Ready(ulong number)
-    {
-        try
-        {
-            Find(number)?.Ready();
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void Detach(ulong number) => Guard.Run(number, static number => Find(number)?.Detach());
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Detach(ulong number)
-    {
-        try
-        {
-            Find(number)?.Detach();
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void Release(ulong number) => Guard.Run(number, static number => Find(number)?.Release());
 
+    // SAFETY: length bytes that are the shim's, for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Release(ulong number)
-    {
-        try
+    private static unsafe void ReadConfig(ulong number, void* config, uint length)
+        => Guard.Run((number, config: HostPointer.To((byte*)config), length), static a =>
         {
-            Find(number)?.Release();
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void ReadConfig(ulong number, void* config, uint length)
-    {
-        try
-        {
-            var destination = new Span<byte>(config, checked((int)length));
-            if (Find(number) is { } device)
+            Span<byte> destination = a.config.AsSpan(a.length);
+            if (Find(a.number) is { } device)
             {
                 device.ReadConfig(destination);
             }
@@ -147,78 +94,41 @@ internal static unsafe class DeviceEntries
             {
                 destination.Clear();
             }
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+        });
+
+    // SAFETY: length bytes that are the shim's, for the call.
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static unsafe void WriteConfig(ulong number, void* config, uint length)
+        => Guard.Run((number, config: HostPointer.To((byte*)config), length), static a => Find(a.number)?.WriteConfig(a.config.AsSpan(a.length)));
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void WriteConfig(ulong number, void* config, uint length)
-    {
-        try
-        {
-            Find(number)?.WriteConfig(new ReadOnlySpan<byte>(config, checked((int)length)));
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void SetLink(ulong number, uint up)
-    {
-        try
-        {
-            Find(number)?.SetLink(up != 0);
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void SetLink(ulong number, uint up) => Guard.Run((number, up), static a => Find(a.number)?.SetLink(a.up != 0));
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void SetStatus(ulong number, uint status, ulong bar)
-    {
-        try
-        {
-            Find(number)?.SetStatus(status, bar);
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+        => Guard.Run((number, status, bar), static a => Find(a.number)?.SetStatus(a.status, a.bar));
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void WindowFault(ulong number)
-    {
-        try
-        {
-            Find(number)?.OnWindowFault();
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void WindowFault(ulong number) => Guard.Run(number, static number => Find(number)?.OnWindowFault());
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static uint CheckWindows()
-    {
-        try
-        {
-            return PluginState.Current?.Library.CheckWindows() == true ? 1U : 0U;
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-            return 0;
-        }
-    }
+    private static uint CheckWindows() => Guard.Run(0, 0U, static _ => Plugin.Current.Library.CheckWindows() ? 1U : 0U);
 
-    private static MirrorDevice? Find(ulong number) => PluginState.Current?.Objects.Find<MirrorDevice>(number);
+    private static MirrorDevice? Find(ulong number) => Plugin.Find<MirrorDevice>(number);
+
+    // SAFETY: its strings are the shim's, as the whole of it.
+    private static unsafe StaticConfig Translate(in vhost_pci_static_config config)
+    {
+        _ = MacAddress.TryParse(config.mac, out MacAddress mac);
+        return new StaticConfig
+        {
+            Id = HostText.Read(config.id),
+            PeerName = HostText.Read(config.peer_name),
+            WindowSize = config.window_size,
+            Bus = HostText.Read(config.bus),
+            Slot = (int)config.slot,
+            QueuePairs = config.queue_pairs,
+            Mac = mac,
+        };
+    }
 }

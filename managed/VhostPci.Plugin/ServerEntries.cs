@@ -2,17 +2,18 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Qemu.Host;
 using VhostPci.Device.Server;
 using VhostPci.Linux.Files;
-using VhostPci.Linux.Generated;
 using VhostPci.Linux.Sockets;
 
 namespace VhostPci.Plugin;
 
 /// <summary>Entries of <c>struct vhost_pci_api</c> for servers.</summary>
-internal static unsafe class ServerEntries
+internal static class ServerEntries
 {
-    internal static void Fill(vhost_pci_api* api)
+    // SAFETY: the table is ours and not yet anybody's.
+    internal static unsafe void Fill(vhost_pci_api* api)
     {
         api->server_plan = &Plan;
         api->server_create = &Create;
@@ -21,164 +22,132 @@ internal static unsafe class ServerEntries
         api->server_counters = &GetCounters;
     }
 
+    // SAFETY: what the shim points at is valid for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Plan(vhost_pci_server_config* config, vhost_pci_bridge_plan* plan, vhost_pci_error* error)
-    {
-        try
+    private static unsafe int Plan(vhost_pci_server_config* config, vhost_pci_bridge_plan* plan, dotnet_error* error)
+        => Guard.Run((config: HostPointer.To(config), plan: HostPointer.To(plan)), new ErrorText(error), static (a, text) =>
         {
-            if (PluginState.Current is not { } state)
+            if (!Plugin.Current.Library.TryPlan(Translate(in a.config.Value), out BridgePlan result, out string reason))
             {
-                return Errno.NoEntry;
+                return text.Refuse(Errno.InvalidArgument, reason);
             }
 
-            if (!state.Library.TryPlan(Translate(config), out BridgePlan result, out string reason))
+            a.plan.Value = new vhost_pci_bridge_plan
             {
-                ErrorText.Write(error, reason);
-                return Errno.InvalidArgument;
-            }
-
-            plan->pref64_reserve = result.Prefetchable;
-            plan->mem_reserve = result.NonPrefetchable;
-            plan->ovmf_mmio64_mib = result.OvmfMmio64Mebibytes;
-            plan->bridges = (uint)result.Bridges;
+                pref64_reserve = result.Prefetchable,
+                mem_reserve = result.NonPrefetchable,
+                ovmf_mmio64_mib = result.OvmfMmio64Mebibytes,
+                bridges = (uint)result.Bridges,
+            };
             return 0;
-        }
-        catch (Exception exception)
+        });
+
+    // SAFETY: what the shim points at is valid for the call, and host until the server is destroyed.
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static unsafe int Create(void* host, vhost_pci_server_config* config, ulong* number, dotnet_error* error)
+        => Guard.Run((host: (nint)host, config: HostPointer.To(config), number: HostPointer.To(number)), new ErrorText(error), static (a, text) =>
         {
-            ErrorText.Write(error, exception.Message);
-            return PluginState.Fault(exception);
-        }
-    }
+            ref vhost_pci_server_config config = ref a.config.Value;
+            ServerConfig translated = Translate(in config);
+            if (HostText.Read(config.dump) is not { } path)
+            {
+                return Create((void*)a.host, config.listen_fd, translated, null, a.number, text);
+            }
+
+            if (!DumpFile.TryCreate(path, out DumpFile? dump, out string failure))
+            {
+                return text.Refuse(Errno.InvalidArgument, $"dump={failure}");
+            }
+
+            int result = Errno.IO;
+            try
+            {
+                result = Create((void*)a.host, config.listen_fd, translated, dump, a.number, text);
+            }
+            finally
+            {
+                if (result < 0)
+                {
+                    dump?.Dispose();
+                }
+            }
+
+            return result;
+        });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Create(void* host, vhost_pci_server_config* config, ulong* number, vhost_pci_error* error)
+    private static void Destroy(ulong number) => Guard.Run(number, static number =>
     {
-        DumpFile? dump = null;
-        bool created = false;
-        try
+        if (Find(number) is { } server)
         {
-            if (PluginState.Current is not { } state)
-            {
-                return Errno.NoEntry;
-            }
-
-            ServerConfig translated = Translate(config);
-            _ = OpenFileLimit.TryRaise(state.Library.Descriptors.CountAll(translated), out ulong limit);
-            state.Library.Descriptors.Limit = limit;
-
-            var bridge = new ServerHost(state.Objects, host);
-            var listener = new Listener(config->listen_fd, state.Objects);
-            if (Marshal.PtrToStringUTF8((nint)config->dump) is { } path && !DumpFile.TryCreate(path, out dump, out string failure))
-            {
-                ErrorText.Write(error, $"dump={failure}");
-                return Errno.InvalidArgument;
-            }
-
-            if (!state.Library.TryCreateServer(bridge, listener, translated, out VhostPciServer? server, out string reason, dump) || server is null)
-            {
-                ErrorText.Write(error, reason);
-                return Errno.InvalidArgument;
-            }
-
-            created = true;
-            *number = server.Number;
-            return 0;
+            Plugin.Current.Library.Destroy(server);
         }
-        catch (Exception exception)
-        {
-            ErrorText.Write(error, exception.Message);
-            return PluginState.Fault(exception);
-        }
-        finally
-        {
-            if (!created)
-            {
-                dump?.Dispose();
-            }
-        }
-    }
+    });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Destroy(ulong number)
-    {
-        try
-        {
-            if (PluginState.Current is { } state && state.Objects.Find<VhostPciServer>(number) is { } server)
-            {
-                state.Library.Destroy(server);
-            }
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
+    private static void SetLogLevel(ulong number, uint level) => Guard.Run((number, level), static a => Find(a.number)?.LogLevel = Translate(a.level));
 
+    // SAFETY: what the shim points at is valid for the call.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void SetLogLevel(ulong number, uint level)
-    {
-        try
+    private static unsafe void GetCounters(ulong number, vhost_pci_server_counters* counters)
+        => Guard.Run((number, counters: HostPointer.To(counters)), static a =>
         {
-            if (PluginState.Current?.Objects.Find<VhostPciServer>(number) is { } server)
+            if (Find(a.number) is { } server)
             {
-                server.LogLevel = TranslateLevel(level);
+                a.counters.Value = new vhost_pci_server_counters
+                {
+                    accepted = server.Accepted,
+                    refused = server.Refused,
+                    messages = server.Messages,
+                    connections = (ulong)server.ConnectionCount,
+                    devices = (ulong)server.DeviceCount,
+                };
             }
-        }
-        catch (Exception exception)
+        });
+
+    private static VhostPciServer? Find(ulong number) => Plugin.Find<VhostPciServer>(number);
+
+    // SAFETY: host is handed on, and not looked at.
+    private static unsafe int Create(void* host, int listener, ServerConfig config, DumpFile? dump, HostPointer<ulong> number, ErrorText text)
+    {
+        Plugin plugin = Plugin.Current;
+        _ = OpenFileLimit.TryRaise(plugin.Library.Descriptors.CountAll(config), out ulong limit);
+        plugin.Library.Descriptors.Limit = limit;
+        if (!plugin.Library.TryCreateServer(new ServerHost(plugin.Host, host), new Listener(listener, plugin.Host), config, out VhostPciServer? server, out string reason, dump) || server is null)
         {
-            PluginState.Fault(exception);
+            return text.Refuse(Errno.InvalidArgument, reason);
         }
+
+        number.Value = server.Number;
+        return 0;
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void GetCounters(ulong number, vhost_pci_server_counters* counters)
+    private static LogLevel Translate(uint level) => (dotnet_log_level)level switch
     {
-        try
-        {
-            if (PluginState.Current?.Objects.Find<VhostPciServer>(number) is { } server)
-            {
-                counters->accepted = server.Accepted;
-                counters->refused = server.Refused;
-                counters->messages = server.Messages;
-                counters->connections = (ulong)server.ConnectionCount;
-                counters->devices = (ulong)server.DeviceCount;
-            }
-        }
-        catch (Exception exception)
-        {
-            PluginState.Fault(exception);
-        }
-    }
-
-    private static LogLevel TranslateLevel(uint level) => (vhost_pci_log_level)level switch
-    {
-        vhost_pci_log_level.VHOST_PCI_LOG_DEBUG => LogLevel.Debug,
-        vhost_pci_log_level.VHOST_PCI_LOG_INFO => LogLevel.Information,
-        vhost_pci_log_level.VHOST_PCI_LOG_WARNING => LogLevel.Warning,
+        dotnet_log_level.DOTNET_LOG_DEBUG => LogLevel.Debug,
+        dotnet_log_level.DOTNET_LOG_INFO => LogLevel.Information,
+        dotnet_log_level.DOTNET_LOG_WARNING => LogLevel.Warning,
         _ => LogLevel.Error,
     };
 
-    private static ServerConfig Translate(vhost_pci_server_config* config)
+    // SAFETY: its strings are the shim's, as the whole of it.
+    private static unsafe ServerConfig Translate(in vhost_pci_server_config config) => new()
     {
+        Id = HostText.Read(config.id) ?? "vhost-pci",
+        Connections = config.connections,
+        SlotSize = config.slot_size,
+        MaxMemory = config.max_memory,
+        PhysBits = config.phys_bits,
+        AllowUnsealed = config.allow_unsealed != 0,
+        Slots = config.slots,
         // Commas can only come by JSON or doubled.
-        string[]? buses = Marshal.PtrToStringUTF8((nint)config->slot_buses)?.Split([':', ','], StringSplitOptions.TrimEntries);
-        return new ServerConfig
-        {
-            Id = ErrorText.FromHost(config->id, "vhost-pci"),
-            Connections = config->connections,
-            SlotSize = config->slot_size,
-            MaxMemory = config->max_memory,
-            PhysBits = config->phys_bits,
-            AllowUnsealed = config->allow_unsealed != 0,
-            Slots = config->slots,
-            SlotBuses = buses,
-            SocketPath = Marshal.PtrToStringUTF8((nint)config->socket_path),
-            AllowUid = Marshal.PtrToStringUTF8((nint)config->allow_uid),
-            LogLevel = TranslateLevel(config->log_level),
-            Uid = config->uid,
-            UnplugDelay = config->unplug_delay,
-            QueuesMax = config->queues_max,
-            PlugRate = config->plug_rate,
-        };
-    }
+        SlotBuses = HostText.Read(config.slot_buses)?.Split([':', ','], StringSplitOptions.TrimEntries),
+        SocketPath = HostText.Read(config.socket_path),
+        AllowUid = HostText.Read(config.allow_uid),
+        LogLevel = Translate(config.log_level),
+        Uid = config.uid,
+        UnplugDelay = config.unplug_delay,
+        QueuesMax = config.queues_max,
+        PlugRate = config.plug_rate,
+    };
 }

@@ -9,7 +9,7 @@ public sealed class UnsafeTests
     private static readonly string[] Places = ["VhostPci.Linux", "Qemu.Host", "VhostPci.Plugin", "Examples.Edu"];
 
     // Without a SAFETY comment so far.
-    private static readonly string[] Known = ["VhostPci.Linux", "VhostPci.Plugin"];
+    private static readonly string[] Known = ["VhostPci.Linux"];
 
     [Fact]
     public void Unsafe_code_is_only_where_the_kernel_or_QEMU_is_spoken_to()

@@ -5,17 +5,26 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
-using VhostPci.Linux.Generated;
+using Qemu.Host.Generated;
+using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Linux.Tests;
 
-/// <summary>The C# bindings against what the C compiler makes of <c>vhost_pci_abi.h</c>.</summary>
+/// <summary>The C# bindings against what the C compiler makes of the ABI headers.</summary>
 public sealed partial class AbiLayoutTests
 {
-    private static readonly string Header = Comment().Replace(File.ReadAllText(Checkout.PathOf("interop/vhost_pci_abi.h")), "");
+    private static readonly (string File, Type Api, Type Constants)[] Headers =
+    [
+        ("dotnet_host_abi.h", typeof(dotnet_api), typeof(DotnetHostAbi)),
+        ("vhost_pci_abi.h", typeof(vhost_pci_api), typeof(VhostPciAbi)),
+    ];
 
-    private static readonly Type[] Generated = [.. typeof(vhost_pci_api).Assembly.GetTypes()
-        .Where(static t => t.Namespace == typeof(vhost_pci_api).Namespace && !t.IsNested)];
+    // As one: a table of one header may point at a struct of another.
+    private static readonly string Header = string.Concat(Headers.Select(static h => Comment().Replace(File.ReadAllText(Checkout.PathOf($"interop/{h.File}")), "")));
+
+    private static readonly string Includes = string.Concat(Headers.Select(static h => $"#include \"{h.File}\"\n"));
+
+    private static readonly Type[] Generated = [.. Headers.SelectMany(static h => h.Api.Assembly.GetTypes().Where(t => t.Namespace == h.Api.Namespace && !t.IsNested))];
 
     [Fact]
     public void EveryStructAndEnumOfTheHeaderIsBoundAndNothingElse()
@@ -31,7 +40,7 @@ public sealed partial class AbiLayoutTests
     public void SizesAndOffsetsAreThoseOfTheCompiler()
     {
         Type[] structs = [.. Generated.Where(static t => t.IsValueType && !t.IsEnum)];
-        var program = new StringBuilder("#include <stddef.h>\n#include <stdio.h>\n#include \"vhost_pci_abi.h\"\nint main(void)\n{\n");
+        var program = new StringBuilder($"#include <stddef.h>\n#include <stdio.h>\n{Includes}int main(void)\n{{\n");
         var managed = new List<string>();
         foreach (Type type in structs)
         {
@@ -90,7 +99,7 @@ public sealed partial class AbiLayoutTests
     [Fact]
     public void EnumValuesAndConstantsAreThoseOfTheCompiler()
     {
-        var program = new StringBuilder("#include <stdio.h>\n#include \"vhost_pci_abi.h\"\nint main(void)\n{\n");
+        var program = new StringBuilder($"#include <stdio.h>\n{Includes}int main(void)\n{{\n");
         var managed = new List<string>();
         foreach (Type type in Generated.Where(static t => t.IsEnum))
         {
@@ -101,14 +110,15 @@ public sealed partial class AbiLayoutTests
             }
         }
 
-        foreach (FieldInfo constant in typeof(VhostPciAbi).GetFields())
+        foreach (FieldInfo constant in Headers.SelectMany(static h => h.Constants.GetFields()))
         {
             program.AppendLine(CultureInfo.InvariantCulture, $"printf(\"{constant.Name} %lld\\n\", (long long){constant.Name});");
             managed.Add(Invariant($"{constant.Name} {constant.GetRawConstantValue()}"));
         }
 
-        program.AppendLine("printf(\"%s\\n\", VHOST_PCI_GET_API_SYMBOL);").Append("return 0;\n}\n");
-        managed.Add(Encoding.UTF8.GetString(VhostPciAbi.VHOST_PCI_GET_API_SYMBOL));
+        program.AppendLine("printf(\"%s\\n%s\\n\", DOTNET_GET_API_SYMBOL, VHOST_PCI_INTERFACE);").Append("return 0;\n}\n");
+        managed.Add(Encoding.UTF8.GetString(DotnetHostAbi.DOTNET_GET_API_SYMBOL));
+        managed.Add(Encoding.UTF8.GetString(VhostPciAbi.VHOST_PCI_INTERFACE));
 
         Assert.Equal(CProgram.Run(program.ToString()).Split('\n', StringSplitOptions.RemoveEmptyEntries), managed);
     }
@@ -128,7 +138,8 @@ public sealed partial class AbiLayoutTests
     [Fact]
     public void PortsHaveTheValuesOfTheAbi()
     {
-        AssertSame<Device.Ports.DescriptorEvents, vhost_pci_fd_events>("VHOST_PCI_FD_");
+        AssertSame<Device.Ports.DescriptorEvents, dotnet_fd_events>("DOTNET_FD_");
+        AssertSame<Qemu.Host.FdEvents, dotnet_fd_events>("DOTNET_FD_");
         AssertSame<Device.Ports.RingEndpoint, vhost_pci_ring_fd>("VHOST_PCI_RING_");
         AssertSame<Device.Ports.TraceEvent, vhost_pci_trace_event>("VHOST_PCI_TRACE_");
     }

@@ -4,7 +4,8 @@ using System.Diagnostics;
 using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
-using VhostPci.Linux.Generated;
+using Qemu.Host.Generated;
+using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Linux.Tests;
 
@@ -17,27 +18,51 @@ public sealed class BindingGeneratorTests
 {
     private const string HeaderText = "// SPDX-License-Identifier: GPL-2.0-or-later";
 
-    private static readonly string GeneratedFolder = Checkout.PathOf("managed/VhostPci.Linux/Generated");
+    private static readonly (string Name, string Folder, Type Api)[] All =
+    [
+        ("dotnet_host_abi", Checkout.PathOf("managed/Qemu.Host/Generated"), typeof(dotnet_api)),
+        ("vhost_pci_abi", Checkout.PathOf("managed/VhostPci.Plugin/Generated"), typeof(vhost_pci_api)),
+    ];
+
+    /// <summary>For theories: each header with the options that are its own.</summary>
+    public static TheoryData<string, string, string, string> Headers => new()
+    {
+        { "dotnet_host_abi", "Qemu.Host.Generated", "DotnetHostAbi", "dotnet" },
+        { "vhost_pci_abi", "VhostPci.Plugin.Generated", "VhostPciAbi", "vhostpci" },
+    };
 
     [Theory]
-    [InlineData("--config", "codegen=latest", "types=unix", "file=multi")]
-    // generated-code=none: the attribute would be the assembly's, and analyzers leave out what is generated, the hand-written part as well.
-    [InlineData("--generate", "helper-types", "generated-code=none", "macro-bindings", "funcs-with-body=false")]
-    // NativeAnnotationAttribute is a helper type that no binding of ours uses.
-    [InlineData("--exclude", "VHOST_PCI_ABI_H", "vhost_pci_get_api_fn", "NativeAnnotationAttribute")]
-    [InlineData("--language", "c")]
-    [InlineData("--std", "gnu11")]
-    [InlineData("--file", "vhost_pci_abi.h")]
-    [InlineData("--traverse", "vhost_pci_abi.h")]
-    [InlineData("--namespace", "VhostPci.Linux.Generated")]
-    [InlineData("--method-class-name", "VhostPciAbi")]
-    [InlineData("--library-path", "vhostpci")]
-    [InlineData("--header-file", "header.txt")]
-    public void TheGeneratorIsAskedForWhatIsInGit(string option, params string[] values) =>
-        Assert.Equal(values, Arguments()[option]);
+    [MemberData(nameof(Headers))]
+    public void TheGeneratorIsAskedForWhatIsInGit(string name, string @namespace, string methods, string library)
+    {
+        string[] guards = name == "dotnet_host_abi" ? ["DOTNET_HOST_ABI_H", "dotnet_get_api_fn"] : [$"{name.ToUpperInvariant()}_H"];
+        var expected = new Dictionary<string, string[]>
+        {
+            ["--config"] = ["codegen=latest", "types=unix", "file=multi"],
+            // generated-code=none: the attribute would be the assembly's, and analyzers leave out what is generated, the hand-written part as well.
+            ["--generate"] = ["helper-types", "generated-code=none", "macro-bindings", "funcs-with-body=false"],
+            // NativeAnnotationAttribute is a helper type that no binding of ours uses.
+            ["--exclude"] = [.. guards, "NativeAnnotationAttribute"],
+            ["--language"] = ["c"],
+            ["--std"] = ["gnu11"],
+            ["--file"] = [$"{name}.h"],
+            // Not what it includes: that has bindings of its own.
+            ["--traverse"] = [$"{name}.h"],
+            ["--namespace"] = [@namespace],
+            ["--method-class-name"] = [methods],
+            ["--library-path"] = [library],
+            ["--header-file"] = ["header.txt"],
+        };
+
+        Dictionary<string, string[]> arguments = Arguments(name);
+        Assert.Equal(expected.Keys.Order(), arguments.Keys.Order());
+        Assert.All(expected, option => Assert.Equal(option.Value, arguments[option.Key]));
+    }
 
     [Fact]
-    public void TheGeneratorIsAskedForNothingElse() => Assert.Equal(11, Arguments().Count);
+    public void EveryHeaderButTheGuestsHasBindings() => Assert.Equal(
+        Directory.GetFiles(Checkout.PathOf("interop"), "*.h").Select(Path.GetFileNameWithoutExtension).Where(static n => n != "vhost_pci_guest_abi").Order(),
+        All.Select(static a => a.Name).Order());
 
     // The generator ends the text with a newline of its own: one in the file would be a blank line in each binding.
     [Fact]
@@ -47,12 +72,12 @@ public sealed class BindingGeneratorTests
     [Fact]
     public void EachFileBeginsAndEndsAsTheGeneratorWritesIt()
     {
-        foreach (string file in Directory.GetFiles(GeneratedFolder))
+        foreach ((string file, string @namespace) in All.SelectMany(static a => Directory.GetFiles(a.Folder).Select(file => (file, a.Api.Namespace!))))
         {
             byte[] bytes = File.ReadAllBytes(file);
             string text = Encoding.UTF8.GetString(bytes);
             string[] lines = text.Split('\n');
-            int names = Array.IndexOf(lines, "namespace VhostPci.Linux.Generated");
+            int names = Array.IndexOf(lines, $"namespace {@namespace}");
             string[] usings = lines[1..names];
 
             Assert.True(bytes.AsSpan().StartsWith("// SPDX"u8), $"{file} begins with something else, such as a byte order mark");
@@ -70,18 +95,20 @@ public sealed class BindingGeneratorTests
     [Fact]
     public void ThereIsOneFilePerType()
     {
-        string[] types = [.. typeof(vhost_pci_api).Assembly.GetTypes()
-            .Where(static t => t.Namespace == typeof(vhost_pci_api).Namespace && !t.IsNested)
-            .Select(static t => $"{t.Name}.cs").Order(StringComparer.Ordinal)];
+        foreach ((_, string folder, Type api) in All)
+        {
+            string[] types = [.. api.Assembly.GetTypes().Where(t => t.Namespace == api.Namespace && !t.IsNested)
+                .Select(static t => $"{t.Name}.cs").Order(StringComparer.Ordinal)];
 
-        Assert.Contains("vhost_pci_api.cs", types);
-        Assert.Equal(types, Directory.GetFiles(GeneratedFolder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            Assert.Contains($"{api.Name}.cs", types);
+            Assert.Equal(types, Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        }
     }
 
     // It would switch rules off for the hand-written code of the assembly.
     [Fact]
-    public void TheAssemblyIsNotMarkedAsGenerated() =>
-        Assert.Empty(typeof(vhost_pci_api).Assembly.GetCustomAttributes(typeof(GeneratedCodeAttribute), inherit: false));
+    public void TheAssembliesAreNotMarkedAsGenerated() =>
+        Assert.All(All, static a => Assert.Empty(a.Api.Assembly.GetCustomAttributes(typeof(GeneratedCodeAttribute), inherit: false)));
 
     [Fact]
     public void TheToolManifestNamesTheGenerator()
@@ -106,17 +133,20 @@ public sealed class BindingGeneratorTests
 
     // A generator's exit status is the number of its warnings.
     [Theory]
-    [InlineData("true", 0, "The bindings are up to date.")]
-    [InlineData("echo >>$out/vhost_pci_api.cs", 1, "differ from what ClangSharp makes")]
+    [InlineData("true", 0, "The bindings of vhost_pci_abi.h are up to date.")]
+    [InlineData("[ -e $out/vhost_pci_api.cs ] && echo >>$out/vhost_pci_api.cs", 1, "differ from what ClangSharp makes of vhost_pci_abi.h")]
     [InlineData("touch $out/GeneratedCode.cs", 1, "Only in")]
-    [InlineData("rm $out/vhost_pci_api.cs", 1, "has written no bindings")]
+    [InlineData("rm $out/vhost_pci_api.cs", 1, "has written no bindings for vhost_pci_abi.h")]
+    [InlineData("rm $out/dotnet_api.cs", 1, "has written no bindings for dotnet_host_abi.h")]
+    [InlineData("[ -e $out/dotnet_api.cs ] && echo >>$out/dotnet_api.cs", 1, "differ from what ClangSharp makes of dotnet_host_abi.h")]
     public void TheCommandComparesWhatTheGeneratorWrites(string change, int expected, string answer)
     {
         (int status, string text) = Run(
             "ClangSharpPInvokeGenerator",
             $"""
-            [ "$1" = @vhost_pci_abi.rsp ] && [ "$2" = --output ] && out=$3 || exit 99
-            cp '{GeneratedFolder}'/*.cs $out; {change}; exit 7
+            [ "$2" = --output ] && out=$3 || exit 99
+            case $1 in {string.Join(" ", All.Select(static a => $"@{a.Name}.rsp) cp '{a.Folder}'/*.cs $out ;;"))} *) exit 99 ;; esac
+            {change}; exit 7
             """);
         Assert.Equal(expected, status);
         Assert.Contains(answer, text, StringComparison.Ordinal);
@@ -150,10 +180,10 @@ public sealed class BindingGeneratorTests
         }
     }
 
-    /// <summary>The arguments of <c>vhost_pci_abi.rsp</c>: what follows each option.</summary>
-    private static Dictionary<string, string[]> Arguments()
+    /// <summary>The arguments of a header's <c>.rsp</c>: what follows each option.</summary>
+    private static Dictionary<string, string[]> Arguments(string name)
     {
-        string[] words = File.ReadAllLines(Checkout.PathOf("interop/vhost_pci_abi.rsp"));
+        string[] words = File.ReadAllLines(Checkout.PathOf($"interop/{name}.rsp"));
         int[] options = [.. Enumerable.Range(0, words.Length).Where(i => words[i].StartsWith('-'))];
         return options.Zip([.. options.Skip(1), words.Length], (from, to) => (words[from], words[(from + 1)..to]))
             .ToDictionary(static o => o.Item1, static o => o.Item2);

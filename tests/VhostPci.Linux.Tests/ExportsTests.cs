@@ -19,7 +19,7 @@ public sealed class ExportsTests
     public void TheLibraryExportsOneFunction()
     {
         MethodInfo export = Assert.Single(Exported);
-        Assert.Equal("vhost_pci_get_api", export.GetCustomAttribute<UnmanagedCallersOnlyAttribute>()!.EntryPoint);
+        Assert.Equal("dotnet_get_api", export.GetCustomAttribute<UnmanagedCallersOnlyAttribute>()!.EntryPoint);
         Assert.True(export.IsPublic && export.IsStatic && export.DeclaringType!.IsPublic);
     }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using VhostPci.Linux.Generated;
+using Qemu.Host.Generated;
+using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Plugin.Tests;
 
@@ -46,14 +47,14 @@ public sealed unsafe class FaultTests
         ulong device = NewDevice(api, server);
         ulong client = NewClient(api);
         vhost_pci_server_config config = server.Config();
-        vhost_pci_error error;
+        dotnet_error error;
         ulong made;
         ulong* number = &made;
 
-        Fails(server, "server_plan", error => api->server_plan(null, null, (vhost_pci_error*)error));
-        Fails(server, "server_create without configuration", error => api->server_create((void*)2, null, number, (vhost_pci_error*)error));
-        Fails(server, "device_create", error => api->device_create(server.Number, null, number, (vhost_pci_error*)error));
-        Fails(server, "client_create", error => api->client_create((void*)3, null, number, (vhost_pci_error*)error));
+        Fails(server, "server_plan", error => api->server_plan(null, null, (dotnet_error*)error));
+        Fails(server, "server_create without configuration", error => api->server_create((void*)2, null, number, (dotnet_error*)error));
+        Fails(server, "device_create", error => api->device_create(server.Number, null, number, (dotnet_error*)error));
+        Fails(server, "client_create", error => api->client_create((void*)3, null, number, (dotnet_error*)error));
         Assert.Equal(IO, api->server_plan(&config, null, &error));
         // Nobody wants to know why.
         Assert.Equal(IO, api->server_plan(null, null, null));
@@ -94,10 +95,10 @@ public sealed unsafe class FaultTests
             api->client_disconnected(client);
         }
 
-        api->fd_ready(server.Number, -1, uint.MaxValue);
-        api->fd_ready(client, 12345, 3);
-        api->timer_fired(server.Number);
-        api->timer_fired(client);
+        Host.Lower->fd_ready(server.Number, -1, uint.MaxValue);
+        Host.Lower->fd_ready(client, 12345, 3);
+        Host.Lower->timer_fired(server.Number);
+        Host.Lower->timer_fired(client);
         api->client_negotiated(client);
         api->server_set_log_level(server.Number, uint.MaxValue);
         server.AssertUnharmed("numbers out of bounds");
@@ -113,7 +114,7 @@ public sealed unsafe class FaultTests
         ulong device = NewDevice(api, server);
         byte* config = stackalloc byte[4096];
         vhost_pci_device_plan plan;
-        vhost_pci_error error;
+        dotnet_error error;
         for (int stage = 0; stage < 4; stage++)
         {
             // Twice what comes once, and too late what comes early.
@@ -134,8 +135,8 @@ public sealed unsafe class FaultTests
             api->device_set_status(device, 0, 0);
             api->device_window_fault(device);
             _ = api->check_windows();
-            api->timer_fired(device);
-            api->fd_ready(device, 3, 1);
+            Host.Lower->timer_fired(device);
+            Host.Lower->fd_ready(device, 3, 1);
             switch (stage)
             {
                 case 0:
@@ -166,19 +167,19 @@ public sealed unsafe class FaultTests
             {
                 // A monitor command in the midst of it.
                 _ = api->report(1, null, 0);
-                api->timer_fired(server.Number);
-                Host.Pump(api);
+                Host.Lower->timer_fired(server.Number);
+                Host.Pump();
             };
             using (Socket origin = server.Connect())
             {
-                Host.Pump(api);
+                Host.Pump();
                 // SET_PROTOCOL_FEATURES with VHOST_PCI, and what makes a device.
                 Server.Send(origin, 16, BitConverter.GetBytes(1UL << 56));
                 Server.Send(origin, 0x56500001, Info());
-                Host.Pump(api);
+                Host.Pump();
             }
 
-            Host.Pump(api);
+            Host.Pump();
             Host.Failing = null;
             Host.Meanwhile = null;
             server.AssertUnharmed($"a failed {function}");
@@ -187,7 +188,7 @@ public sealed unsafe class FaultTests
 
     private static void Fails(Server server, string entry, Func<nint, int> call)
     {
-        vhost_pci_error error;
+        dotnet_error error;
         Assert.Equal(IO, call((nint)(&error)));
         Assert.NotEmpty(Library.Text(&error));
         server.AssertUnharmed(entry);
@@ -196,7 +197,7 @@ public sealed unsafe class FaultTests
     private static void CallWith(vhost_pci_api* api, ulong number, bool isServer = false)
     {
         byte* buffer = stackalloc byte[4096];
-        vhost_pci_error error;
+        dotnet_error error;
         ulong result;
         vhost_pci_static_config config = default;
         vhost_pci_device_plan plan;
@@ -209,8 +210,8 @@ public sealed unsafe class FaultTests
             Assert.Equal(77UL, counters.accepted);
             api->server_set_log_level(number, 0);
             api->server_destroy(number);
-            api->fd_ready(number, 0, 1);
-            api->timer_fired(number);
+            Host.Lower->fd_ready(number, 0, 1);
+            Host.Lower->timer_fired(number);
             Assert.Equal(NoEntry, api->device_create(number, &config, &result, &error));
             Assert.NotEmpty(Library.Text(&error));
         }
@@ -247,7 +248,7 @@ public sealed unsafe class FaultTests
         nint bus = Marshal.StringToCoTaskMemUTF8("pcie.0");
         var config = new vhost_pci_static_config { bus = (sbyte*)bus, queue_pairs = 1 };
         ulong number;
-        vhost_pci_error error;
+        dotnet_error error;
         Assert.Equal(0, api->device_create(server.Number, &config, &number, &error));
         Marshal.FreeCoTaskMem(bus);
         return number;
@@ -263,7 +264,7 @@ public sealed unsafe class FaultTests
     {
         var config = new vhost_pci_client_config { queue_pairs = 1, memory_end = 1UL << 30 };
         ulong number;
-        vhost_pci_error error;
+        dotnet_error error;
         Assert.Equal(0, api->client_create((void*)4, &config, &number, &error));
         return number;
     }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using VhostPci.Linux.Generated;
+using Qemu.Host.Generated;
+using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Plugin.Tests;
 
 /// <summary>QEMU's half of the ABI: remembers what it is asked for, and fails where a test says so.</summary>
 internal static unsafe partial class Host
 {
+    private const nint Library = 0x11b;
+
     private static readonly Dictionary<(ulong Number, int Descriptor), uint> Watches = [];
 
     /// <summary>The host function that fails; null for none.</summary>
@@ -18,22 +21,38 @@ internal static unsafe partial class Host
 
     internal static List<string> Lines { get; } = [];
 
+    /// <summary>Calls with something that is not what the library was given as its own name.</summary>
+    internal static int Strangers { get; private set; }
+
     /// <summary>The table of the library that is being tested.</summary>
     internal static vhost_pci_api* Api { get; set; }
 
-    internal static vhost_pci_host* NewTable()
+    /// <summary>The lower table of the library that is being tested.</summary>
+    internal static dotnet_api* Lower { get; set; }
+
+    internal static dotnet_host* NewLowerTable()
     {
         // The library copies it, so it need not live.
-        var table = (vhost_pci_host*)NativeMemory.AllocZeroed((nuint)sizeof(vhost_pci_host));
-        table->version = VhostPciAbi.VHOST_PCI_ABI_VERSION;
-        table->size = (uint)sizeof(vhost_pci_host);
+        var table = (dotnet_host*)NativeMemory.AllocZeroed((nuint)sizeof(dotnet_host));
+        table->version = DotnetHostAbi.DOTNET_HOST_ABI_VERSION;
+        table->size = (uint)sizeof(dotnet_host);
+        table->library = (void*)Library;
         table->log = &Log;
         table->log_enabled = &LogEnabled;
-        table->trace = &Trace;
         table->watch_fd = &Watch;
         table->arm_timer = &ArmTimer;
         table->close_later = &CloseLater;
         table->unclosed = &Unclosed;
+        AssertFull((nint*)table, sizeof(dotnet_host));
+        return table;
+    }
+
+    internal static vhost_pci_host* NewTable()
+    {
+        var table = (vhost_pci_host*)NativeMemory.AllocZeroed((nuint)sizeof(vhost_pci_host));
+        table->version = VhostPciAbi.VHOST_PCI_ABI_VERSION;
+        table->size = (uint)sizeof(vhost_pci_host);
+        table->trace = &Trace;
         table->plug_device = &PlugDevice;
         table->bridge_window = &BridgeWindow;
         table->unplug_device = &UnplugDevice;
@@ -48,19 +67,21 @@ internal static unsafe partial class Host
         table->client_offer = &Offer;
         table->client_ask_for_reset = &Ignore;
         table->client_disconnect = &Ignore;
-        // A function that is new in the ABI and not here would end the test process at its first call.
-        Assert.False(new Span<nint>((byte*)table + (2 * sizeof(uint)), (sizeof(vhost_pci_host) - (2 * sizeof(uint))) / sizeof(nint)).Contains(0));
+        AssertFull((nint*)table, sizeof(vhost_pci_host));
         return table;
     }
 
+    /// <summary>A function that is new in the ABI and not here would end the test process at its first call.</summary>
+    private static void AssertFull(nint* table, int size) => Assert.False(new Span<nint>(table + 1, (size / sizeof(nint)) - 1).Contains(0));
+
     /// <summary>The main loop's turns: every watched descriptor is reported, ready or not, as the library must be able to take.</summary>
-    internal static void Pump(vhost_pci_api* api)
+    internal static void Pump()
     {
         for (int turn = 0; turn < 4; turn++)
         {
             foreach (((ulong number, int descriptor), uint events) in Watches.ToArray())
             {
-                api->fd_ready(number, descriptor, events);
+                Lower->fd_ready(number, descriptor, events);
             }
         }
     }
@@ -82,6 +103,9 @@ internal static unsafe partial class Host
         return true;
     }
 
+    /// <summary>An exception cannot get out of here: a wrong one is for the test to see.</summary>
+    private static void Check(void* library) => Strangers += (nint)library == Library ? 0 : 1;
+
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int descriptor);
 
@@ -97,8 +121,9 @@ internal static unsafe partial class Host
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Watch(ulong number, int descriptor, uint events)
+    private static void Watch(void* library, ulong number, int descriptor, uint events)
     {
+        Check(library);
         if (events == 0)
         {
             Watches.Remove((number, descriptor));
@@ -110,18 +135,21 @@ internal static unsafe partial class Host
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void ArmTimer(ulong number, uint milliseconds)
+    private static void ArmTimer(void* library, ulong number, uint milliseconds) => Check(library);
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void CloseLater(void* library, ulong lane, int descriptor)
     {
+        Check(library);
+        _ = Close(descriptor);
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void CloseLater(ulong lane, int descriptor) => _ = Close(descriptor);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static uint Unclosed(ulong lane) => 0;
+    private static uint Unclosed(void* library, ulong lane) => 0;
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int PlugDevice(void* server, ulong number, sbyte* bus, uint slot, sbyte* id, vhost_pci_error* error)
+    private static int PlugDevice(void* server, ulong number, sbyte* bus, uint slot, sbyte* id, dotnet_error* error)
     {
         if (Fails("PlugDevice"))
         {
@@ -148,7 +176,7 @@ internal static unsafe partial class Host
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int UnplugDevice(void* device, vhost_pci_error* error) => Fails("UnplugDevice") ? -16 : 0;
+    private static int UnplugDevice(void* device, dotnet_error* error) => Fails("UnplugDevice") ? -16 : 0;
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int BindRing(void* device, uint ring, uint which, int descriptor) => Fails("BindRing") ? -24 : 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using VhostPci.Linux.Generated;
+using Qemu.Host.Generated;
+using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Plugin.Tests;
 
@@ -24,7 +25,7 @@ internal sealed unsafe class Server : IDisposable
         _listener.Listen();
         vhost_pci_server_config config = Config();
         ulong number;
-        vhost_pci_error error;
+        dotnet_error error;
         Assert.Equal(0, api->server_create((void*)1, &config, &number, &error));
         Number = number;
         _neighbour = Connect();
@@ -58,10 +59,10 @@ internal sealed unsafe class Server : IDisposable
         => socket.Send([.. BitConverter.GetBytes(request), .. BitConverter.GetBytes(1), .. BitConverter.GetBytes(payload.Length), .. payload]);
 
     /// <summary>Asks for the features.</summary>
-    internal bool IsServed(Socket socket)
+    internal static bool IsServed(Socket socket)
     {
         Send(socket, 1);
-        Host.Pump(_api);
+        Host.Pump();
         byte[] reply = new byte[64];
         return socket.Poll(0, SelectMode.SelectRead) && socket.Receive(reply) == 20 && reply[0] == 1 && reply[4] == 5;
     }
@@ -73,11 +74,11 @@ internal sealed unsafe class Server : IDisposable
         Assert.True(IsServed(_neighbour), $"the neighbour is not served after {after}");
         using (Socket another = Connect())
         {
-            Host.Pump(_api);
+            Host.Pump();
             Assert.True(IsServed(another), $"nobody is served any more after {after}");
         }
 
-        Host.Pump(_api);
+        Host.Pump();
         vhost_pci_server_counters counters;
         _api->server_counters(Number, &counters);
         Assert.Equal(1UL, counters.connections);
@@ -87,6 +88,7 @@ internal sealed unsafe class Server : IDisposable
     {
         _api->server_destroy(Number);
         Assert.False(Host.IsWatched(Number));
+        Assert.Equal(0, Host.Strangers);
         _neighbour.Dispose();
         _listener.Dispose();
         File.Delete(_path);

@@ -137,7 +137,7 @@ def test_library_is_missing(run):
 def test_library_is_another_one(run):
     env = dict(os.environ, VHOST_PCI_LIBRARY="libm.so.6")
     text = qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", env=env)
-    assert "has no vhost_pci_get_api" in text
+    assert "has no dotnet_get_api" in text
 
 
 def test_library_has_another_abi_version(run):
@@ -147,8 +147,8 @@ def test_library_has_another_abi_version(run):
         #include <stdint.h>
         #include <string.h>
         #include <errno.h>
-        int vhost_pci_get_api(uint32_t version, const void *host, const void **api, char *error);
-        int vhost_pci_get_api(uint32_t version, const void *host, const void **api, char *error)
+        int dotnet_get_api(uint32_t version, const void *host, const void **api, char *error);
+        int dotnet_get_api(uint32_t version, const void *host, const void **api, char *error)
         { strcpy(error, "this library is ABI version 0"); return -EPROTO; }
         """)
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)

@@ -24,7 +24,7 @@ from .mirror import PCIHP_EJECT, PCIHP_SELECT, Mirror, wait_for
 from .origin import Origin
 from .test_own_socket import OwnMirror
 
-CLOSER = "vhost-pci-close"
+CLOSER = "dotnet-close"
 CLOSE, PWRITE = "3", "18"       # numbers on x86-64
 MOST_CLOSING = 32               # Budgets.ClosingPeers
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Regenerates managed/VhostPci.Linux/Generated/ from interop/vhost_pci_abi.h with ClangSharpPInvokeGenerator.
+"""Regenerates managed/*/Generated/ from the ABI headers in interop/ with ClangSharpPInvokeGenerator.
 
 The generator is the .NET tool of .config/dotnet-tools.json, which is restored only for this; a normal build uses the
 committed files. VHOST_PCI_CLANGSHARP_VERSION asks for another version (21.1.8.4 or newer)."""
