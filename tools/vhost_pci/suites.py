@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     for name in chosen:
         machine.install_optional(SUITES[name])
     build()
-    env = dict(os.environ)
+    env = {**os.environ, "CLICOLOR": "0"}      # ctest's log is for reading later
     if args.k:
         env["PYTEST_ADDOPTS"] = f"{env.get('PYTEST_ADDOPTS', '')} -k {shlex.quote(args.k)}"
     total, lines = collections.Counter(), []
