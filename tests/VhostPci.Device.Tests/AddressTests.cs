@@ -201,7 +201,7 @@ public sealed class AddressTests
     /// <summary>No interface has the address of another one or of an origin, but for what is on its way out.</summary>
     private static void AssertDistinct(Rig rig)
     {
-        MirrorDevice[] devices = [.. rig.Server.Devices.Where(static device => !device.IsLeaving)];
+        MirrorDevice[] devices = [.. rig.Server.Devices.Where(static device => device.State != DeviceState.Leaving)];
         MacAddress[] interfaces = [.. devices.Select(static device => device.Mac)];
         MacAddress[] origins = [.. devices.Select(static device => device.OriginMac), .. rig.Server.Connections.Select(static one => one.Session.Info?.Mac ?? default)];
         Assert.Equal(interfaces.Length, interfaces.Distinct().Count());

@@ -127,7 +127,7 @@ public sealed class BridgesTests
         using var rig = new Rig(connections: 2);
         rig.Bridge.Window = new BridgeWindow(4 * GiB, (16 * GiB) - 1);
         Start(rig, 2);
-        rig.Bridge.Last.Device.SetStatus(0x83, MirrorDevice.NoAddress);
+        rig.Bridge.Last.Device.SetStatus(0x83, WindowPlacement.NoAddress);
         Assert.EndsWith("its bus has 12 GiB at 0x100000000, of which other windows have 4 GiB; raise slot-size= or connections= on the vhost-pci-server",
             Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
     }
@@ -152,12 +152,12 @@ public sealed class BridgesTests
     {
         using var rig = new Rig(connections: 1);
         FakeDevice fixedDevice = rig.AddStatic(new StaticConfig { Bus = "pci.0", Slot = 9, PeerName = "nobody" });
-        fixedDevice.Device.SetStatus(0x83, MirrorDevice.NoAddress);
+        fixedDevice.Device.SetStatus(0x83, WindowPlacement.NoAddress);
         Assert.EndsWith("leave out bus= and addr=", rig.Log.Warnings[^1], StringComparison.Ordinal);
 
         using var ports = new Rig(connections: 1, change: config => config with { SlotBuses = ["rp0"] });
         Start(ports, 1);
-        ports.Bridge.Last.Device.SetStatus(0x83, MirrorDevice.NoAddress);
+        ports.Bridge.Last.Device.SetStatus(0x83, WindowPlacement.NoAddress);
         Assert.EndsWith("raise pref64-reserve= of the port", ports.Log.Warnings[^1], StringComparison.Ordinal);
     }
 

@@ -103,7 +103,7 @@ public sealed class BudgetTests
         {
             origin.AskBase(0);
             origin.AskBase(1);
-            rig.Host.Advance(Devices.MirrorDevice.AckTimeout);
+            rig.Host.Advance(Devices.DeviceLink.AckTimeout);
             device.ResetDriver();
             origin.Run();
             device.StartDriver();

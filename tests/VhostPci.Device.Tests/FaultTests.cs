@@ -139,7 +139,7 @@ public sealed class FaultTests
         host.Call(() => device?.ResetDriver());
         origin.Dispose();
         host.Advance(1000);
-        Assert.True(rig.Server.Devices.All(other => other == near.Device || other.IsLeaving), $"a device stays after fault {at}");
+        Assert.True(rig.Server.Devices.All(other => other == near.Device || other.State == Devices.DeviceState.Leaving), $"a device stays after fault {at}");
         host.Call(() => device?.Remove());
         host.Pump();
         bool thrown = plan.HasThrown;

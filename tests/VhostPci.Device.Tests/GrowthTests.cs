@@ -113,7 +113,7 @@ public sealed class GrowthTests
         Assert.True(device.Link);
         origin.SendSingle(RequestCode.AddMemoryRegion, High, origin.NewMemory(1 << 20).Number);
         Assert.False(device.Link);
-        Assert.True(device.Device.IsWaiting);
+        Assert.True(device.Device.State == Devices.DeviceState.Waiting);
         Assert.Equal(0, device.UnplugRequests);
         Assert.True(rig.Bridge.Last.Link);
     }

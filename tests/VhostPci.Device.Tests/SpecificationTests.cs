@@ -49,7 +49,7 @@ public sealed partial class SpecificationTests
         ["extension feature"] = (ulong)BitOperations.Log2(ProtocolFeatures.VhostPci),
         ["message timeout"] = Budgets.MessageTimeout,
         ["silence timeout"] = Budgets.SilenceTimeout,
-        ["ack warning"] = MirrorDevice.AckTimeout,
+        ["ack warning"] = DeviceLink.AckTimeout,
     };
 
     [Fact]

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Protocol;
+using VhostPci.Device.Classes;
 
 namespace VhostPci.Device.Devices;
 
-/// <summary>Who must know when a device leaves its slot and when its window is gone.</summary>
+/// <summary>What a device asks of its server.</summary>
 internal interface IDeviceOwner
 {
+    /// <summary>Makes what is the device class's of a device.</summary>
+    DevicePart CreatePart(MirrorDevice device);
+
     /// <summary>A static device has lost its origin and can have another.</summary>
     void OnVacated(MirrorDevice device);
 
-    /// <summary>The mirror's driver has said which features of an origin it accepts.</summary>
-    void OnAccepted(ulong features);
+    /// <summary>The guest driver has said which features of an origin it accepts.</summary>
+    void OnAccepted(DeviceClass deviceClass, ulong features);
 
-    /// <summary>The address of a device's interface, made from the origin's or what stands for it, and that nobody else has.</summary>
-    MacAddress ChooseAddress(MirrorDevice device, MacAddress origin);
-
+    /// <summary>A device has left its slot.</summary>
     void OnDetached(MirrorDevice device);
 
+    /// <summary>A device's window is gone.</summary>
     void OnReleased(MirrorDevice device);
 
     /// <summary>What address space the guest has on the device's bus, and what the user can do for more.</summary>

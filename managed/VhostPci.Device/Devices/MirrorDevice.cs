@@ -1,227 +1,242 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
-using VhostPci.Device.Net;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Devices;
 
-/// <summary>One vhost-pci-net: its configuration space, window, and the rule for when memory may appear and vanish (design D4, D5).</summary>
-/// <remarks>
-/// A withdrawal makes an epoch. The driver may use what the window showed until it has acknowledged that epoch, so nothing new
-/// is laid into the window before; a driver that is not there or was reset has let go without a word.
-/// </remarks>
-public sealed partial class MirrorDevice : IReactor
+/// <summary>One PCI device of the mirror, from its plan until QEMU releases it: who has it, what state it is in, what it is made of.</summary>
+public sealed class MirrorDevice : IReactor
 {
-    internal const uint AckTimeout = 5000;
-    internal const ulong NoAddress = ulong.MaxValue;
-    private const ulong FourGibibytes = 1UL << 32;
-    private const uint DriverOkBit = 4;
-    private const uint FailedBit = 0x80;
-
     private readonly IHost _host;
     private readonly IWindowFactory _windows;
     private readonly IDeviceOwner _owner;
-    private readonly ILogger _logger;
-    private readonly NetConfigSpace _config;
-    private readonly bool[] _shown;
-    private readonly RingFiles[] _files;
-
-    private IOrigin? _origin;
-    private IDeviceHost? _device;
-    private IWindow? _window;
-    private DeviceStage _stage = DeviceStage.Planned;
-    private bool _plugging;
-    private bool _wanted;
-    private bool _windowMissing;
-    private bool _saidNotPlaced;
-    private bool _saidTooLow;
-    private int _saidNotAcknowledged;
-    private uint? _awaited;
-    private int _unplugAttempts;
-    private bool _hasOriginsAddress;
-    private bool _unplugging;
+    private readonly DeviceStateMachine _states;
+    private readonly DeviceLink _link;
+    private readonly DriverWrites _writes;
+    private readonly WindowPlacement _placement;
+    private readonly WindowGuard _guard;
+    private readonly Occupancy _occupancy;
 
     internal MirrorDevice(
-        IHost host,
-        IWindowFactory windows,
-        IDeviceOwner owner,
-        IOrigin? origin,
-        ILogger logger,
-        DeviceIdentity identity,
-        ulong windowSize,
+        IHost host, IWindowFactory windows, IDeviceOwner owner, ILogger logger, DeviceClass deviceClass, DeviceIdentity identity, ulong windowSize, int rings,
         StaticConfig? fixedConfig = null)
     {
         _host = host;
         _windows = windows;
         _owner = owner;
-        _origin = origin;
-        _logger = logger;
+        Class = deviceClass;
         Identity = identity;
-        WindowSize = windowSize;
-        _shown = new bool[origin?.RingCount ?? 2 * (fixedConfig?.QueuePairs ?? 1)];
-        _files = new RingFiles[_shown.Length];
         Static = fixedConfig;
-        MacAddress mac = fixedConfig?.Mac ?? default;
-        _news.Mac = mac.IsZero ? owner.ChooseAddress(this, StableMac.FromName(identity.Named)) : mac;
-        _config = new NetConfigSpace(RingCount, windowSize) { Mac = _news.Mac };
+        _states = new DeviceStateMachine(isStatic: fixedConfig is not null);
+        Part = owner.CreatePart(this);
         Number = host.Register(this);
+        _link = new DeviceLink(host, logger, this, _states, Part, windowSize, rings);
+        _writes = new DriverWrites(host, this, _link, Part, _states, owner);
+        _placement = new WindowPlacement(logger, identity.Id, windowSize, () => owner.DescribeRoom(this));
+        _guard = new WindowGuard(this, _link);
+        _occupancy = new Occupancy(host, logger, this, _link, _states, owner);
     }
 
     /// <summary>Its number in the host's eyes.</summary>
     public ulong Number { get; }
+
+    internal DeviceClass Class { get; }
+
+    /// <summary>What is the device class's of it.</summary>
+    internal DevicePart Part { get; }
 
     internal DeviceIdentity Identity { get; private set; }
 
     /// <summary>What the user said about a device that is there for ever; null for one that comes and goes with its origin.</summary>
     internal StaticConfig? Static { get; }
 
-    /// <summary>By what an origin that returns is known again; null when it cannot be.</summary>
-    internal OriginKey? Key { get; private set; }
+    /// <summary>Identifies a returning origin; null if it cannot be identified.</summary>
+    internal OriginKey? Key => _occupancy.Key;
 
-    internal ulong WindowSize { get; }
+    internal IOrigin? Origin => _occupancy.Origin;
 
-    internal int RingCount => _shown.Length;
+    /// <summary>How far the host is with it.</summary>
+    internal DeviceStage Stage { get; private set; } = DeviceStage.Planned;
 
-    internal ulong MappedBytes => _window?.MappedBytes ?? 0;
+    /// <summary>The host's half; null before it attaches and after it detaches.</summary>
+    internal IDeviceHost? Host { get; private set; }
 
-    internal bool IsUp { get; private set; }
+    internal DeviceState State => _states.State;
 
-    internal bool IsDriverReady { get; private set; }
+    /// <summary>The same as its connection sees it.</summary>
+    internal ConnectionState ConnectionState => State switch
+    {
+        DeviceState.NoWindow => ConnectionState.NoWindow,
+        DeviceState.Up => ConnectionState.Running,
+        _ when _link.IsWanted && Origin is { } origin && !Accepts(origin.Features) => ConnectionState.WaitingForFeatures,
+        DeviceState.Awaiting when _link.IsWanted => ConnectionState.WaitingForDriver,
+        _ => ConnectionState.Plugged,
+    };
 
-    /// <summary>The guest has been asked for it.</summary>
-    internal bool IsLeaving => _origin is null && _unplugging;
+    internal ulong WindowSize => _link.Memory.Size;
 
-    /// <summary>Its origin is gone and may return before the guest is asked for the device.</summary>
-    internal bool IsAway => _origin is null && !_unplugging && Static is null;
+    internal int RingCount => _link.Rings.Count;
 
-    internal bool IsOf(IOrigin origin) => _origin == origin;
+    internal ulong MappedBytes => _link.Memory.MappedBytes;
 
-    /// <summary>Made for the origin that has it.</summary>
-    internal bool IsNew { get; private set; } = true;
+    internal bool IsUp => _link.IsUp;
 
-    /// <summary>Static, and no origin has it.</summary>
-    internal bool IsWaiting => _origin is null && !_unplugging && Static is not null;
+    internal bool IsDriverReady => _link.Driver.IsReady;
 
-    /// <summary>The user has been told that its window is too small for somebody.</summary>
-    internal bool SaidTooSmall { get; set; }
+    /// <summary>Whether somebody serves the origin's rings at this end.</summary>
+    internal bool IsDriverLinkUp => _link.Driver.IsLinkUp;
+
+    /// <summary>Features of an origin that the driver accepts; all before it has said anything.</summary>
+    internal ulong Accepted => _link.Driver.Accepted;
+
+    internal uint Epoch => _link.Config.Epoch;
+
+    internal uint Ack => _link.Config.Ack;
+
+    /// <summary>QEMU has realized it: eventfds may be bound.</summary>
+    internal bool IsReady => Stage == DeviceStage.Ready;
 
     /// <summary>Whether an origin could have it.</summary>
-    internal bool IsFree => (IsAway || IsWaiting) && _stage is DeviceStage.Attached or DeviceStage.Ready;
+    internal bool IsFree => _states.IsVacant && Stage is DeviceStage.Attached or DeviceStage.Ready;
 
-    internal bool IsWindowMissing => _windowMissing;
+    /// <summary>Made for the origin that has it.</summary>
+    internal bool IsNew => _occupancy.IsNew;
 
-    internal bool IsWaitingForDriver => _wanted && _awaited is not null;
+    /// <summary>The user has been warned that it does not suit somebody.</summary>
+    internal bool HasWarnedOfMisfit
+    {
+        get => _occupancy.HasWarnedOfMisfit;
+        set => _occupancy.HasWarnedOfMisfit = value;
+    }
 
-    internal uint Epoch => _config.Epoch;
-
-    internal uint Ack => _config.Ack;
-
-    internal MacAddress Mac => _news.Mac;
-
-    /// <summary>Its address is the user's or made from its origin's, or the guest uses it.</summary>
-    internal bool KeepsAddress => Static is not null || _hasOriginsAddress || IsUp;
-
-    /// <summary>Of the origin that it has or may get back; zero when not known.</summary>
-    internal MacAddress OriginMac => _news.OriginMac;
+    internal bool Accepts(ulong features) => _link.Driver.Accepts(features);
 
     /// <summary>Whether the driver may use this ring now.</summary>
-    internal bool IsShown(int ring) => _shown[ring];
+    internal bool IsShown(int ring) => _link.Rings.IsShown(ring);
 
-    internal RingCounters GetCounters(int ring) => _device is { } device && _stage == DeviceStage.Ready ? device.GetCounters(ring) : default;
+    internal RingCounters GetCounters(int ring) => IsReady && Host is { } host ? host.GetCounters(ring) : default;
 
-    /// <summary>Plugs the device in; the host attaches to it before this returns.</summary>
-    internal bool TryPlug(IServerHost server, out string error)
+    /// <inheritdoc/>
+    public void OnReady(int descriptor, DescriptorEvents events)
     {
-        bool plugged = false;
-        _plugging = true;
-        try
-        {
-            plugged = server.TryPlug(Number, Identity.Bus, Identity.Slot, Identity.Id, out error);
-        }
-        finally
-        {
-            _plugging = false;
-            if (!plugged)
-            {
-                GiveUpPlug();
-            }
-        }
-
-        if (plugged)
-        {
-            _host.Trace(TraceEvent.Plug, Identity.Connection, (ulong)Identity.Slot, 0);
-        }
-
-        return plugged;
+        // It has a number for QEMU's calls and watches nothing.
     }
 
-    private void GiveUpPlug()
+    /// <inheritdoc/>
+    public void OnTimer()
     {
-        _origin = null;
-        _unplugging = true;
-        _wanted = false;
-        if (_stage == DeviceStage.Planned)
-        {
-            // The host never saw it, so nobody else will say that it is gone.
-            Release();
-        }
+        // Each part has a timer of its own.
     }
+
+    /// <summary>Plugs the device for its first origin; the host attaches to it before this returns.</summary>
+    internal bool TryPlug(IServerHost server, IOrigin origin, OriginKey? key, out string error) => _occupancy.TryPlug(server, origin, key, out error);
+
+    /// <summary>Gives the free device to an origin: a static one to the next, another to the one that had it.</summary>
+    internal void Adopt(IOrigin origin, ulong connection, PeerCredentials peer, OriginKey? key)
+    {
+        Identity = Identity with { Connection = connection, Peer = peer };
+        _occupancy.Adopt(origin, key);
+    }
+
+    /// <summary>The origin is gone.</summary>
+    /// <param name="unplugDelay">Milliseconds in which it may return to this device.</param>
+    internal void Vacate(uint unplugDelay) => _occupancy.Vacate(unplugDelay);
+
+    /// <summary>Asks the guest for the device, without waiting for its origin any longer.</summary>
+    internal void Unplug() => _occupancy.Unplug();
+
+    /// <summary>Static, and nobody's.</summary>
+    internal void ForgetPeer() => Identity = Identity with { Connection = 0, Peer = default };
+
+    internal void Describe(MacAddress firstMac, MacAddress originMac, ushort mtu)
+    {
+        ((Net.NetDevicePart)Part).Introduce(firstMac, originMac, mtu, IsUp);
+        _link.Steps.Change();
+    }
+
+    internal void Follow(MacAddress originMac)
+    {
+        ((Net.NetDevicePart)Part).Follow(originMac);
+        _link.Steps.Change();
+    }
+
+    internal void Announce(MacAddress mac)
+    {
+        ((Net.NetDevicePart)Part).Announce(mac);
+        _link.Steps.Change();
+    }
+
+    internal void Abandon(uint unplugDelay) => Vacate(unplugDelay);
+
+    internal void Start() => _link.Start();
+
+    internal void Stop() => _link.Stop();
+
+    internal void Extend() => _link.Extend();
+
+    internal bool TryShowMore(MemoryRegion region, IPeerFile file, out string error) => _link.TryShowMore(region, file, out error);
+
+    internal bool TryRebind(int ring, RingEndpoint endpoint) => _link.TryRebind(ring, endpoint);
+
+    internal void Unbind(int ring, RingEndpoint endpoint) => _link.Unbind(ring, endpoint);
+
+    /// <summary>The class's part, or the origin's features, have changed.</summary>
+    internal void ChangePart() => _link.Steps.Change();
 
     /// <summary>The host realizes the device: reserve its window.</summary>
     public bool TryAttach(IDeviceHost device, out DevicePlan plan, out string error)
     {
         plan = default;
-        if (_stage != DeviceStage.Planned)
+        if (Stage != DeviceStage.Planned)
         {
-            error = "this vhost-pci-net is in use already";
+            error = "this vhost-pci device is in use already";
             return false;
         }
 
-        if (!_windows.TryReserve(WindowSize, out IWindow? window, out error) || window is null)
+        if (!_link.Memory.TryReserve(_windows, out nint address, out error))
         {
             return false;
         }
 
-        _window = window;
-        _device = device;
-        _stage = DeviceStage.Attached;
-        plan = new DevicePlan(window.Address, WindowSize, RingCount, _config.Size);
+        Host = device;
+        Stage = DeviceStage.Attached;
+        plan = new DevicePlan(address, WindowSize, RingCount, _link.Config.Size);
         return true;
     }
 
     /// <summary>The device is realized: eventfds may be bound.</summary>
     public void Ready()
     {
-        if (_stage == DeviceStage.Attached)
+        if (Stage == DeviceStage.Attached)
         {
-            _stage = DeviceStage.Ready;
-            Evaluate();
+            Stage = DeviceStage.Ready;
+            _link.Show();
         }
     }
 
-    /// <summary>The host takes the device away: unbind everything, make the window anonymous.</summary>
+    /// <summary>The host takes the device off its bus: unbind everything, make the window anonymous.</summary>
     public void Detach()
     {
-        if (_stage is DeviceStage.Detached or DeviceStage.Released)
+        if (Stage is DeviceStage.Detached or DeviceStage.Released)
         {
             return;
         }
 
-        IOrigin? origin = _plugging ? null : _origin;
+        IOrigin? origin = null;
         AllSteps.Run(
-            () => TakeDown(notify: false),
+            () => _link.Withdraw(notify: false),
             () =>
             {
-                _stage = DeviceStage.Detached;
-                _device = null;
-                _awaited = null;
-                _origin = null;
-                _unplugging = true;
+                Stage = DeviceStage.Detached;
+                Host = null;
+                origin = _occupancy.Detach();
             },
-            () => _host.ArmTimer(Number, 0),
+            _link.LetGo,
+            _occupancy.CancelDeparture,
             () => _owner.OnDetached(this),
             () => origin?.OnDeviceRemoved());
     }
@@ -229,17 +244,72 @@ public sealed partial class MirrorDevice : IReactor
     /// <summary>No vCPU can reach the window any more.</summary>
     public void Release()
     {
-        if (_stage == DeviceStage.Released)
+        if (Stage == DeviceStage.Released)
         {
             return;
         }
 
         AllSteps.Run(
             Detach,
-            () => _stage = DeviceStage.Released,
-            () => _window?.Dispose(),
-            () => _window = null,
+            () =>
+            {
+                Stage = DeviceStage.Released;
+                _states.Move(DeviceEvent.Released);
+            },
+            _link.Release,
+            _occupancy.Release,
             () => _host.Unregister(Number),
             () => _owner.OnReleased(this));
     }
+
+    /// <summary>Copies the configuration; allocates nothing.</summary>
+    public void ReadConfig(Span<byte> destination) => _link.Config.CopyTo(destination);
+
+    /// <summary>The guest wrote to the configuration.</summary>
+    public void WriteConfig(ReadOnlySpan<byte> source) => _writes.Take(source);
+
+    /// <summary>The guest wrote the virtio device status.</summary>
+    /// <param name="status">The status byte.</param>
+    /// <param name="windowAddress">Guest-physical address of BAR 2, or all ones.</param>
+    public void SetStatus(uint status, ulong windowAddress)
+    {
+        _host.Trace(TraceEvent.Status, Number, status, 0);
+        if (!_link.Driver.SetStatus(status))
+        {
+            return;
+        }
+
+        bool missing = WindowPlacement.IsMissing(status, windowAddress);
+        if (missing)
+        {
+            _placement.Warn(windowAddress);
+        }
+
+        _writes.OnStatus(missing);
+    }
+
+    /// <summary>The mirror's user switches the link off and on.</summary>
+    public void SetLink(bool up)
+    {
+        if (!_link.Driver.Switch(up))
+        {
+            return;
+        }
+
+        if (!up)
+        {
+            _link.Withdraw(notify: true);
+        }
+
+        Origin?.OnDriverChanged();
+        _link.Show();
+    }
+
+    /// <summary>An access has found a page gone, and the host has made the window anonymous.</summary>
+    public void OnWindowFault() => _guard.OnFault();
+
+    /// <summary>Ends the connection when a page is gone that an access would need.</summary>
+    /// <param name="thoroughly">Also finds out by trying; otherwise only what sizes tell.</param>
+    /// <returns>Whether it is ended.</returns>
+    internal bool CheckWindow(bool thoroughly) => _guard.Check(thoroughly);
 }

@@ -2,6 +2,7 @@
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Server;
 using VhostPci.Protocol.Net;
@@ -24,18 +25,24 @@ internal static class SnapshotTaker
 
         foreach (MirrorDevice device in server.Devices)
         {
-            string? state = device.IsLeaving ? "leaving" : device.IsAway ? "away" : device.IsWaiting ? "waiting" : null;
+            string? state = device.State switch
+            {
+                DeviceState.Leaving => "leaving",
+                DeviceState.Away => "away",
+                DeviceState.Waiting => "waiting",
+                _ => null,
+            };
             if (state is not null)
             {
                 peers.Add(new PeerSnapshot(
                     device.Identity.Connection,
-                    device.IsWaiting ? null : device.Identity.Peer,
+                    device.State == DeviceState.Waiting ? null : device.Identity.Peer,
                     state,
                     0,
                     0,
                     0,
                     null,
-                    device.Mac.ToString(),
+                    ((NetDevicePart)device.Part).Mac.ToString(),
                     null,
                     [],
                     Describe(device),
@@ -73,7 +80,7 @@ internal static class SnapshotTaker
             session.EffectiveFeatures,
             session.ProtocolFeatures,
             session.Info is { Name.Length: > 0 } named ? named.Name : null,
-            device?.Mac.ToString(),
+            (device?.Part as NetDevicePart)?.Mac.ToString(),
             session.Info is { } info ? new OriginSnapshot(session.Mac.ToString(), info.Uuid, session.Mtu) : null,
             [.. Enumerable.Range(0, session.Memory.Count).Select(session.Memory.GetRegion)],
             device is null ? null : Describe(device),
@@ -95,23 +102,16 @@ internal static class SnapshotTaker
             return connection.IsWaitingForSlot ? "waiting-for-slot" : "negotiating";
         }
 
-        if (device.IsWindowMissing || (!device.IsDriverReady && server.IsWithoutWindow(device)))
+        // A guest that can place nothing at all may not even try a driver.
+        ConnectionState state = !device.IsDriverReady && server.IsWithoutWindow(device) ? ConnectionState.NoWindow : device.ConnectionState;
+        return state switch
         {
-            // A guest that can place nothing at all may not even try a driver.
-            return "no-window";
-        }
-
-        if (device.IsUp)
-        {
-            return "running";
-        }
-
-        if (device.IsWaitingForFeatures)
-        {
-            return "waiting-for-features";
-        }
-
-        return device.IsWaitingForDriver ? "waiting-for-driver" : "plugged";
+            ConnectionState.NoWindow => "no-window",
+            ConnectionState.Running => "running",
+            ConnectionState.WaitingForFeatures => "waiting-for-features",
+            ConnectionState.WaitingForDriver => "waiting-for-driver",
+            _ => "plugged",
+        };
     }
 
     private static DeviceSnapshot Describe(MirrorDevice device) => new(

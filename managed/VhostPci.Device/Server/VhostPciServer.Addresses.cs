@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Classes;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Server;
@@ -11,9 +13,18 @@ public sealed partial class VhostPciServer
     /// <param name="address">What an origin says is its own.</param>
     /// <param name="own">Its device, which may still get another address.</param>
     internal bool IsMirrorAddress(MacAddress address, MirrorDevice? own) => _servers.SelectMany(static server => server.Devices)
-        .Any(device => device.Mac == address && !device.IsLeaving && (device != own || device.KeepsAddress));
+        .Any(device => PartOf(device).Mac == address && device.State != DeviceState.Leaving && (device != own || PartOf(device).HasLastingAddress || device.IsUp));
 
-    MacAddress IDeviceOwner.ChooseAddress(MirrorDevice device, MacAddress origin)
+    DevicePart IDeviceOwner.CreatePart(MirrorDevice device)
+    {
+        MacAddress mac = device.Static?.Mac ?? default;
+        mac = mac.IsZero ? ChooseAddress(device, StableMac.FromName(device.Identity.Named)) : mac;
+        return new NetDevicePart(mac, device.Static is not null, origin => ChooseAddress(device, origin));
+    }
+
+    private static NetDevicePart PartOf(MirrorDevice device) => (NetDevicePart)device.Part;
+
+    private MacAddress ChooseAddress(MirrorDevice device, MacAddress origin)
     {
         for (int step = 0; ; step++)
         {
@@ -27,6 +38,6 @@ public sealed partial class VhostPciServer
 
     // A device that leaves counts no more: its origin's next one has the same address, though the guest may not have let go of the old one.
     private bool IsTaken(MacAddress address, MirrorDevice device) => _servers.Any(server =>
-        server.Devices.Any(other => other != device && !other.IsLeaving && (other.Mac == address || other.OriginMac == address))
+        server.Devices.Any(other => other != device && other.State != DeviceState.Leaving && (PartOf(other).Mac == address || PartOf(other).OriginMac == address))
         || server.Connections.Any(connection => connection.Session.Info?.Mac == address || connection.Session.Mac == address));
 }

@@ -47,7 +47,7 @@ public sealed partial class VhostPciServer
         string id = config.Id ?? string.Create(CultureInfo.InvariantCulture, $"{Config.Id}.static{_lastStatic++}");
         try
         {
-            device = new MirrorDevice(_host, _windows, this, null, Logger, new DeviceIdentity(id, place, 0, default), size, config);
+            device = new MirrorDevice(_host, _windows, this, Logger, _class, new DeviceIdentity(id, place, 0, default), size, 2 * config.QueuePairs, config);
             _devices.Add(device);
         }
         finally
@@ -151,7 +151,7 @@ public sealed partial class VhostPciServer
             return null;
         }
 
-        return _devices.FirstOrDefault(device => device.IsFree && device.IsAway && device.Key == key && device.WindowSize >= memoryEnd
+        return _devices.FirstOrDefault(device => device.IsFree && device.State == DeviceState.Away && device.Key == key && device.WindowSize >= memoryEnd
             && device.RingCount >= connection.RingCount);
     }
 
@@ -168,10 +168,10 @@ public sealed partial class VhostPciServer
 
             if (device.WindowSize < memoryEnd)
             {
-                if (!device.SaidTooSmall && _users[connection.Peer.Uid].Lines.TryTake(out _))
+                if (!device.HasWarnedOfMisfit && _users[connection.Peer.Uid].Lines.TryTake(out _))
                 {
                     // Once until it has an origin, however often this one comes back.
-                    device.SaidTooSmall = true;
+                    device.HasWarnedOfMisfit = true;
                     ServerLog.StaticTooSmall(
                         Logger, device.Identity.Id, Bytes.Format(device.WindowSize), connection.Name, connection.Peer.Pid, connection.Peer.Uid, memoryEnd);
                 }
@@ -181,9 +181,9 @@ public sealed partial class VhostPciServer
 
             if (device.RingCount < connection.RingCount)
             {
-                if (!device.SaidTooSmall && _users[connection.Peer.Uid].Lines.TryTake(out _))
+                if (!device.HasWarnedOfMisfit && _users[connection.Peer.Uid].Lines.TryTake(out _))
                 {
-                    device.SaidTooSmall = true;
+                    device.HasWarnedOfMisfit = true;
                     ServerLog.StaticTooFewQueues(
                         Logger, device.Identity.Id, device.RingCount / 2, connection.Name, connection.Peer.Pid, connection.Peer.Uid, connection.RingCount / 2);
                 }
@@ -212,9 +212,9 @@ public sealed partial class VhostPciServer
         }
 
         // What it had does not suit it any more, and has the address that its new one gets.
-        foreach (MirrorDevice former in _devices.Where(other => other.IsFree && other.IsAway && other.Key is not null && other.Key == connection.Key).ToArray())
+        foreach (MirrorDevice former in _devices.Where(other => other.IsFree && other.State == DeviceState.Away && other.Key is not null && other.Key == connection.Key).ToArray())
         {
-            former.Leave();
+            former.Unplug();
         }
 
         PlugResult result = TryTakePlace(connection, windowSize, leaving: null, out SlotPlace place, out error);
@@ -246,8 +246,7 @@ public sealed partial class VhostPciServer
         try
         {
             candidate = new MirrorDevice(
-                _host, _windows, this, connection, Logger, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize);
-            candidate.Remember(connection.Key);
+                _host, _windows, this, Logger, _class, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize, connection.RingCount);
             _devices.Add(candidate);
         }
         finally
@@ -258,7 +257,7 @@ public sealed partial class VhostPciServer
             }
         }
 
-        if (!candidate.TryPlug(_bridge, out error))
+        if (!candidate.TryPlug(_bridge, connection, connection.Key, out error))
         {
             error = $"its device could not be plugged: {error}";
             return PlugResult.Refused;
@@ -279,7 +278,7 @@ public sealed partial class VhostPciServer
     internal void Abandon(Connection connection)
     {
         uint delay = UnplugDelay;
-        AllSteps.RunFor(_devices.Where(device => device.IsOf(connection)), device => device.Abandon(delay));
+        AllSteps.RunFor(_devices.Where(device => device.Origin == connection), device => device.Abandon(delay));
     }
 
     private void RetryAll()

@@ -42,12 +42,12 @@ public sealed partial class VhostPciServer
         }
 
         uint uid = connection.Peer.Uid;
-        int Count(uint user) => _devices.Count(device => !device.IsLeaving && device.Identity.Connection != 0 && device.Identity.Peer.Uid == user);
+        int Count(uint user) => _devices.Count(device => device.State != DeviceState.Leaving && device.Identity.Connection != 0 && device.Identity.Peer.Uid == user);
         int own = Count(uid);
-        MirrorDevice[] away = [.. _devices.Where(static device => device.IsFree && device.IsAway)];
+        MirrorDevice[] away = [.. _devices.Where(static device => device.IsFree && device.State == DeviceState.Away)];
         connection.MadeRoom = Array.Find(away, device => device.Identity.Peer.Uid == uid)
             ?? away.Where(device => Count(device.Identity.Peer.Uid) > own).MaxBy(device => Count(device.Identity.Peer.Uid));
-        connection.MadeRoom?.Leave();
+        connection.MadeRoom?.Unplug();
     }
 
     /// <summary>Connections that a user must leave: one for each listed user that has none, once this one has.</summary>
@@ -73,7 +73,7 @@ public sealed partial class VhostPciServer
     /// <param name="error">Why it is refused.</param>
     private PlugResult TryTakePlace(Connection connection, ulong windowSize, MirrorDevice? leaving, out SlotPlace place, out string error)
     {
-        bool someLeave = leaving is { Static: null } || _devices.Exists(static device => device.Identity.Place is not null && (device.IsLeaving || device.IsAway));
+        bool someLeave = leaving is { Static: null } || _devices.Exists(static device => device.Identity.Place is not null && device.State is DeviceState.Leaving or DeviceState.Away);
         if (!_slots.TryTake(windowSize, tight: !someLeave, out place, out bool hopeless, out error))
         {
             return someLeave && !hopeless ? PlugResult.Wait : PlugResult.Refused;

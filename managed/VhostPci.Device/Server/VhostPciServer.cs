@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
+using VhostPci.Device.Net;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 
@@ -12,6 +14,7 @@ namespace VhostPci.Device.Server;
 /// <summary>A vhost-pci-server: accepts origins and gives each a device on its bridge.</summary>
 public sealed partial class VhostPciServer : IReactor, IDeviceOwner
 {
+    private readonly DeviceClass _class = new NetClass();
     private readonly IHost _host;
     private readonly IServerHost _bridge;
     private readonly IListener _listener;
@@ -202,7 +205,7 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     /// <summary>What the guest's drivers have accepted last: a new origin is offered no more.</summary>
     internal ulong AcceptedFeatures { get; private set; } = ulong.MaxValue;
 
-    void IDeviceOwner.OnAccepted(ulong features) => AcceptedFeatures = features;
+    void IDeviceOwner.OnAccepted(DeviceClass deviceClass, ulong features) => AcceptedFeatures = features;
 
     /// <summary>The firmware has left its bus without a window.</summary>
     internal bool IsWithoutWindow(MirrorDevice device) => device.Identity.Place is { } place && _bridge.GetWindow(place.Bus).IsDenied;

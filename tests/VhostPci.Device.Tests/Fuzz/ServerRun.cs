@@ -420,7 +420,9 @@ internal sealed class ServerRun : IDisposable
         }
 
         Assert.Equal(there, _server.DeviceCount);
-        Assert.Equal(1 + _connected.Count + there, _host.Reactors);
+
+        // A device has two timers, which the host knows once they have been armed.
+        Assert.InRange(_host.Reactors, 1 + _connected.Count + there, 1 + _connected.Count + (3 * there));
         Assert.Equal(1 + _connected.Count, _host.Watches);
         if (_ports.HeldByServer >= 0)
         {

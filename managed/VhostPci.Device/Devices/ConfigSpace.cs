@@ -1,37 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
 using VhostPci.Protocol;
-using VhostPci.Protocol.Net;
 
-namespace VhostPci.Device.Net;
+namespace VhostPci.Device.Devices;
 
-/// <summary>The device configuration of a vhost-pci-net, ready to be copied out; layout of <c>interop/vhost_pci_guest_abi.h</c>.</summary>
-internal sealed class NetConfigSpace
+/// <summary>A device's configuration, ready to be copied out: a header, the device class's part, the rings (<c>interop/vhost_pci_guest_abi.h</c>).</summary>
+internal sealed class ConfigSpace
 {
-    private const int Net = GuestAbi.Config.Size;
-    private const int Rings = Net + NetGuestAbi.Config.Size;
+    private const int PartOffset = GuestAbi.Config.Size;
 
     private readonly byte[] _bytes;
-    private readonly int _rings;
+    private readonly int _partSize;
 
-    internal NetConfigSpace(int rings, ulong windowSize)
+    internal ConfigSpace(ushort deviceClass, int partSize, int rings, ulong windowSize)
     {
-        _rings = rings;
-        _bytes = new byte[SizeWith(rings)];
+        _partSize = partSize;
+        _bytes = new byte[RingOffset + (rings * GuestAbi.Ring.Size)];
         Put32(GuestAbi.Config.Version, GuestAbi.ConfigVersion);
-        BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.WindowSize), windowSize);
+        Put64(GuestAbi.Config.WindowSize, windowSize);
         Put16(GuestAbi.Config.RingCount, (ushort)rings);
         Put16(GuestAbi.Config.RingEntry, GuestAbi.Ring.Size);
-        Put16(GuestAbi.Config.RingOffset, Rings);
-        Put16(GuestAbi.Config.DeviceClass, NetGuestAbi.DeviceClass);
-        Put16(GuestAbi.Config.DeviceConfigOffset, Net);
-        Put16(GuestAbi.Config.DeviceConfigSize, NetGuestAbi.Config.Size);
+        Put16(GuestAbi.Config.RingOffset, (ushort)RingOffset);
+        Put16(GuestAbi.Config.DeviceClass, deviceClass);
+        Put16(GuestAbi.Config.DeviceConfigOffset, PartOffset);
+        Put16(GuestAbi.Config.DeviceConfigSize, (ushort)partSize);
     }
 
     internal int Size => _bytes.Length;
 
-    /// <summary>Bytes of a configuration with that many rings.</summary>
-    internal static int SizeWith(int rings) => Rings + (rings * GuestAbi.Ring.Size);
+    /// <summary>The device class's part.</summary>
+    internal Span<byte> Part => _bytes.AsSpan(PartOffset, _partSize);
 
     internal uint Epoch => BinaryPrimitives.ReadUInt32LittleEndian(_bytes.AsSpan(GuestAbi.Config.Epoch));
 
@@ -41,26 +39,11 @@ internal sealed class NetConfigSpace
         set => Put32(GuestAbi.Config.Ack, value);
     }
 
-    internal MacAddress Mac
-    {
-        set => value.Write(_bytes.AsSpan(Net + NetGuestAbi.Config.Mac));
-    }
-
-    internal MacAddress OriginMac
-    {
-        set => value.Write(_bytes.AsSpan(Net + NetGuestAbi.Config.OriginMac));
-    }
-
-    internal ushort Mtu
-    {
-        set => Put16(Net + NetGuestAbi.Config.Mtu, value);
-    }
-
     /// <summary>As the driver has written it, maybe half of it.</summary>
     internal ulong Accept
     {
         get => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Accept));
-        set => BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Accept), value);
+        set => Put64(GuestAbi.Config.Accept, value);
     }
 
     /// <summary>As the driver has written it.</summary>
@@ -70,10 +53,13 @@ internal sealed class NetConfigSpace
         set => Put32(GuestAbi.Config.Driver, value);
     }
 
-    internal uint Announce
-    {
-        set => Put32(Net + NetGuestAbi.Config.Announce, value);
-    }
+    private int RingOffset => PartOffset + _partSize;
+
+    /// <summary>The part of a configuration of this layout that somebody has written.</summary>
+    internal ReadOnlySpan<byte> PartOf(ReadOnlySpan<byte> written) => written.Slice(PartOffset, _partSize);
+
+    /// <summary>Whether what the guest has written is long enough to have all that it may write.</summary>
+    internal bool IsWhole(ReadOnlySpan<byte> written) => written.Length >= RingOffset;
 
     /// <summary>Another step: what was read before it is old.</summary>
     internal uint NextEpoch()
@@ -87,14 +73,12 @@ internal sealed class NetConfigSpace
     internal void SetLink(bool up, ulong features)
     {
         Put32(GuestAbi.Config.Link, up ? GuestAbi.LinkUp : 0);
-        BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(GuestAbi.Config.Features), features & ~VirtioFeatures.VhostUserProtocolFeatures);
+        Put64(GuestAbi.Config.Features, features & ~VirtioFeatures.VhostUserProtocolFeatures);
     }
-
-    internal void SetQueuePairs(int inUse) => Put16(Net + NetGuestAbi.Config.QueuePairs, (ushort)inUse);
 
     internal void SetRing(int index, uint size, VringAddress ring)
     {
-        Span<byte> entry = _bytes.AsSpan(Rings + (index * GuestAbi.Ring.Size), GuestAbi.Ring.Size);
+        Span<byte> entry = _bytes.AsSpan(RingOffset + (index * GuestAbi.Ring.Size), GuestAbi.Ring.Size);
         BinaryPrimitives.WriteUInt64LittleEndian(entry[GuestAbi.Ring.Desc..], ring.Desc);
         BinaryPrimitives.WriteUInt64LittleEndian(entry[GuestAbi.Ring.Avail..], ring.Avail);
         BinaryPrimitives.WriteUInt64LittleEndian(entry[GuestAbi.Ring.Used..], ring.Used);
@@ -102,7 +86,7 @@ internal sealed class NetConfigSpace
         BinaryPrimitives.WriteUInt32LittleEndian(entry[GuestAbi.Ring.Flags..], GuestAbi.RingEnabled);
     }
 
-    internal void ClearRings() => _bytes.AsSpan(Rings, _rings * GuestAbi.Ring.Size).Clear();
+    internal void ClearRings() => _bytes.AsSpan(RingOffset).Clear();
 
     internal void CopyTo(Span<byte> destination)
     {
@@ -114,4 +98,6 @@ internal sealed class NetConfigSpace
     private void Put16(int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(_bytes.AsSpan(at), value);
 
     private void Put32(int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(at), value);
+
+    private void Put64(int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(_bytes.AsSpan(at), value);
 }
