@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# QEMU with our patches and the shim. Its own ninja decides what to compile; this decides whether to ask it at all.
+# QEMU with our patches and the shim. QEMU's ninja decides what to compile; this decides whether to start it at all.
 file(GLOB_RECURSE qemu_inputs CONFIGURE_DEPENDS
     "${CMAKE_SOURCE_DIR}/native/*" "${CMAKE_SOURCE_DIR}/qemu-patches/7.2/*" "${CMAKE_SOURCE_DIR}/interop/*.h")
 

@@ -6,7 +6,7 @@ set(reports "${VHOST_PCI_OUT}/test/reports")
 
 function(suite label name)
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-    # The tests themselves know how long is too long.
+    # Each test has its own limits.
     set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 86400)
 endfunction()
 
@@ -23,5 +23,5 @@ foreach(folder fuzz bench qtest machine e2e frontends)
         "--junitxml=${reports}/${folder}/${folder}.xml" tests/${folder})
     set_tests_properties(${folder} PROPERTIES ENVIRONMENT "PYTHONPATH=${CMAKE_SOURCE_DIR}/tests")
 endforeach()
-# All of it takes a second: what is chosen with -k is chosen among the others.
+# Takes a second in all; -k is for the others.
 set_property(TEST bench APPEND PROPERTY ENVIRONMENT "PYTEST_ADDOPTS=")

@@ -10,7 +10,7 @@ import time
 from . import machine
 from .steps import BUILD, ROOT, relative, step
 
-# Each is a target of CMake's; what to know when it fails.
+# Targets of CMake's, and what helps when one fails.
 PARTS = {
     "qemu": "Patches are in qemu-patches/7.2, the shim in native/. 'clean --cache' removes a half-made tree.",
     "managed": "The C# side is in managed/; 'dotnet build VhostPciPlugin.sln' shows errors fastest.",
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def build(parts: list[str] = ()) -> None:
-    """The whole road from a bare machine to these parts; ends the program when one fails."""
+    """From a bare machine to these parts; ends the program when one fails."""
     began = time.monotonic()
     machine.check_debian()
     machine.install_packages()

@@ -10,8 +10,8 @@ import sys
 
 from .steps import ROOT, step
 
-# QEMU's build, the kernel module's build, what goes into the guests, and the test runner. Each name is needed by itself,
-# because recommended packages are not installed along.
+# For building QEMU and the kernel module, for the guests, and for the tests. Recommended packages are not installed, so each
+# one that is needed is named.
 PACKAGES = """
     gcc libc6-dev make patch dpkg-dev xz-utils cmake ninja-build meson pkg-config python3
     libglib2.0-dev libpixman-1-dev zlib1g-dev libfdt-dev
@@ -33,7 +33,7 @@ def die(text: str) -> None:
 
 
 def missing(names: list[str]) -> list[str]:
-    # One query for all: this runs before every build and must cost nothing.
+    # One query for all of them: this runs before every build and must cost nothing.
     have = subprocess.run(["dpkg-query", "-W", "-f=${db:Status-Status} ${Package}\n", *names], capture_output=True, text=True, check=False).stdout
     return sorted(set(names) - {line.removeprefix("installed ") for line in have.splitlines() if line.startswith("installed ")})
 
@@ -57,7 +57,7 @@ def install_packages() -> None:
 
 
 def install_optional(names: list[str]) -> None:
-    """What a command can do without, though with less to show."""
+    """Packages that a command can do without, though it then does less."""
     names = missing(names) if names else []
     if names and os.geteuid():
         print(f"vhost-pci: warning: not installed, and left out: {' '.join(names)}", file=sys.stderr)

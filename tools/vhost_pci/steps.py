@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Commands that take their time: their output goes to build/logs, and somebody who watches sees that they live."""
+"""Commands that take long: their output goes to build/logs, and whoever watches sees that they are alive."""
 import contextlib
 import os
 import pathlib
@@ -22,7 +22,7 @@ def relative(path: pathlib.Path) -> str:
 
 @contextlib.contextmanager
 def started(command: list, **how):
-    """The process, in a session of its own: what interrupts this program is handed on to all of it."""
+    """The process, in a session of its own; an interrupt of this program is passed on to the whole session."""
     process = subprocess.Popen([str(word) for word in command], cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
                                start_new_session=True, **how)
     try:
@@ -43,7 +43,7 @@ def step(name: str, command: list, hint: str) -> bool:
     """Runs it with one line of progress; shows the end of its log when it fails."""
     log = LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    # A line that changes is only for people: logs and CI systems get whole lines and a heartbeat.
+    # A line that changes is for people only; logs and CI systems get whole lines and a heartbeat.
     live = sys.stdout.isatty() and os.environ.get("CI") != "true" and os.environ.get("TERM", "dumb") != "dumb"
     began, beat, status = time.monotonic(), HEARTBEAT, None
 
@@ -68,11 +68,11 @@ def step(name: str, command: list, hint: str) -> bool:
 
 
 def stream(name: str, command: list, **how) -> int:
-    """Runs it with its output shown and kept; says that it lives when it is silent for long."""
+    """Shows the output and keeps it in the log; prints a heartbeat when there is none for long."""
     log = LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    # A terminal: into a pipe many programs, ctest for one, write only when they have a block.
+    # Many programs, ctest among them, write to a pipe in blocks, but to a terminal at once.
     ours, its = os.openpty()
     tty.setraw(its)
     with open(log, "wb") as file, open(ours, "rb", buffering=0) as output, started(command, stdout=its, **how) as process:
@@ -83,7 +83,7 @@ def stream(name: str, command: list, **how) -> int:
                 continue
             try:
                 data = output.read(65536)
-            except OSError:     # how a terminal says that nobody is left to write
+            except OSError:     # a terminal's way to say that the last writer has gone
                 return process.wait()
             for sink in (file, sys.stdout.buffer):
                 sink.write(data)

@@ -14,7 +14,7 @@ from . import machine
 from .build import build
 from .steps import BUILD, ROOT, stream
 
-# The labels of cmake/Tests.cmake, and packages without which a part of the suite is left out: libFuzzer; UEFI firmware and the
+# The labels of cmake/Tests.cmake, and the packages without which some of a suite is skipped: libFuzzer; UEFI firmware and the
 # team driver's tool; other people's front-ends, and a TPM for tests/qtest/test_binary.py.
 SUITES = {
     "unit": [], "driver": [], "fuzz": ["clang-14", "libclang-rt-14-dev"], "bench": [], "qtest": [], "machine": [],
@@ -25,7 +25,7 @@ SUITES = {
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="append", choices=SUITES, help="run only this suite (may be repeated)")
-    parser.add_argument("-k", metavar="EXPRESSION", help="of fuzz, qtest, machine, e2e and frontends, only the tests that match (as in pytest)")
+    parser.add_argument("-k", metavar="EXPRESSION", help="run only the matching tests of fuzz, qtest, machine, e2e and frontends (pytest's -k)")
 
 
 REPORTS = BUILD / "test/reports"
