@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from lab import guests, process, traffic
+from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
-from lab.patience import Deadline, wait_for
+from lab.patience import Deadline
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def wait_no_device(mirror: Guest) -> None:
 
 
 def test_an_origin_killed_under_traffic_leaves_the_mirror_running_and_its_slot_free(run: process.RunDir, mirror: Guest):
+    before = footprint.Footprint(mirror.qemu)
     origin = connect(run, mirror, "origin-1")
     first_slot = slot(mirror)
     traffic.start_flood(origin, MIRROR_IP)
@@ -58,9 +59,7 @@ def test_an_origin_killed_under_traffic_leaves_the_mirror_running_and_its_slot_f
     origin.kill()
     wait_no_device(mirror)
     assert "0 of 32 connections" in mirror.hmp("info vhost-pci")
-    wait_for("the mirror to let the dead origin's memory go",
-             lambda: not [name for name in mirror.qemu.open_fds()
-                          if "memfd:" in name and "deleted" in name and "vhost-pci-spare" not in name][1:], 10)
+    footprint.wait_back(mirror.qemu, before)
     # With a neighbour that does not answer, the kernel throws away what waits for it, and so the first answers to the next one
     traffic.stop_floods(mirror)
 

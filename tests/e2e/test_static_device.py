@@ -49,7 +49,7 @@ def test_the_interface_is_there_without_a_link(mirror: Guest):
 def test_origins_come_and_go_and_the_interface_stays(run: process.RunDir, mirror: Guest):
     mirror.wait_until(f"/usr/sbin/ip -o -4 addr show to {MIRROR_IP} | grep -q .", 20)
     name, facts = only_interface(mirror)
-    before = None
+    before = footprint.Footprint(mirror.qemu)
     for number in range(TIMES):
         origin = guests.start_origin(run, "q35", f"origin-{number}")
         try:
@@ -68,8 +68,4 @@ def test_origins_come_and_go_and_the_interface_stays(run: process.RunDir, mirror
         mirror.wait_until(f'[ "$(cat /sys/class/net/{name}/carrier)" = 0 ]', 15)
         traffic.stop_floods(mirror)
         assert only_interface(mirror) == (name, facts)
-        if before:
-            footprint.wait_back(mirror.qemu, before)
-        else:
-            # With what the process opens once and for all, at its first doorbell for one
-            before = footprint.Footprint(mirror.qemu)
+        footprint.wait_back(mirror.qemu, before)

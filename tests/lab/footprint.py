@@ -11,9 +11,6 @@ from .process import Qemu
 # QEMU's pool for slow calls: threads that come when needed and leave after a while
 POOL = {"worker"}
 
-# What a mirror opens once and for all, with its first window and its first doorbell
-ONCE = collections.Counter({"/dev/null": 1, "/memfd:vhost-pci-spare (deleted)": 1, "anon_inode:[eventfd]": 1})
-
 
 def _kind(target: str) -> str:
     return re.sub(r"\[\d+\]", "", target)
@@ -34,7 +31,7 @@ class Footprint:
 
     def more(self, before: "Footprint") -> str:
         """What is held now and was not before. Not the reverse: QEMU frees some things late, perhaps after the first look."""
-        return "; ".join(f"{what}: {dict(more)}" for what, now in vars(self).items() if (more := now - getattr(before, what) - ONCE))
+        return "; ".join(f"{what}: {dict(more)}" for what, now in vars(self).items() if (more := now - getattr(before, what)))
 
 
 def wait_back(qemu: Qemu, before: Footprint, timeout: float = 20) -> None:

@@ -298,9 +298,8 @@ def test_unplug_leaves_nothing_behind(mirror):
         assert routes() == before
 
     before = routes()
-    come_and_go()                   # what is opened once stays open
     held = footprint.Footprint(mirror.qemu)
-    for _ in range(2):
+    for _ in range(3):
         come_and_go()
         footprint.wait_back(mirror.qemu, held)
 
