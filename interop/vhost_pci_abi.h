@@ -192,7 +192,8 @@ struct vhost_pci_host {
     void (*config_changed)(void *device);
     /*
      * Connect an eventfd: kick to ring's interrupt, call to ring's doorbell.
-     * fd < 0 disconnects and must come before fd is closed.
+     * fd < 0 disconnects and must come before fd is closed.  A call is
+     * signalled once, because its driver may have missed the one before.
      */
     int (*bind_ring)(void *device, uint32_t ring, uint32_t which, int32_t fd);
     /*

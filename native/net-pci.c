@@ -146,6 +146,10 @@ int vhost_pci_net_bind(void *device, uint32_t ring, uint32_t which, int32_t fd)
     } else {
         unbind_call(&p->ring[ring], ring);
         bind_call(&p->ring[ring], ring, fd);
+        if (fd >= 0) {
+            /* The doorbell may have rung the old one last, or none */
+            event_notifier_set_nowait(&p->ring[ring].call);
+        }
     }
     return 0;
 }

@@ -3,7 +3,8 @@
 import os
 import threading
 
-from .front_end import FrontEnd
+from . import front_end as fe
+from .front_end import FrontEnd, drain
 from .mirror import CONFIG_VECTOR, wait_for
 from .origin import RX, TX
 
@@ -130,3 +131,26 @@ def test_an_origin_that_fills_its_counter_in_between_cannot_block(mirror):
         rung.set()
         filler.join()
         assert not waited.is_set()
+
+
+def test_a_signal_to_the_old_call_is_not_lost(mirror):
+    """The doorbell rings the old eventfd until the server has read of the new one, and none while there is none."""
+    with FrontEnd(mirror.path) as origin:
+        (_, old), _ = origin.start()
+        mirror.wait_link()
+        device = mirror.device()
+        device.start()
+        device.ack(device.config().epoch)
+        new, newest = (origin.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) for _ in range(2))
+        origin.send(fe.SET_VRING_CALL, 0, [new])
+        wait_for("the new one's first signal", lambda: drain(new))
+        drain(old)
+        device.ring_doorbell(0)
+        assert drain(new) == 1 and not drain(old)
+        # No call at all, and then one again
+        origin.send(fe.SET_VRING_CALL, 1 << 8)
+        assert origin.ask(fe.GET_FEATURES)
+        device.ring_doorbell(0)
+        origin.send(fe.SET_VRING_CALL, 0, [newest])
+        wait_for("what was rung meanwhile", lambda: drain(newest))
+        assert not drain(new)
