@@ -17,7 +17,6 @@
 #include <linux/netdevice.h>
 
 #include "coalesce.h"
-#include "vhost_pci_net.h"
 
 /* Fewer are not worth a timer */
 #define VPNET_COALESCE_MIN	8
@@ -28,19 +27,22 @@
 
 static enum hrtimer_restart vpnet_coalesce_expired(struct hrtimer *timer)
 {
-	struct vpnet_pair *pair = container_of(timer, struct vpnet_pair,
-					       coalesce.timer);
+	struct vpnet_coalesce *c = container_of(timer, struct vpnet_coalesce,
+						timer);
 
 	/* else the kick was faster, or the queue is off */
-	if (READ_ONCE(pair->coalesce.waiting)) {
-		WRITE_ONCE(pair->coalesce.expired, true);
-		napi_schedule(&pair->napi);
+	if (READ_ONCE(c->waiting)) {
+		WRITE_ONCE(c->expired, true);
+		napi_schedule(c->napi);
 	}
 	return HRTIMER_NORESTART;
 }
 
-void vpnet_coalesce_init(struct vpnet_coalesce *c)
+void vpnet_coalesce_init(struct vpnet_coalesce *c, struct napi_struct *napi,
+			 const struct vpnet_coalesce_want *want)
 {
+	c->napi = napi;
+	c->want = want;
 	hrtimer_init(&c->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
 	c->timer.function = vpnet_coalesce_expired;
 	c->pause = VPNET_COALESCE_PAUSE;
@@ -93,21 +95,19 @@ static bool vpnet_coalesce_idle(struct vpnet_coalesce *c)
 
 /**
  * vpnet_coalesce_ahead - how many frames more need no kick?
- * @pair: whose round of work ends, under its receive lock
+ * @c: of the pair whose round of work ends, under its receive lock
+ * @ring: from which they come
  */
-u16 vpnet_coalesce_ahead(struct vpnet_pair *pair)
+u16 vpnet_coalesce_ahead(struct vpnet_coalesce *c, const struct vpring *ring)
 {
-	const struct vpnet *vp = pair->vp;
-	const u32 usecs = READ_ONCE(vp->rx_usecs);
-	const struct vpring *ring = &pair->queue[VPNET_ORIGIN_TX].ring;
+	const u32 usecs = READ_ONCE(c->want->usecs);
 	/* it must go on sending while we wake up */
-	u32 frames = min(READ_ONCE(vp->rx_frames), ring->size / 2);
-	struct vpnet_coalesce *c = &pair->coalesce;
+	u32 frames = min(READ_ONCE(c->want->frames), ring->size / 2);
 
 	if (!usecs || frames < 2 || !(ring->flags & VPRING_F_EVENT_IDX))
 		return 0;
 	/* an idle origin must not wake us up for ever */
-	if (!READ_ONCE(vp->rx_adaptive))
+	if (!READ_ONCE(c->want->adaptive))
 		return vpnet_coalesce_idle(c) ? 0 : frames - 1;
 
 	vpnet_coalesce_learn(c, vpring_untold(ring));
@@ -129,18 +129,16 @@ static void vpnet_coalesce_start(struct vpnet_coalesce *c, u32 usecs)
 }
 
 /* No kick was due yet: wait no longer than this */
-void vpnet_coalesce_wait(struct vpnet_pair *pair)
+void vpnet_coalesce_wait(struct vpnet_coalesce *c)
 {
-	struct vpnet_coalesce *c = &pair->coalesce;
-
 	c->waited = true;
 	c->found = 0;
-	vpnet_coalesce_start(c, READ_ONCE(pair->vp->rx_usecs));
+	vpnet_coalesce_start(c, READ_ONCE(c->want->usecs));
 }
 
 /* There are frames, for which no kick is due any more: look in @usecs */
-void vpnet_coalesce_hold(struct vpnet_pair *pair, u32 usecs)
+void vpnet_coalesce_hold(struct vpnet_coalesce *c, u32 usecs)
 {
-	pair->coalesce.waited = false;
-	vpnet_coalesce_start(&pair->coalesce, usecs);
+	c->waited = false;
+	vpnet_coalesce_start(c, usecs);
 }

@@ -5,15 +5,27 @@
 
 #include <linux/compiler.h>
 #include <linux/hrtimer.h>
+#include <linux/netdevice.h>
 #include <linux/types.h>
+
+#include "ring.h"
 
 /* Until ethtool -C says something else */
 #define VPNET_COALESCE_USECS	500
 #define VPNET_COALESCE_FRAMES	64
 
+/* What ethtool -C has set; read once for each round, so any mixture will do */
+struct vpnet_coalesce_want {
+	u32 usecs;		/* longest wait for more frames */
+	u32 frames;		/* ... and for how many at most */
+	bool adaptive;		/* only when they come fast */
+};
+
 /* Used under the lock of its receive ring, except as noted */
 struct vpnet_coalesce {
 	struct hrtimer timer;
+	struct napi_struct *napi;	/* that the timer schedules */
+	const struct vpnet_coalesce_want *want;
 	u64 since;		/* start of the time over which we measure */
 	u64 frames;		/* ... and what came in it */
 	u32 wanted;
@@ -25,13 +37,12 @@ struct vpnet_coalesce {
 	bool expired;		/* written by the timer */
 };
 
-struct vpnet_pair;
-
-void vpnet_coalesce_init(struct vpnet_coalesce *c);
+void vpnet_coalesce_init(struct vpnet_coalesce *c, struct napi_struct *napi,
+			 const struct vpnet_coalesce_want *want);
 void vpnet_coalesce_stop(struct vpnet_coalesce *c);
-u16 vpnet_coalesce_ahead(struct vpnet_pair *pair);
-void vpnet_coalesce_wait(struct vpnet_pair *pair);
-void vpnet_coalesce_hold(struct vpnet_pair *pair, u32 usecs);
+u16 vpnet_coalesce_ahead(struct vpnet_coalesce *c, const struct vpring *ring);
+void vpnet_coalesce_wait(struct vpnet_coalesce *c);
+void vpnet_coalesce_hold(struct vpnet_coalesce *c, u32 usecs);
 
 /* A poll begins, which has found so many frames in the end */
 static inline void vpnet_coalesce_begin(struct vpnet_coalesce *c)

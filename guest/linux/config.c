@@ -5,7 +5,9 @@
 #include <linux/jiffies.h>
 #include <linux/virtio_config.h>
 
-#include "vhost_pci_net.h"
+#include "config.h"
+#include "driver.h"
+#include "link.h"
 
 #define VPNET_CONFIG_TRIES	16
 #define VPNET_CONFIG_RETRY	msecs_to_jiffies(10)
@@ -228,6 +230,19 @@ void vpnet_config_work(struct work_struct *work)
 void vpnet_config_schedule(struct vpnet *vp)
 {
 	mod_delayed_work(system_wq, &vp->config_work, 0);
+}
+
+/*
+ * A ring has broken.  Perhaps the origin has just gone: the device withdraws
+ * its memory, of which the window then reads as zero, before it tells us.  The
+ * configuration knows.
+ */
+void vpnet_config_ring_broken(struct vpnet_queue *q)
+{
+	struct vpnet *vp = q->vq->vdev->priv;
+
+	netif_carrier_off(vp->dev);
+	vpnet_config_schedule(vp);
 }
 
 /*

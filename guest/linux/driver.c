@@ -10,7 +10,8 @@
 #include <linux/virtio_net.h>
 #include <net/arp.h>
 
-#include "vhost_pci_net.h"
+#include "accept.h"
+#include "driver.h"
 
 static unsigned long long refuse;
 module_param(refuse, ullong, 0444);

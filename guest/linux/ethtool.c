@@ -3,6 +3,8 @@
 #include <linux/netdevice.h>
 #include <linux/pci.h>
 
+#include "channels.h"
+#include "ethtool.h"
 #include "vhost_pci_net.h"
 
 #define COUNTER(name)	{ #name, offsetof(struct vpnet_counters, name) }
@@ -188,9 +190,9 @@ static int vpnet_get_coalesce(struct net_device *dev,
 {
 	const struct vpnet *vp = netdev_priv(dev);
 
-	c->use_adaptive_rx_coalesce = vp->rx_adaptive;
-	c->rx_coalesce_usecs = vp->rx_usecs;
-	c->rx_max_coalesced_frames = vp->rx_frames;
+	c->use_adaptive_rx_coalesce = vp->coalesce.adaptive;
+	c->rx_coalesce_usecs = vp->coalesce.usecs;
+	c->rx_max_coalesced_frames = vp->coalesce.frames;
 	return 0;
 }
 
@@ -204,10 +206,9 @@ static int vpnet_set_coalesce(struct net_device *dev,
 	/* so long that a typing error looks like a dead link */
 	if (c->rx_coalesce_usecs > USEC_PER_SEC / 100)
 		return -EINVAL;
-	/* each is read once for each round, so any mixture will do */
-	WRITE_ONCE(vp->rx_adaptive, c->use_adaptive_rx_coalesce);
-	WRITE_ONCE(vp->rx_usecs, c->rx_coalesce_usecs);
-	WRITE_ONCE(vp->rx_frames, c->rx_max_coalesced_frames);
+	WRITE_ONCE(vp->coalesce.adaptive, c->use_adaptive_rx_coalesce);
+	WRITE_ONCE(vp->coalesce.usecs, c->rx_coalesce_usecs);
+	WRITE_ONCE(vp->coalesce.frames, c->rx_max_coalesced_frames);
 	return 0;
 }
 

@@ -10,7 +10,10 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 
-#include "vhost_pci_net.h"
+#include "accept.h"
+#include "frame.h"
+#include "link.h"
+#include "poll.h"
 
 static const char *vpnet_ring_name(unsigned int ring)
 {
@@ -44,7 +47,7 @@ void vpnet_rings_off(struct vpnet *vp)
 		struct vpnet_pair *pair = &vp->pair[i];
 
 		spin_lock_bh(&pair->rx_lock);
-		vpnet_rx_settle(pair);
+		vpnet_poll_settle(pair);
 		vpnet_ring_stop(&pair->queue[VPNET_ORIGIN_TX]);
 		spin_unlock_bh(&pair->rx_lock);
 
@@ -142,7 +145,23 @@ static void vpnet_pair_start(struct vpnet *vp, unsigned int i)
 	__netif_tx_unlock_bh(vpnet_txq(vp, i));
 
 	/* kicks from before are lost: look without one */
-	vpnet_rx_schedule(pair);
+	vpnet_poll_schedule(pair);
+}
+
+/* What the origin's driver can receive is what we may send unfinished */
+static netdev_features_t vpnet_offloads(u64 acked)
+{
+	netdev_features_t offloads = NETIF_F_HW_CSUM;
+
+	if (!(acked & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM)))
+		return 0;
+	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO4))
+		offloads |= NETIF_F_TSO;
+	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO6))
+		offloads |= NETIF_F_TSO6;
+	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_ECN))
+		offloads |= NETIF_F_TSO_ECN;
+	return offloads;
 }
 
 /*
@@ -188,21 +207,6 @@ gap:
 	if (netif_running(vp->dev))
 		netif_tx_wake_all_queues(vp->dev);
 	return true;
-}
-
-/*
- * The origin broke the rules of the ring: leave it alone until it comes with
- * new ones.  Called with the lock of the ring.
- *
- * Or the origin has just gone: the device withdraws its memory, of which the
- * window then reads as zero, before it tells us.  The configuration knows.
- */
-void vpnet_ring_broken(struct vpnet *vp, struct vpnet_queue *q)
-{
-	q->on = false;
-	WRITE_ONCE(q->suspect, true);
-	netif_carrier_off(vp->dev);
-	vpnet_config_schedule(vp);
 }
 
 /* Which rings broke, one bit for each: before the configuration is read */

@@ -4,204 +4,39 @@
  *
  * The device is an ordinary virtio-pci device with one virtqueue for each
  * ring of the origin, a memory window (BAR 2) onto the origin's memory, and a
- * doorbell for each ring (BAR 0).  The virtqueues carry no data.  Each holds
- * one buffer, the token, that the device has used and that is never taken
- * out: vring_interrupt() ignores an interrupt without a used entry, and so it
- * always calls us.  The interrupt means that the origin has kicked the ring.
+ * doorbell for each ring (BAR 0).
  */
 #include <linux/etherdevice.h>
-#include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
-#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/virtio_config.h>
 
-#include "vhost_pci_net.h"
-
-/* The origin has put frames into its transmit ring */
-static void vpnet_kick_tx(struct virtqueue *vq)
-{
-	struct vpnet *vp = vq->vdev->priv;
-	struct vpnet_pair *pair = &vp->pair[vq->index / VPNET_PAIR_RINGS];
-
-	vpnet_inc(&pair->queue[VPNET_ORIGIN_TX].count.kicks);
-	napi_schedule(&pair->napi);
-}
-
-/* The origin has put buffers into its receive ring, for which we have asked */
-static void vpnet_kick_rx(struct virtqueue *vq)
-{
-	struct vpnet *vp = vq->vdev->priv;
-	unsigned int n = vq->index / VPNET_PAIR_RINGS;
-	struct netdev_queue *txq = netdev_get_tx_queue(vp->dev, n);
-
-	vpnet_inc(&vp->pair[n].queue[VPNET_ORIGIN_RX].count.kicks);
-	if (netif_running(vp->dev) && netif_tx_queue_stopped(txq))
-		netif_tx_wake_queue(txq);
-}
+#include "config.h"
+#include "driver.h"
+#include "kick.h"
+#include "netdev.h"
+#include "poll.h"
+#include "tc.h"
+#include "window.h"
 
 static void vpnet_config_changed(struct virtio_device *vdev)
 {
 	vpnet_config_schedule(vdev->priv);
 }
 
-/*
- * Where the window is.  All checks are here because none is elsewhere: Linux
- * enables a device with a BAR that found no room without an error, and maps
- * what lies below 4 GiB uncached without a word, as the MTRRs say.
- */
-static int vpnet_find_window(struct vpnet *vp, struct pci_dev *pci)
-{
-	const struct resource *res = &pci->resource[VHOST_PCI_WINDOW_BAR];
-	struct device *d = &vp->vdev->dev;
-	struct virtio_shm_region shm;
-	u64 size;
-
-	virtio_cread_le(vp->vdev, struct vhost_pci_config, window_size, &size);
-	if (!res->start || (res->flags & IORESOURCE_UNSET)) {
-		dev_err(d, "BAR 2, the %llu MiB window, found no address: give its bridge more 64-bit space (-vhost-pci-server ...,slot-size=; pc machine: -global i440FX-pcihost.pci-hole64-size=; own root port: pref64-reserve=)\n",
-			size / SZ_1M);
-		return -ENOSPC;
-	}
-	if (res->start < SZ_4G) {
-		dev_err(d, "BAR 2, the window, is at %pa, below 4 GiB, where it cannot be cached: make it 4 GiB or more (-vhost-pci-server ...,slot-size=) with as much 64-bit PCI space\n",
-			&res->start);
-		return -ENOSPC;
-	}
-	if (!size || resource_size(res) < size) {
-		dev_err(d, "BAR 2, the window, has %llu bytes where the device says %llu\n",
-			(u64)resource_size(res), size);
-		return -EPROTO;
-	}
-	if (!virtio_get_shm_region(vp->vdev, &shm, VHOST_PCI_WINDOW_SHMID) ||
-	    shm.addr != res->start || shm.len < size) {
-		dev_err(d, "shared memory region 0 is not the window in BAR 2\n");
-		return -EPROTO;
-	}
-	vp->win.size = size;
-	return 0;
-}
-
-static int vpnet_map(struct vpnet *vp, struct pci_dev *pci)
-{
-	const int bars = BIT(VHOST_PCI_DOORBELL_BAR) |
-			 BIT(VHOST_PCI_WINDOW_BAR);
-	int err;
-
-	err = vpnet_find_window(vp, pci);
-	if (err)
-		return err;
-	if (pci_resource_len(pci, VHOST_PCI_DOORBELL_BAR) <
-	    vpnet_rings(vp) * VHOST_PCI_DOORBELL_STRIDE) {
-		dev_err(&vp->vdev->dev, "BAR 0 is too small for the doorbells\n");
-		return -EPROTO;
-	}
-
-	err = pci_request_selected_regions(pci, bars, VPNET_DRV_NAME);
-	if (err)
-		return err;
-
-	err = -ENOMEM;
-	vp->doorbells = pci_iomap(pci, VHOST_PCI_DOORBELL_BAR, 0);
-	if (!vp->doorbells)
-		goto release;
-	/* memory of another VM, coherent with ours: cached like our own */
-	vp->win.base = memremap(pci_resource_start(pci, VHOST_PCI_WINDOW_BAR),
-				vp->win.size, MEMREMAP_WB);
-	if (!vp->win.base)
-		goto unmap;
-	return 0;
-
-unmap:
-	pci_iounmap(pci, vp->doorbells);
-release:
-	pci_release_selected_regions(pci, bars);
-	return err;
-}
-
-static void vpnet_unmap(struct vpnet *vp, struct pci_dev *pci)
-{
-	memunmap(vp->win.base);
-	pci_iounmap(pci, vp->doorbells);
-	pci_release_selected_regions(pci, BIT(VHOST_PCI_DOORBELL_BAR) |
-					  BIT(VHOST_PCI_WINDOW_BAR));
-}
-
-static int vpnet_find_vqs(struct vpnet *vp)
-{
-	struct vpnet_vqs {
-		const char *name[VPNET_MAX_RINGS];
-		vq_callback_t *kick[VPNET_MAX_RINGS];
-		struct virtqueue *vq[VPNET_MAX_RINGS];
-	} *t;
-	unsigned int i;
-	int err;
-
-	t = kzalloc(sizeof(*t), GFP_KERNEL);
-	if (!t)
-		return -ENOMEM;
-	for (i = 0; i < vpnet_rings(vp); i++) {
-		bool rx = i % VPNET_PAIR_RINGS == VPNET_ORIGIN_RX;
-		struct vpnet_queue *q = vpnet_ring(vp, i);
-
-		/* the virtio core keeps the pointer */
-		snprintf(q->name, sizeof(q->name), "origin%u-%s",
-			 i / VPNET_PAIR_RINGS, rx ? "rx" : "tx");
-		t->name[i] = q->name;
-		t->kick[i] = rx ? vpnet_kick_rx : vpnet_kick_tx;
-	}
-	err = virtio_find_vqs(vp->vdev, i, t->vq, t->kick, t->name, NULL);
-	for (i = 0; !err && i < vpnet_rings(vp); i++) {
-		struct vpnet_queue *q = vpnet_ring(vp, i);
-
-		q->vq = t->vq[i];
-		q->doorbell = vp->doorbells + i * VHOST_PCI_DOORBELL_STRIDE;
-	}
-	kfree(t);
-	return err;
-}
-
-/* They are gone already after a resume that failed */
-static void vpnet_del_vqs(struct vpnet *vp)
-{
-	unsigned int i;
-
-	if (!vpnet_ring(vp, 0)->vq)
-		return;
-	for (i = 0; i < vpnet_rings(vp); i++) {
-		struct vpnet_queue *q = vpnet_ring(vp, i);
-
-		while (virtqueue_detach_unused_buf(q->vq))
-			;
-		q->vq = NULL;
-	}
-	vp->vdev->config->del_vqs(vp->vdev);
-	/* the next ones know no CPU */
-	vp->pairs_spread = 0;
-}
-
 /* Make interrupts audible, and read the configuration for the first time */
 static int vpnet_start(struct vpnet *vp)
 {
-	unsigned int i;
 	int err;
 
 	vpnet_driver_tell(vp);
 	virtio_device_ready(vp->vdev);
-	for (i = 0; i < vpnet_rings(vp); i++) {
-		struct virtqueue *vq = vpnet_ring(vp, i)->vq;
-		struct scatterlist sg;
-
-		sg_init_one(&sg, &vp->tokens[i], 1);
-		err = virtqueue_add_inbuf(vq, &sg, 1, &vp->tokens[i],
-					  GFP_KERNEL);
-		if (err)
-			return err;
-		virtqueue_kick(vq);
-	}
+	err = vpnet_kick_listen(vp);
+	if (err)
+		return err;
 	/*
 	 * Only now: a change before virtio_device_ready() raised no interrupt,
 	 * so what was read before it could be stale for ever.
@@ -232,9 +67,11 @@ static void vpnet_pair_init(struct vpnet *vp, struct vpnet_pair *pair)
 	pair->vp = vp;
 	spin_lock_init(&pair->rx_lock);
 	vpnet_rxbuf_init(&pair->rxbuf);
-	vpnet_coalesce_init(&pair->coalesce);
-	for (i = 0; i < VPNET_PAIR_RINGS; i++)
+	vpnet_coalesce_init(&pair->coalesce, &pair->napi, &vp->coalesce);
+	for (i = 0; i < VPNET_PAIR_RINGS; i++) {
+		pair->queue[i].broken = vpnet_config_ring_broken;
 		u64_stats_init(&pair->queue[i].stats.sync);
+	}
 }
 
 static int vpnet_alloc(struct vpnet *vp)
@@ -242,7 +79,7 @@ static int vpnet_alloc(struct vpnet *vp)
 	unsigned int i;
 
 	INIT_DELAYED_WORK(&vp->config_work, vpnet_config_work);
-	INIT_DELAYED_WORK(&vp->rxbuf_work, vpnet_rx_shrink_work);
+	INIT_DELAYED_WORK(&vp->rxbuf_work, vpnet_poll_shrink_work);
 	INIT_WORK(&vp->netdev_work, vpnet_netdev_work);
 	get_random_bytes(vp->hash_key, sizeof(vp->hash_key));
 	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
@@ -313,11 +150,11 @@ static int vpnet_probe(struct virtio_device *vdev)
 	err = vpnet_alloc(vp);
 	if (err)
 		goto free;
-	err = vpnet_map(vp, pci);
+	err = vpnet_window_map(vp);
 	if (err)
 		goto free;
 	vpnet_netdev_setup(vp);
-	err = vpnet_find_vqs(vp);
+	err = vpnet_kick_find_vqs(vp);
 	if (err)
 		goto unmap;
 	err = register_netdev(dev);
@@ -341,9 +178,9 @@ unregister:
 	unregister_netdev(dev);
 	vpnet_reset(vp);
 del_vqs:
-	vpnet_del_vqs(vp);
+	vpnet_kick_del_vqs(vp);
 unmap:
-	vpnet_unmap(vp, pci);
+	vpnet_window_unmap(vp);
 free:
 	vpnet_free(vp);
 	return err;
@@ -359,8 +196,8 @@ static void vpnet_remove(struct virtio_device *vdev)
 	/* it tells us once more of all devices, so only now */
 	vpnet_tc_stop(vp);
 	vpnet_reset(vp);
-	vpnet_del_vqs(vp);
-	vpnet_unmap(vp, to_pci_dev(vdev->dev.parent));
+	vpnet_kick_del_vqs(vp);
+	vpnet_window_unmap(vp);
 	vpnet_free(vp);
 }
 
@@ -374,7 +211,7 @@ static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 	vpnet_napi_disable(vp);
 	rtnl_unlock();
 	vpnet_reset(vp);
-	vpnet_del_vqs(vp);
+	vpnet_kick_del_vqs(vp);
 	return 0;
 }
 
@@ -388,7 +225,7 @@ static int __maybe_unused vpnet_restore(struct virtio_device *vdev)
 	struct vpnet *vp = vdev->priv;
 	int err;
 
-	err = vpnet_find_vqs(vp);
+	err = vpnet_kick_find_vqs(vp);
 	if (err)
 		return err;
 	rtnl_lock();

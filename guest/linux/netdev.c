@@ -2,15 +2,22 @@
 /*
  * The network interface, but for its data paths.
  */
-#include <linux/cpu.h>
-#include <linux/cpumask.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 
-#include "vhost_pci_net.h"
+#include "channels.h"
+#include "config.h"
+#include "driver.h"
+#include "ethtool.h"
+#include "netdev.h"
+#include "poll.h"
+#include "tc.h"
+#include "tx.h"
+#include "xdp.h"
+#include "xdp_xmit.h"
 
 /* Under the RTNL, as its counterpart; both may be called when all is done */
 void vpnet_napi_enable(struct vpnet *vp)
@@ -50,7 +57,7 @@ static int vpnet_open(struct net_device *dev)
 	netif_tx_start_all_queues(dev);
 	/* kicks that came while it was disabled are gone */
 	for (i = 0; i < vp->pairs; i++)
-		vpnet_rx_schedule(&vp->pair[i]);
+		vpnet_poll_schedule(&vp->pair[i]);
 	vpnet_driver_tell_up(vp, true);
 	return 0;
 }
@@ -67,7 +74,7 @@ static int vpnet_stop(struct net_device *dev)
 		struct vpnet_pair *pair = &vp->pair[i];
 
 		spin_lock_bh(&pair->rx_lock);
-		vpnet_rx_settle(pair);
+		vpnet_poll_settle(pair);
 		spin_unlock_bh(&pair->rx_lock);
 	}
 	/* nobody receives any more, so nobody schedules it again */
@@ -101,22 +108,6 @@ static void vpnet_get_stats64(struct net_device *dev,
 		to->tx_errors += sum.errors;
 	}
 	to->rx_frame_errors = to->rx_errors;
-}
-
-/* What the origin's driver can receive is what we may send unfinished */
-netdev_features_t vpnet_offloads(u64 acked)
-{
-	netdev_features_t offloads = NETIF_F_HW_CSUM;
-
-	if (!(acked & BIT_ULL(VIRTIO_NET_F_GUEST_CSUM)))
-		return 0;
-	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO4))
-		offloads |= NETIF_F_TSO;
-	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_TSO6))
-		offloads |= NETIF_F_TSO6;
-	if (acked & BIT_ULL(VIRTIO_NET_F_GUEST_ECN))
-		offloads |= NETIF_F_TSO_ECN;
-	return offloads;
 }
 
 static netdev_features_t vpnet_fix_features(struct net_device *dev,
@@ -205,9 +196,9 @@ void vpnet_netdev_setup(struct vpnet *vp)
 
 	vp->speed = SPEED_10000;
 	vp->duplex = DUPLEX_FULL;
-	vp->rx_usecs = VPNET_COALESCE_USECS;
-	vp->rx_frames = VPNET_COALESCE_FRAMES;
-	vp->rx_adaptive = true;
+	vp->coalesce.usecs = VPNET_COALESCE_USECS;
+	vp->coalesce.frames = VPNET_COALESCE_FRAMES;
+	vp->coalesce.adaptive = true;
 
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = ETH_MAX_MTU;
@@ -231,56 +222,6 @@ void vpnet_netdev_setup(struct vpnet *vp)
 	netif_set_real_num_tx_queues(dev, 1);
 	netif_set_real_num_rx_queues(dev, 1);
 	netif_carrier_off(dev);
-}
-
-/*
- * Pair n for every n-th CPU, with its interrupts.  With fewer CPUs than pairs
- * the stack spreads the flows instead, so that the origin's CPUs share them.
- */
-static void vpnet_spread(struct vpnet *vp, unsigned int pairs)
-{
-	unsigned int n, i, cpu;
-	cpumask_var_t mask;
-
-	if (vp->pairs_spread == pairs ||
-	    !zalloc_cpumask_var(&mask, GFP_KERNEL))
-		return;
-	cpus_read_lock();
-	for (n = 0; n < pairs && num_online_cpus() > 1; n++) {
-		cpumask_clear(mask);
-		i = 0;
-		for_each_online_cpu(cpu) {
-			if (i % pairs == n || n % num_online_cpus() == i)
-				cpumask_set_cpu(cpu, mask);
-			i++;
-		}
-		for (i = 0; i < VPNET_PAIR_RINGS; i++)
-			virtqueue_set_affinity(vp->pair[n].queue[i].vq, mask);
-		if (num_online_cpus() >= pairs &&
-		    n < vp->dev->real_num_tx_queues)
-			__netif_set_xps_queue(vp->dev, cpumask_bits(mask), n,
-					      XPS_CPUS);
-	}
-	cpus_read_unlock();
-	free_cpumask_var(mask);
-	vp->pairs_spread = pairs;
-}
-
-/* As many queues as the origin has pairs; under the RTNL */
-void vpnet_channels_update(struct vpnet *vp)
-{
-	unsigned int pairs = READ_ONCE(vp->pairs_on);
-	unsigned int tx = pairs;
-
-	/* no link: what comes next is not known */
-	if (!pairs)
-		return;
-	if (vp->tx_wanted)
-		tx = min(tx, vp->tx_wanted);
-	if (netif_set_real_num_tx_queues(vp->dev, tx) ||
-	    netif_set_real_num_rx_queues(vp->dev, pairs))
-		netdev_warn(vp->dev, "cannot use %u queues\n", pairs);
-	vpnet_spread(vp, pairs);
 }
 
 /* What follows from the newest epoch, but needs the RTNL */

@@ -8,11 +8,8 @@
  * A position is a number below twice the size of the ring: the slot, plus the
  * size in every second round, in which the wrap counter is 0.
  *
- * The ring itself says where it stands, as used->idx does for a split ring:
- * the USED bit of a slot changes each time that we return the slot, and only
- * then, so it changes its value along the ring exactly where we are.  For this
- * to be true all slots of a chain get their bits, also those behind the first,
- * which the peer's driver does not look at.
+ * All slots of a chain get their bits, also those behind the first, which the
+ * peer's driver does not look at: see ring_packed_find.c.
  */
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -21,7 +18,8 @@
 #include <linux/types.h>
 #include <asm/barrier.h>
 
-#include "ring.h"
+#include "ring_packed.h"
+#include "ring_packed_find.h"
 
 #define get16(field)	vpring_get16(field)
 #define get32(field)	vpring_get32(field)
@@ -59,98 +57,6 @@ static bool vpring_available(const struct vpring *ring, u16 pos, u16 flags)
 {
 	return !(flags & AVAIL) != vpring_wrap(ring, pos) &&
 	       !(flags & USED) == vpring_wrap(ring, pos);
-}
-
-static u16 vpring_slot_flags(const struct vpring *ring, u32 slot)
-{
-	return get16(ring->slots[slot].flags);
-}
-
-/* The places at which the USED bits change along the ring */
-struct vpring_changes {
-	u32 count;
-	u32 at[3];
-};
-
-static void vpring_find_changes(const struct vpring *ring,
-				struct vpring_changes *to)
-{
-	bool before, used;
-	u32 i;
-
-	/* to the first slot, one round later, comes the opposite of the last */
-	before = !(vpring_slot_flags(ring, ring->size - 1) & USED);
-	to->count = 0;
-	for (i = 0; i < ring->size; i++) {
-		used = vpring_slot_flags(ring, i) & USED;
-		if (used != before) {
-			if (to->count < ARRAY_SIZE(to->at))
-				to->at[to->count] = i;
-			to->count++;
-		}
-		before = used;
-	}
-}
-
-/* Are these slots all returned, or all not? */
-static bool vpring_all_returned(const struct vpring *ring, u32 from, u32 to,
-				bool returned)
-{
-	u32 i;
-
-	for (i = from; i != to; i = i + 1 < ring->size ? i + 1 : 0) {
-		u16 flags = vpring_slot_flags(ring, i);
-
-		if ((!(flags & AVAIL) == !(flags & USED)) != returned)
-			return false;
-	}
-	return true;
-}
-
-/* Return the slots, the last one first, with the lengths they have */
-static void vpring_return(struct vpring *ring, u32 from, u32 to)
-{
-	u32 i = to;
-
-	while (i != from) {
-		u16 flags;
-
-		i = i ? i - 1 : ring->size - 1;
-		flags = vpring_slot_flags(ring, i);
-		virt_store_release(&ring->slots[i].flags,
-				   vpring_put16(flags & USED ?
-						flags & ~(AVAIL | USED) :
-						flags | AVAIL | USED));
-	}
-}
-
-/*
- * Where the ring stands.  There is one change of the USED bits, or three when
- * a predecessor has died while it returned several slots, which it does from
- * the last to the first: then we return the rest.  If there are more, the peer
- * has made them, and any place will do.
- */
-static u16 vpring_packed_find(struct vpring *ring)
-{
-	struct vpring_changes changes;
-	u32 i, slot;
-
-	vpring_find_changes(ring, &changes);
-	/* an odd number, unless the peer changes it under our eyes */
-	slot = changes.count ? changes.at[0] : 0;
-	for (i = 0; changes.count == 3 && i < 3; i++) {
-		u32 rest = changes.at[i];
-		u32 done = changes.at[(i + 1) % 3];
-		u32 end = changes.at[(i + 2) % 3];
-
-		if (vpring_all_returned(ring, rest, done, false) &&
-		    vpring_all_returned(ring, done, end, true)) {
-			vpring_return(ring, rest, done);
-			slot = end;
-			break;
-		}
-	}
-	return vpring_slot_flags(ring, slot) & USED ? slot + ring->size : slot;
 }
 
 static void vpring_put_event(struct vpring *ring, u16 off_wrap, u16 flags)
@@ -399,11 +305,13 @@ static void vpring_packed_put(struct vpring *ring, u16 pos)
 	u16 flags = vpring_wrap(ring, pos) ? AVAIL | USED : 0;
 
 	if (unlikely(done->inner)) {
+		/* release: the data, and the slots shown before, come first */
 		virt_store_release(&d->flags, vpring_put16(flags));
 		return;
 	}
 	if (done->len)
 		flags |= VRING_DESC_F_WRITE;
+	/* release: as above */
 	virt_store_release((u64 *)&d->len,
 			   vpring_put64(done->len | (u64)done->id << 32 |
 					(u64)flags << 48));

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A round of receive work, with and without XDP */
+/* Receive: from buffers of the origin to packets */
 #ifndef VHOST_PCI_RX_H
 #define VHOST_PCI_RX_H
 
 #include <linux/if_ether.h>
-#include <linux/list.h>
 
+#include "frame.h"
+#include "round.h"
 #include "segs.h"
 #include "vhost_pci_net.h"
 
-/* What one round of receive work brought */
-struct vpnet_round {
-	unsigned long packets;
-	unsigned long bytes;
-	unsigned int merged;
-	u32 hold;		/* frames are left for so many microseconds */
-	bool gro;
-	struct net_device *to;	/* offloaded redirection; or NULL */
+/* Frames become packets one after the other, and then go to the stack */
+struct vpnet_rx_list {
+	struct sk_buff *first;
+	struct sk_buff **end;
 };
+
+int vpnet_rx_packets(struct vpnet_pair *pair, struct vpnet_round *round,
+		     struct vpnet_rx_list *list, int budget);
+void vpnet_rx_list_deliver(struct vpnet_pair *pair,
+			   const struct vpnet_round *round,
+			   struct vpnet_rx_list *list);
+void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
+		   struct sk_buff *skb);
+struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
+			     const struct virtio_net_hdr *hdr,
+			     struct vpsegs *it, u32 len);
 
 static inline void vpnet_rx_error(struct vpnet_queue *q)
 {
@@ -84,22 +92,5 @@ static __always_inline u32 vpnet_rx_simple(struct vpnet_queue *q, u32 max,
 	*data = seg.addr + hdr_len;
 	return seg.len - hdr_len;
 }
-
-/* rx.c */
-void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
-		   struct sk_buff *skb);
-struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
-			     const struct virtio_net_hdr *hdr,
-			     struct vpsegs *it, u32 len);
-
-/* tc.c */
-bool vpnet_tc_busy(struct vpnet_pair *pair, const struct net_device *to,
-		   struct vpnet_round *round);
-void vpnet_tc_forward(struct vpnet_pair *pair, struct net_device *to,
-		      struct sk_buff *skb);
-
-/* xdp.c */
-int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
-		   struct vpnet_round *round, int budget);
 
 #endif /* VHOST_PCI_RX_H */

@@ -11,7 +11,7 @@
 #include <linux/string.h>
 #include <linux/virtio_net.h>
 
-#include "ring.h"
+#include "ring_types.h"
 
 struct vpsegs {
 	const struct vpring_seg *seg;

@@ -20,8 +20,7 @@
 #include <net/flow_offload.h>
 #include <net/pkt_cls.h>
 
-#include "rx.h"
-#include "vhost_pci_net.h"
+#include "tc.h"
 
 /* Until a stopped queue is looked at again, microseconds; doubled each time */
 #define VPNET_TC_HOLD_MIN	64

@@ -7,8 +7,9 @@
 #include <linux/virtio_net.h>
 #include <net/xdp.h>
 
+#include "frame.h"
 #include "segs.h"
-#include "vhost_pci_net.h"
+#include "tx.h"
 
 /* Outcome of an attempt to get buffers for a frame */
 enum vpnet_tx_room {
@@ -179,8 +180,7 @@ static __always_inline bool vpnet_tx_simple(struct vpnet_queue *q,
 }
 
 /* The same, if all buffers together are */
-static __always_inline bool vpnet_tx_put(struct vpnet *vp,
-					 struct vpnet_queue *q,
+static __always_inline bool vpnet_tx_put(struct vpnet_queue *q,
 					 const void *data, u32 len)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr = {};
@@ -193,7 +193,7 @@ static __always_inline bool vpnet_tx_put(struct vpnet *vp,
 	room = vpnet_tx_reserve(q, q->hdr_len + len, &nbufs);
 	if (unlikely(room != VPNET_TX_ROOM)) {
 		if (room == VPNET_TX_BROKEN)
-			vpnet_ring_broken(vp, q);
+			vpnet_queue_break(q);
 		return false;
 	}
 	hdr.num_buffers = __cpu_to_virtio16(true, nbufs);
@@ -215,19 +215,17 @@ static void vpnet_tx_count(struct vpnet_queue *q, unsigned int packets,
 
 /**
  * vpnet_tx_raw - put a frame that asks for nothing into the ring
- * @vp: the device
  * @q: a receive ring of the origin, whose lock is held
  * @data: the frame
  * @len: its length
  *
- * Return: false when it was dropped.  In any case vpnet_tx_flush() is due
+ * Return: false when it was dropped.  In any case vpnet_publish() is due
  * before the lock is given up for long.  Neither asks for kicks nor asks to be
  * spared them: that is between the stack's queue and the origin.
  */
-bool vpnet_tx_raw(struct vpnet *vp, struct vpnet_queue *q, const void *data,
-		  u32 len)
+bool vpnet_tx_raw(struct vpnet_queue *q, const void *data, u32 len)
 {
-	if (unlikely(!vpnet_usable(q) || !vpnet_tx_put(vp, q, data, len))) {
+	if (unlikely(!vpnet_usable(q) || !vpnet_tx_put(q, data, len))) {
 		vpnet_tx_count(q, 0, 0, 1);
 		return false;
 	}
@@ -237,15 +235,13 @@ bool vpnet_tx_raw(struct vpnet *vp, struct vpnet_queue *q, const void *data,
 
 /**
  * vpnet_tx_frames - the same for many, of an XDP redirection
- * @vp: the device
  * @q: a receive ring of the origin, whose lock is held
  * @frames: the frames
  * @n: how many
  *
  * Return: how many were put into the ring; the others count as dropped.
  */
-int vpnet_tx_frames(struct vpnet *vp, struct vpnet_queue *q,
-		    struct xdp_frame **frames, int n)
+int vpnet_tx_frames(struct vpnet_queue *q, struct xdp_frame **frames, int n)
 {
 	unsigned int bytes = 0;
 	int i = 0;
@@ -255,20 +251,13 @@ int vpnet_tx_frames(struct vpnet *vp, struct vpnet_queue *q,
 			struct xdp_frame *frame = frames[i];
 
 			if (unlikely(xdp_frame_has_frags(frame)) ||
-			    !vpnet_tx_put(vp, q, frame->data, frame->len))
+			    !vpnet_tx_put(q, frame->data, frame->len))
 				break;
 			bytes += frame->len;
 		}
 	}
 	vpnet_tx_count(q, i, bytes, n - i);
 	return i;
-}
-
-/* Show the origin what has been sent */
-void vpnet_tx_flush(struct vpnet_queue *q)
-{
-	if (vpring_publish(&q->ring))
-		vpnet_doorbell(q);
 }
 
 /*
@@ -334,7 +323,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 			break;
 		case VPNET_TX_WAIT:
 			/* what came before must not wait with us */
-			vpnet_tx_flush(q);
+			vpnet_publish(q);
 			/*
 			 * Not earlier: what is too few for this one is enough
 			 * for smaller ones, and may be all the origin has
@@ -342,8 +331,8 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 			vpnet_tx_stop(txq, q, want);
 			return NETDEV_TX_BUSY;
 		case VPNET_TX_BROKEN:
-			vpnet_tx_flush(q);
-			vpnet_ring_broken(vp, q);
+			vpnet_publish(q);
+			vpnet_queue_break(q);
 			goto drop;
 		default:
 			goto drop_flush;
@@ -358,17 +347,17 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	skb_tx_timestamp(skb);
 	/* show all of a burst at once, unless the next one has to wait */
 	if (!vpring_pending(&q->ring)) {
-		vpnet_tx_flush(q);
+		vpnet_publish(q);
 		vpnet_tx_stop(txq, q, 1);
 	} else if (!netdev_xmit_more()) {
-		vpnet_tx_flush(q);
+		vpnet_publish(q);
 	}
 	vpnet_tx_consume(skb);
 	return NETDEV_TX_OK;
 
 drop_flush:
 	if (!netdev_xmit_more())
-		vpnet_tx_flush(q);
+		vpnet_publish(q);
 drop:
 	vpnet_stats_add(&q->stats, &q->stats.dropped, 1);
 	dev_kfree_skb_any(skb);

@@ -16,9 +16,9 @@
 #include <net/xdp.h>
 
 #include "rx.h"
-#include "rxbuf.h"
-#include "segs.h"
-#include "vhost_pci_net.h"
+#include "tx.h"
+#include "xdp.h"
+#include "xdp_xmit.h"
 
 /* Longest frame in one piece for a program: jumbo frames included */
 #define VPNET_XDP_MAX		16384
@@ -37,16 +37,6 @@
 
 /* In a row without any room: then frames are dropped until there is some */
 #define VPNET_XDP_HOLDS		128
-
-/* Where frames of a round went, as the end that sends them has seen it */
-struct vpnet_xdp_target {
-	int ifindex;
-	bool several;
-	unsigned int frames;
-	u32 room;
-};
-
-static DEFINE_PER_CPU(struct vpnet_xdp_target, vpnet_xdp_target);
 
 /* One round's frames */
 struct vpnet_xdp {
@@ -68,7 +58,7 @@ static bool vpnet_xdp_return(struct vpnet_pair *pair,
 	bool sent;
 
 	__netif_tx_lock(txq, smp_processor_id());
-	sent = vpnet_tx_raw(pair->vp, &pair->queue[VPNET_ORIGIN_RX], xdp->data,
+	sent = vpnet_tx_raw(&pair->queue[VPNET_ORIGIN_RX], xdp->data,
 			    xdp->data_end - xdp->data);
 	__netif_tx_unlock(txq);
 	return sent;
@@ -212,20 +202,9 @@ fill:
 	return res;
 }
 
-/* Buffers at the one target of all that was redirected; many if not known */
-static u32 vpnet_xdp_room(const struct vpnet_xdp *x)
-{
-	const struct vpnet_xdp_target *t = this_cpu_ptr(&vpnet_xdp_target);
-
-	/* one that is full must not hold up what goes elsewhere */
-	if (t->several || t->frames != x->redirects)
-		return U32_MAX;
-	return t->room;
-}
-
 static void vpnet_xdp_begin(struct vpnet_pair *pair, struct vpnet_xdp *x)
 {
-	*this_cpu_ptr(&vpnet_xdp_target) = (struct vpnet_xdp_target){};
+	vpnet_xdp_target_forget();
 	/* where there was no room one frame has to find out */
 	x->sure = max(pair->xdp_room, 1U);
 	if (pair->xdp_holds > VPNET_XDP_HOLDS)
@@ -241,7 +220,7 @@ static noinline bool vpnet_xdp_look(struct vpnet_pair *pair,
 	u32 room;
 
 	xdp_do_flush();
-	room = vpnet_xdp_room(x);
+	room = vpnet_xdp_target_room(x->redirects);
 	if (!room)
 		return false;
 	x->sure = room == U32_MAX ? room : x->redirects + room;
@@ -278,7 +257,7 @@ static void vpnet_xdp_flush(struct vpnet_pair *pair, const struct vpnet_xdp *x)
 		WRITE_ONCE(count->xdp_redirects,
 			   count->xdp_redirects + x->redirects);
 		xdp_do_flush();
-		pair->xdp_room = vpnet_xdp_room(x);
+		pair->xdp_room = vpnet_xdp_target_room(x->redirects);
 		if (pair->xdp_room)
 			pair->xdp_holds = 0;
 	}
@@ -286,7 +265,7 @@ static void vpnet_xdp_flush(struct vpnet_pair *pair, const struct vpnet_xdp *x)
 		WRITE_ONCE(count->xdp_tx, count->xdp_tx + x->tx);
 		txq = netdev_get_tx_queue(pair->vp->dev, n);
 		__netif_tx_lock(txq, smp_processor_id());
-		vpnet_tx_flush(&pair->queue[VPNET_ORIGIN_RX]);
+		vpnet_publish(&pair->queue[VPNET_ORIGIN_RX]);
 		__netif_tx_unlock(txq);
 	}
 }
@@ -333,54 +312,12 @@ int vpnet_xdp_work(struct vpnet_pair *pair, struct bpf_prog *prog,
 		if (res == VPRING_EMPTY)
 			break;
 		if (unlikely(res != VPRING_OK)) {
-			vpnet_ring_broken(pair->vp, q);
+			vpnet_queue_break(q);
 			break;
 		}
 	}
 	vpnet_xdp_flush(pair, &x);
 	return done;
-}
-
-/* Tell the device where they come from, if it is one of ours, about the room */
-static void vpnet_xdp_note(const struct net_device *dev, struct vpnet_queue *q,
-			   int n)
-{
-	struct vpnet_xdp_target *t = this_cpu_ptr(&vpnet_xdp_target);
-
-	t->several |= t->frames && t->ifindex != dev->ifindex;
-	t->ifindex = dev->ifindex;
-	t->frames += n;
-	/* what nobody takes need not wait for it */
-	t->room = vpnet_usable(q) ? vpring_room(&q->ring) : U32_MAX;
-}
-
-/* Frames that a program of another interface has redirected to this one */
-int vpnet_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames,
-		   u32 flags)
-{
-	struct vpnet *vp = netdev_priv(dev);
-	unsigned int cpu = smp_processor_id();
-	unsigned int i = cpu % dev->real_num_tx_queues;
-	struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
-	struct vpnet_queue *q = &vp->pair[i].queue[VPNET_ORIGIN_RX];
-	int sent;
-
-	if (unlikely(flags & ~XDP_XMIT_FLAGS_MASK))
-		return -EINVAL;
-	if (unlikely(!netif_running(dev) || !netif_carrier_ok(dev)))
-		return -ENETDOWN;
-
-	__netif_tx_lock(txq, cpu);
-	sent = vpnet_tx_frames(vp, q, frames, n);
-	if (flags & XDP_XMIT_FLUSH)
-		vpnet_tx_flush(q);
-	vpnet_xdp_note(dev, q, n);
-	txq_trans_cond_update(txq);
-	__netif_tx_unlock(txq);
-	/* they have been copied; the caller frees what is left */
-	for (n = 0; n < sent; n++)
-		xdp_return_frame(frames[n]);
-	return sent;
 }
 
 static int vpnet_xdp_set(struct vpnet *vp, struct bpf_prog *prog)
