@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which features an origin may use.  Like ring.c this also runs in user space
- * under tests/driver.
+ * The features that an origin may use.  tests/driver runs this in user space,
+ * as it does ring.c.
  */
 #include <linux/kernel.h>
 #include <linux/types.h>
@@ -14,7 +14,7 @@
 #define F(bit)	(1ULL << (bit))
 
 /*
- * What is not here is refused: it may change the layout of the rings, of the
+ * Everything else is refused: it may change the layout of the rings, of the
  * header or of a buffer, or bring frames that this driver would drop.
  */
 static const u64 known =

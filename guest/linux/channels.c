@@ -10,8 +10,9 @@
 #include "channels.h"
 
 /*
- * Pair n for every n-th CPU, with its interrupts.  With fewer CPUs than pairs
- * the stack spreads the flows instead, so that the origin's CPUs share them.
+ * Every n-th CPU uses pair n and takes its interrupts.  With fewer CPUs than
+ * pairs, leave the choice to the stack, which spreads flows over all pairs and
+ * so over the origin's CPUs.
  */
 static void vpnet_spread(struct vpnet *vp, unsigned int pairs)
 {
@@ -48,7 +49,7 @@ void vpnet_channels_update(struct vpnet *vp)
 	unsigned int pairs = READ_ONCE(vp->pairs_on);
 	unsigned int tx = pairs;
 
-	/* no link: what comes next is not known */
+	/* no link: keep what there is until we know more */
 	if (!pairs)
 		return;
 	if (vp->tx_wanted)

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waiting for more than one frame before looking at the origin's transmit
- * ring.  Each look that finds little costs a kick, an interrupt, a wake-up of
- * this CPU and an interrupt of the origin.
+ * Interrupt coalescing: wait for several frames before looking at the origin's
+ * transmit ring.  Each look costs a kick, an interrupt and a wake-up here, and
+ * an interrupt in the origin.
  *
- * The wait is the origin's: it is asked to kick only after so many frames, and
- * a timer ends the wait if they do not come.  Done by itself only when frames
- * come so fast that it is short; and not again for a while when they failed to
- * come, because then somebody may be waiting for an answer.  Whoever switches
- * that off (adaptive-rx off) gets a wait after each look, until nothing comes.
+ * The origin does the waiting: it is asked to kick only after so many frames.
+ * A timer ends the wait in case they do not come.  In adaptive mode we wait
+ * only while frames come fast enough to make the wait short, and back off when
+ * they failed to come, because somebody may be waiting for an answer.  With
+ * adaptive-rx off every look is followed by a wait, until one in which nothing
+ * came.
  */
 #include <linux/ethtool.h>
 #include <linux/hrtimer.h>
@@ -18,10 +19,10 @@
 
 #include "coalesce.h"
 
-/* Fewer are not worth a timer */
+/* Do not start a timer for fewer frames than this */
 #define VPNET_COALESCE_MIN	8
 
-/* Rounds to go without a wait after one that was in vain */
+/* Rounds without a wait after one that timed out */
 #define VPNET_COALESCE_PAUSE	4
 #define VPNET_COALESCE_MAX_PAUSE	512
 
@@ -30,7 +31,7 @@ static enum hrtimer_restart vpnet_coalesce_expired(struct hrtimer *timer)
 	struct vpnet_coalesce *c = container_of(timer, struct vpnet_coalesce,
 						timer);
 
-	/* else the kick was faster, or the queue is off */
+	/* otherwise the kick was faster, or the queue is off */
 	if (READ_ONCE(c->waiting)) {
 		WRITE_ONCE(c->expired, true);
 		napi_schedule(c->napi);
@@ -48,21 +49,21 @@ void vpnet_coalesce_init(struct vpnet_coalesce *c, struct napi_struct *napi,
 	c->pause = VPNET_COALESCE_PAUSE;
 }
 
-/* NAPI is disabled, so that nobody starts it any more */
+/* NAPI must be disabled, so that nobody starts the timer again */
 void vpnet_coalesce_stop(struct vpnet_coalesce *c)
 {
 	WRITE_ONCE(c->waiting, false);
 	hrtimer_cancel(&c->timer);
 }
 
-/* How many frames come in half of the longest wait, at the present rate */
+/* At the present rate, how many frames come in half of the longest wait? */
 static void vpnet_coalesce_measure(struct vpnet_coalesce *c, u64 wait, u64 now)
 {
 	u64 time = now - c->since;
 
 	if (time < wait)
 		return;
-	/* at most a poll's budget for each, so there is room */
+	/* cannot overflow: one round adds at most its budget */
 	c->wanted = div64_u64(c->frames * wait, 2 * time);
 	c->frames = 0;
 	c->since = now;
@@ -73,7 +74,7 @@ static void vpnet_coalesce_learn(struct vpnet_coalesce *c, bool owing)
 	if (!c->waited)
 		return;
 	c->waited = false;
-	/* where nothing came nobody waited, but perhaps for buffers */
+	/* nothing came, so nobody waited, except perhaps for buffers */
 	if (!c->found && !owing)
 		return;
 	if (!c->expired) {
@@ -84,7 +85,7 @@ static void vpnet_coalesce_learn(struct vpnet_coalesce *c, bool owing)
 	c->pause = min_t(unsigned int, c->pause * 2, VPNET_COALESCE_MAX_PAUSE);
 }
 
-/* The timer has looked, and nothing had come */
+/* The timer expired and found nothing */
 static bool vpnet_coalesce_idle(struct vpnet_coalesce *c)
 {
 	bool idle = c->waited && c->expired && !c->found;
@@ -101,12 +102,12 @@ static bool vpnet_coalesce_idle(struct vpnet_coalesce *c)
 u16 vpnet_coalesce_ahead(struct vpnet_coalesce *c, const struct vpring *ring)
 {
 	const u32 usecs = READ_ONCE(c->want->usecs);
-	/* it must go on sending while we wake up */
+	/* the origin must be able to go on sending while we wake up */
 	u32 frames = min(READ_ONCE(c->want->frames), ring->size / 2);
 
 	if (!usecs || frames < 2 || !(ring->flags & VPRING_F_EVENT_IDX))
 		return 0;
-	/* an idle origin must not wake us up for ever */
+	/* do not poll an idle origin for ever */
 	if (!READ_ONCE(c->want->adaptive))
 		return vpnet_coalesce_idle(c) ? 0 : frames - 1;
 
@@ -128,7 +129,7 @@ static void vpnet_coalesce_start(struct vpnet_coalesce *c, u32 usecs)
 		      HRTIMER_MODE_REL_PINNED);
 }
 
-/* No kick was due yet: wait no longer than this */
+/* No kick is due yet: start the timer that bounds the wait */
 void vpnet_coalesce_wait(struct vpnet_coalesce *c)
 {
 	c->waited = true;
@@ -136,7 +137,7 @@ void vpnet_coalesce_wait(struct vpnet_coalesce *c)
 	vpnet_coalesce_start(c, READ_ONCE(c->want->usecs));
 }
 
-/* There are frames, for which no kick is due any more: look in @usecs */
+/* Frames are waiting for which no kick will come: look again in @usecs */
 void vpnet_coalesce_hold(struct vpnet_coalesce *c, u32 usecs)
 {
 	c->waited = false;

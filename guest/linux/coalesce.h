@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Waiting for more than one frame before looking at a ring */
+/* Interrupt coalescing for one of the origin's rings */
 #ifndef VHOST_PCI_COALESCE_H
 #define VHOST_PCI_COALESCE_H
 
@@ -10,11 +10,11 @@
 
 #include "ring.h"
 
-/* Until ethtool -C says something else */
+/* Defaults of ethtool -C */
 #define VPNET_COALESCE_USECS	500
 #define VPNET_COALESCE_FRAMES	64
 
-/* What ethtool -C has set; read once for each round, so any mixture will do */
+/* Set by ethtool -C; read once a round, without a lock */
 struct vpnet_coalesce_want {
 	u32 usecs;		/* longest wait for more frames */
 	u32 frames;		/* ... and for how many at most */
@@ -44,7 +44,7 @@ u16 vpnet_coalesce_ahead(struct vpnet_coalesce *c, const struct vpring *ring);
 void vpnet_coalesce_wait(struct vpnet_coalesce *c);
 void vpnet_coalesce_hold(struct vpnet_coalesce *c, u32 usecs);
 
-/* A poll begins, which has found so many frames in the end */
+/* At the start of a round, and with the number of frames at its end */
 static inline void vpnet_coalesce_begin(struct vpnet_coalesce *c)
 {
 	if (c->waiting)

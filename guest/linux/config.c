@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Following the device configuration from epoch to epoch.
+ * Follows the device configuration from epoch to epoch.
  */
 #include <linux/jiffies.h>
 #include <linux/virtio_config.h>
@@ -12,7 +12,7 @@
 #define VPNET_CONFIG_TRIES	16
 #define VPNET_CONFIG_RETRY	msecs_to_jiffies(10)
 
-/* The transport does not survive a read behind the end of the structure */
+/* Never read beyond the device's configuration: the transport BUG()s */
 #define VPNET_CONFIG_MAX	4096
 
 static u16 cfg_read16_at(struct virtio_device *vdev, u32 offset)
@@ -31,7 +31,7 @@ static u32 cfg_read32_at(struct virtio_device *vdev, u32 offset)
 	return le32_to_cpu(val);
 }
 
-/* Not atomic, as everything here that the epoch protects */
+/* Not atomic; the epoch tells whether the halves belong together */
 static u64 cfg_read64_at(struct virtio_device *vdev, u32 offset)
 {
 	__le64 val;
@@ -79,8 +79,8 @@ static bool vpnet_layout_valid(const struct vpnet_layout *layout, u16 net_size)
 }
 
 /*
- * At probe, before anything else: does this driver know this device?  What is
- * where does not change afterwards.
+ * Called first at probe: is this a device that we know?  The layout is read
+ * once and does not change.
  */
 int vpnet_config_check(struct virtio_device *vdev, struct vpnet_layout *layout)
 {
@@ -125,7 +125,7 @@ static void vpnet_config_read_rings(struct vpnet *vp, struct vpnet_config *cfg)
 #define RING_AT(member)	(at + offsetof(struct vhost_pci_ring, member))
 		cfg->ring[i].enabled = cfg_read32_at(vdev, RING_AT(flags)) &
 				       VHOST_PCI_RING_ENABLED;
-		/* each read is an exit to the device */
+		/* each read is a VM exit: skip what is not used */
 		if (!cfg->ring[i].enabled)
 			continue;
 		area->desc = cfg_read64_at(vdev, RING_AT(desc));
@@ -137,8 +137,8 @@ static void vpnet_config_read_rings(struct vpnet *vp, struct vpnet_config *cfg)
 }
 
 /*
- * Return: 0; -EAGAIN when the device changes faster than we can read; -ENODEV
- * when it is not there any more and all reads give ones.
+ * Return: 0; -EAGAIN if the device changes faster than we can read; -ENODEV if
+ * it is gone, in which case every read returns ones.
  */
 static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
 {
@@ -167,9 +167,9 @@ static int vpnet_config_read(struct vpnet *vp, struct vpnet_config *cfg)
 }
 
 /*
- * The only place that changes what is adopted.  A work item never runs twice
- * at a time, and one that is queued while it runs is run again, so no change
- * is missed.  Nothing here may wait for the RTNL: the origin waits for the
+ * The only place that adopts an epoch.  The workqueue never runs the item twice
+ * at a time and runs it again if it was queued meanwhile, so no change is
+ * missed.  Must not wait for the RTNL: the origin is waiting for the
  * acknowledgment.
  */
 void vpnet_config_work(struct work_struct *work)
@@ -182,7 +182,7 @@ void vpnet_config_work(struct work_struct *work)
 
 	if (READ_ONCE(vp->stopping))
 		return;
-	/* before: what breaks while we read may have broken by a withdrawal */
+	/* first: what breaks while we read may be due to a withdrawal */
 	suspects = vpnet_rings_suspect(vp);
 	err = vpnet_config_read(vp, cfg);
 	if (err == -EAGAIN) {
@@ -199,7 +199,7 @@ void vpnet_config_work(struct work_struct *work)
 		return;
 	}
 
-	/* before the acknowledgment, which lets the device unmap them */
+	/* before the ack, which allows the device to unmap them */
 	vpnet_rings_off(vp);
 	vp->epoch = cfg->epoch;
 	vp->adopted = true;
@@ -209,8 +209,8 @@ void vpnet_config_work(struct work_struct *work)
 		   cfg->mtu);
 
 	/*
-	 * A newer epoch may be there already, but the device keeps what this
-	 * one describes until that is acknowledged, too.
+	 * There may be a newer epoch by now, but the device keeps what this one
+	 * describes until the newer one is acknowledged as well.
 	 */
 	if (cfg->link_up && vpnet_rings_on(vp, cfg))
 		netdev_dbg(vp->dev, "%u pairs, rings of %u and %u entries\n",
@@ -226,16 +226,16 @@ void vpnet_config_work(struct work_struct *work)
 	}
 }
 
-/* From any context: compare what is in use with what the device says */
+/* From any context: read the configuration again */
 void vpnet_config_schedule(struct vpnet *vp)
 {
 	mod_delayed_work(system_wq, &vp->config_work, 0);
 }
 
 /*
- * A ring has broken.  Perhaps the origin has just gone: the device withdraws
- * its memory, of which the window then reads as zero, before it tells us.  The
- * configuration knows.
+ * A ring has broken.  That may be a withdrawal that we have not heard of yet:
+ * the window reads as zeroes before the epoch changes.  Look at the
+ * configuration before blaming the origin.
  */
 void vpnet_config_ring_broken(struct vpnet_queue *q)
 {
@@ -246,8 +246,9 @@ void vpnet_config_ring_broken(struct vpnet_queue *q)
 }
 
 /*
- * Let go of everything, for good.  The virtio core calls config_changed no
- * more, but a ring that breaks can queue the work until the rings are off.
+ * Let go of everything, for good.  The virtio core no longer calls
+ * config_changed, but a ring that breaks can queue the work until the rings are
+ * off.
  */
 void vpnet_config_stop(struct vpnet *vp)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the other end learns from this driver, and what it announces.
+ * What the origin learns from this driver, and the origin's announcements.
  */
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
@@ -17,20 +17,20 @@ static unsigned long long refuse;
 module_param(refuse, ullong, 0444);
 MODULE_PARM_DESC(refuse, "features of origins to refuse (mask of virtio-net's bits), beside those that are not known");
 
-/* Before DRIVER_OK, so that no link comes up in between; only once */
+/* Once, before DRIVER_OK, so that no link comes up in between */
 void vpnet_driver_tell(struct vpnet *vp)
 {
 	u64 accept = (vpnet_features_known() & ~refuse) |
 		     BIT_ULL(VIRTIO_F_VERSION_1);
 
 	virtio_cwrite_le(vp->vdev, struct vhost_pci_config, accept, &accept);
-	/* the interface is there for everybody, who may set it up meanwhile */
+	/* the interface is registered: somebody may set it up at any time */
 	rtnl_lock();
 	vpnet_driver_tell_up(vp, netif_running(vp->dev));
 	rtnl_unlock();
 }
 
-/* The origin loses its carrier while nobody takes its packets; under the RTNL */
+/* The origin has no carrier while the interface is down; under the RTNL */
 void vpnet_driver_tell_up(struct vpnet *vp, bool up)
 {
 	u32 flags = up ? 0 : VHOST_PCI_DRIVER_DOWN;
@@ -39,8 +39,8 @@ void vpnet_driver_tell_up(struct vpnet *vp, bool up)
 }
 
 /*
- * The origin has moved: tell our network, as if it had said so itself.  A
- * bridge or a virtual switch learns where the address is now.
+ * The origin has moved.  Pass its announcement on to our network, so that
+ * bridges and switches learn where the address is now.
  */
 void vpnet_driver_announce(struct vpnet *vp, const u8 *mac)
 {

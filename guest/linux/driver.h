@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the other end learns from this driver, and what it announces */
+/* What the origin learns from this driver, and the origin's announcements */
 #ifndef VHOST_PCI_DRIVER_H
 #define VHOST_PCI_DRIVER_H
 

@@ -55,7 +55,7 @@ static int vpnet_get_sset_count(struct net_device *dev, int sset)
 
 	if (sset != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	/* of all pairs: the number must not change under ethtool's feet */
+	/* all pairs, used or not: the number must not change between ioctls */
 	return vpnet_rings(vp) * (VPNET_COUNTERS + VPNET_TOTALS);
 }
 
@@ -106,8 +106,8 @@ static void vpnet_get_ethtool_stats(struct net_device *dev,
 }
 
 /*
- * A link without a wire has the speed that it is said to have.  Link
- * aggregation (802.3ad) and the bridge's path cost ask for it.
+ * There is no wire, so the speed is whatever the user says.  802.3ad bonding
+ * and the bridge's path cost ask for it.
  */
 static int vpnet_get_link_ksettings(struct net_device *dev,
 				    struct ethtool_link_ksettings *cmd)
@@ -129,7 +129,7 @@ static int vpnet_set_link_ksettings(struct net_device *dev,
 						  &vp->duplex);
 }
 
-/* How many queues there are; which one a flow takes is the origin's choice */
+/* The number of queues; the origin chooses the queue of a flow */
 static int vpnet_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 			   u32 *rule_locs)
 {
@@ -140,8 +140,8 @@ static int vpnet_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info,
 }
 
 /*
- * The origin decides which pairs there are and sends on any of them.  What we
- * can choose is on how many of them we send.
+ * The origin decides how many pairs there are and sends on any of them.  Only
+ * the number that we send on is ours to choose.
  */
 static void vpnet_get_channels(struct net_device *dev,
 			       struct ethtool_channels *ch)
@@ -157,17 +157,17 @@ static int vpnet_set_channels(struct net_device *dev,
 {
 	struct vpnet *vp = netdev_priv(dev);
 
-	/* the rest has been checked against vpnet_get_channels() */
+	/* the core has checked the rest against vpnet_get_channels() */
 	if (!ch->combined_count)
 		return -EINVAL;
 	vp->tx_wanted = ch->combined_count;
-	/* queues that were off have lost their CPUs */
+	/* XPS has forgotten the CPUs of queues that were off */
 	vp->pairs_spread = 0;
 	vpnet_channels_update(vp);
 	return 0;
 }
 
-/* The origin chooses the sizes of its rings; ours is the other direction */
+/* The rings are the origin's: its transmit ring is our receive ring */
 static void vpnet_get_ringparam(struct net_device *dev,
 				struct ethtool_ringparam *ring,
 				struct kernel_ethtool_ringparam *kernel_ring,
@@ -203,7 +203,7 @@ static int vpnet_set_coalesce(struct net_device *dev,
 {
 	struct vpnet *vp = netdev_priv(dev);
 
-	/* so long that a typing error looks like a dead link */
+	/* a longer wait looks like a dead link */
 	if (c->rx_coalesce_usecs > USEC_PER_SEC / 100)
 		return -EINVAL;
 	WRITE_ONCE(vp->coalesce.adaptive, c->use_adaptive_rx_coalesce);

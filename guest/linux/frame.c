@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a virtio-net header may say.  Like ring.c this also runs in user space
- * under tests/driver.
+ * What a virtio-net header may say.  tests/driver runs this in user space, as
+ * it does ring.c.
  */
 #include <linux/kernel.h>
 #include <linux/types.h>

@@ -41,7 +41,7 @@ static inline bool vpnet_hdr_requests(const struct virtio_net_hdr *hdr)
 static inline bool vpnet_hdr_valid(const struct virtio_net_hdr *hdr,
 				   u32 frame_len, u64 features)
 {
-	/* a header that requests nothing has nothing to be checked */
+	/* a header that requests nothing needs no check */
 	return !vpnet_hdr_requests(hdr) ||
 	       vpnet_hdr_request_valid(hdr, frame_len, features);
 }

@@ -2,11 +2,10 @@
 /*
  * The origin's kicks.
  *
- * There is one virtqueue for each ring of the origin.  It carries no data, but
- * holds one buffer, the token, that the device has used and that is never
- * taken out: vring_interrupt() ignores an interrupt without a used entry, and
- * so it always calls us.  The interrupt means that the origin has kicked the
- * ring.
+ * There is one virtqueue for each ring of the origin; its interrupt means that
+ * the origin has kicked the ring.  It carries no data.  It holds one buffer,
+ * the token, which the device has used and which we never take out:
+ * vring_interrupt() ignores an interrupt without a used entry.
  */
 #include <linux/netdevice.h>
 #include <linux/scatterlist.h>
@@ -71,7 +70,7 @@ int vpnet_kick_find_vqs(struct vpnet *vp)
 	return err;
 }
 
-/* They are gone already after a resume that failed */
+/* There are none after a failed resume */
 void vpnet_kick_del_vqs(struct vpnet *vp)
 {
 	unsigned int i;
@@ -86,11 +85,11 @@ void vpnet_kick_del_vqs(struct vpnet *vp)
 		q->vq = NULL;
 	}
 	vp->vdev->config->del_vqs(vp->vdev);
-	/* the next ones know no CPU */
+	/* the next ones have no affinity */
 	vp->pairs_spread = 0;
 }
 
-/* Each queue gets its token: from here on its interrupts are heard */
+/* Give each queue its token, without which its interrupts would be ignored */
 int vpnet_kick_listen(struct vpnet *vp)
 {
 	unsigned int i;

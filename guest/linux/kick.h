@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The origin's kicks, as interrupts of virtqueues without data */
+/* The origin's kicks, which arrive as interrupts of virtqueues without data */
 #ifndef VHOST_PCI_KICK_H
 #define VHOST_PCI_KICK_H
 

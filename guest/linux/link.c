@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Taking the origin's rings into use and letting go of them.
+ * Takes the origin's rings into use and lets go of them.
  *
- * The data paths are kept out by their own locks and not by stopping the
+ * The data paths are kept out by their own locks, not by stopping the
  * interface: it may be up, down or in transition, and letting go of the
  * origin's memory must not wait for the RTNL, which others may hold for long.
  */
@@ -27,8 +27,8 @@ static struct netdev_queue *vpnet_txq(struct vpnet *vp, unsigned int pair)
 }
 
 /*
- * Called with the lock of the ring.  One that broke and was not looked into
- * yet is not blamed any more: its memory may have been withdrawn.
+ * Called with the lock of the ring.  If it broke and nobody has looked into
+ * that yet, forget it: its memory may have been withdrawn.
  */
 static void vpnet_ring_stop(struct vpnet_queue *q)
 {
@@ -36,7 +36,7 @@ static void vpnet_ring_stop(struct vpnet_queue *q)
 	WRITE_ONCE(q->suspect, false);
 }
 
-/* When it returns, nobody looks at the window any more */
+/* On return nobody looks at the window any more */
 void vpnet_rings_off(struct vpnet *vp)
 {
 	unsigned int i;
@@ -60,7 +60,7 @@ void vpnet_rings_off(struct vpnet *vp)
 	WRITE_ONCE(vp->pairs_on, 0);
 }
 
-/* Memory for what is returned to a packed ring, as much as the largest took */
+/* Memory for what is returned to a packed ring; only ever grows */
 static void vpnet_ring_room(struct vpnet_queue *q, u32 size)
 {
 	if (size > VPRING_MAX_SIZE || size <= q->done_room)
@@ -111,7 +111,7 @@ static bool vpnet_ring_setup(struct vpnet *vp, const struct vpnet_config *cfg,
 		q->features = cfg->features;
 		return true;
 	}
-	/* the origin cannot help it that we have no memory */
+	/* it is not the origin's fault that we have no memory */
 	if (q->ring.error != VPRING_E_MEMORY)
 		vpnet_inc(&q->count.broken);
 	if (net_ratelimit())
@@ -126,8 +126,8 @@ static void vpnet_ring_start(struct vpnet_queue *q)
 {
 	q->on = true;
 	/*
-	 * A predecessor of this driver may have died between the used index
-	 * and the doorbell.  One too many does no harm.
+	 * A previous driver may have died between the used index and the
+	 * doorbell.  A spurious one does no harm.
 	 */
 	vpnet_doorbell(q);
 }
@@ -144,11 +144,11 @@ static void vpnet_pair_start(struct vpnet *vp, unsigned int i)
 	vpnet_ring_start(&pair->queue[VPNET_ORIGIN_RX]);
 	__netif_tx_unlock_bh(vpnet_txq(vp, i));
 
-	/* kicks from before are lost: look without one */
+	/* earlier kicks are lost: look without one */
 	vpnet_poll_schedule(pair);
 }
 
-/* What the origin's driver can receive is what we may send unfinished */
+/* We may leave undone what the origin's driver said it can receive undone */
 static netdev_features_t vpnet_offloads(u64 acked)
 {
 	netdev_features_t offloads = NETIF_F_HW_CSUM;
@@ -187,7 +187,7 @@ bool vpnet_rings_on(struct vpnet *vp, const struct vpnet_config *cfg)
 	}
 	/*
 	 * The origin enables the pairs that it uses, from the first one on.
-	 * A pair behind a gap would never be sent to, so it stays off, too.
+	 * Nothing is ever sent to a pair behind a gap, so leave it off as well.
 	 */
 	for (n = 0; n < vp->pairs; n++)
 		for (i = 0; i < VPNET_PAIR_RINGS; i++)
@@ -200,7 +200,7 @@ gap:
 	WRITE_ONCE(vp->features, cfg->features);
 	WRITE_ONCE(vp->offloads, vpnet_offloads(cfg->features));
 	WRITE_ONCE(vp->pairs_on, n);
-	/* first: a ring that breaks at once must find it on to turn it off */
+	/* first: a ring that breaks at once turns it off again */
 	netif_carrier_on(vp->dev);
 	for (i = 0; i < n; i++)
 		vpnet_pair_start(vp, i);
@@ -209,7 +209,7 @@ gap:
 	return true;
 }
 
-/* Which rings broke, one bit for each: before the configuration is read */
+/* A bit for each ring that has broken; call before reading the configuration */
 u64 vpnet_rings_suspect(const struct vpnet *vp)
 {
 	u64 suspects = 0;
@@ -219,14 +219,17 @@ u64 vpnet_rings_suspect(const struct vpnet *vp)
 	for (i = 0; i < vpnet_rings(vp); i++)
 		if (READ_ONCE(vpnet_ring(vp, i)->suspect))
 			suspects |= BIT_ULL(i);
-	/* pairs with the device: it withdraws, and then changes the epoch */
+	/*
+	 * the device withdraws, then changes the epoch; we look in reverse
+	 * order
+	 */
 	mb();
 	return suspects;
 }
 
 /*
- * The epoch that was read after they had broken is the one in use, so it was
- * not the withdrawal of the window.
+ * The epoch, read after they had broken, is still the one in use.  So it was
+ * not a withdrawal of the window, and the origin is to blame.
  */
 void vpnet_rings_report(struct vpnet *vp, u64 suspects)
 {

@@ -27,7 +27,7 @@ static void vpnet_config_changed(struct virtio_device *vdev)
 	vpnet_config_schedule(vdev->priv);
 }
 
-/* Make interrupts audible, and read the configuration for the first time */
+/* Enable interrupts and read the configuration for the first time */
 static int vpnet_start(struct vpnet *vp)
 {
 	int err;
@@ -38,8 +38,8 @@ static int vpnet_start(struct vpnet *vp)
 	if (err)
 		return err;
 	/*
-	 * Only now: a change before virtio_device_ready() raised no interrupt,
-	 * so what was read before it could be stale for ever.
+	 * Not earlier: a change before virtio_device_ready() raises no
+	 * interrupt, so what was read before could be stale for ever.
 	 */
 	vp->adopted = false;
 	WRITE_ONCE(vp->stopping, false);
@@ -47,13 +47,12 @@ static int vpnet_start(struct vpnet *vp)
 	return 0;
 }
 
-/*
- * The rings are off, so the device may take the memory away, which a reset
- * allows it to do.
- */
+/* The rings must be off: a reset allows the device to take the memory away. */
 static void vpnet_reset(struct vpnet *vp)
 {
-	/* the reset waits for a status of 0, which one that is gone never has */
+	/*
+	 * the reset waits for status 0, which a device that is gone never shows
+	 */
 	if (pci_device_is_present(to_pci_dev(vp->vdev->dev.parent)))
 		virtio_reset_device(vp->vdev);
 	else
@@ -82,7 +81,7 @@ static int vpnet_alloc(struct vpnet *vp)
 	INIT_DELAYED_WORK(&vp->rxbuf_work, vpnet_poll_shrink_work);
 	INIT_WORK(&vp->netdev_work, vpnet_netdev_work);
 	get_random_bytes(vp->hash_key, sizeof(vp->hash_key));
-	/* the device writes to them: not in netdev_priv(), maybe vmalloc */
+	/* target of DMA: netdev_priv() may be vmalloc memory */
 	vp->tokens = kzalloc(vpnet_rings(vp), GFP_KERNEL);
 	vp->pair = kvcalloc(vp->pairs, sizeof(*vp->pair), GFP_KERNEL);
 	if (!vp->tokens || !vp->pair)
@@ -112,7 +111,7 @@ static void vpnet_free(struct vpnet *vp)
 		}
 	}
 	kfree(vp->tokens);
-	/* takes the NAPI contexts, which are in the pairs, off its list */
+	/* before the pairs, whose NAPI contexts are on its list */
 	free_netdev(vp->dev);
 	kvfree(pairs);
 }
@@ -190,10 +189,12 @@ static void vpnet_remove(struct virtio_device *vdev)
 {
 	struct vpnet *vp = vdev->priv;
 
-	/* first: it reports a loss of carrier, for a registered interface */
+	/*
+	 * first: it takes the carrier off, which needs a registered interface
+	 */
 	vpnet_config_stop(vp);
 	unregister_netdev(vp->dev);
-	/* it tells us once more of all devices, so only now */
+	/* not earlier: unregistering the notifier calls it for all devices */
 	vpnet_tc_stop(vp);
 	vpnet_reset(vp);
 	vpnet_kick_del_vqs(vp);
@@ -216,9 +217,9 @@ static int __maybe_unused vpnet_freeze(struct virtio_device *vdev)
 }
 
 /*
- * When it fails, or is not called because the virtio core has failed before,
- * the interface stays detached, without NAPI and without virtqueues, and can
- * be set down and removed.
+ * If it fails, or is not called because the virtio core failed before, the
+ * interface stays detached, without NAPI and virtqueues.  It can still be set
+ * down and removed.
  */
 static int __maybe_unused vpnet_restore(struct virtio_device *vdev)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The network interface, but for its data paths.
+ * The network interface, except for its data paths.
  */
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
@@ -19,7 +19,7 @@
 #include "xdp.h"
 #include "xdp_xmit.h"
 
-/* Under the RTNL, as its counterpart; both may be called when all is done */
+/* Like its counterpart under the RTNL, and idempotent */
 void vpnet_napi_enable(struct vpnet *vp)
 {
 	unsigned int i;
@@ -55,7 +55,7 @@ static int vpnet_open(struct net_device *dev)
 		return err;
 	vpnet_napi_enable(vp);
 	netif_tx_start_all_queues(dev);
-	/* kicks that came while it was disabled are gone */
+	/* kicks that came while NAPI was disabled are lost */
 	for (i = 0; i < vp->pairs; i++)
 		vpnet_poll_schedule(&vp->pair[i]);
 	vpnet_driver_tell_up(vp, true);
@@ -77,7 +77,7 @@ static int vpnet_stop(struct net_device *dev)
 		vpnet_poll_settle(pair);
 		spin_unlock_bh(&pair->rx_lock);
 	}
-	/* nobody receives any more, so nobody schedules it again */
+	/* no receive work any more that would schedule it again */
 	cancel_delayed_work_sync(&vp->rxbuf_work);
 	for (i = 0; i < vp->pairs; i++)
 		vpnet_rxbuf_free(&vp->pair[i].rxbuf);
@@ -119,8 +119,8 @@ static netdev_features_t vpnet_fix_features(struct net_device *dev,
 }
 
 /*
- * The interface's features follow the origin only when the RTNL is free.
- * Whatever tags a packet has, no header has to be found in it.
+ * The interface's features follow the origin only once the RTNL is free, so
+ * check each packet.  We never parse headers, so tags do not matter.
  */
 static netdev_features_t vpnet_features_check(struct sk_buff *skb,
 					      struct net_device *dev,
@@ -134,13 +134,13 @@ static int vpnet_set_features(struct net_device *dev,
 {
 	const struct vpnet *vp = netdev_priv(dev);
 
-	/* tc would not be told */
+	/* tc has no way to learn of it */
 	if ((dev->features & ~features & NETIF_F_HW_TC) && vp->tc_cookie)
 		return -EBUSY;
 	return 0;
 }
 
-/* Nothing is filtered.  Without this nobody could join a group by hand */
+/* Nothing is filtered; without this op multicast addresses cannot be added */
 static void vpnet_set_rx_mode(struct net_device *dev)
 {
 }
@@ -163,7 +163,7 @@ static const struct net_device_ops vpnet_netdev_ops = {
 
 static unsigned int vpnet_max_mtu(u64 acked, u16 config_mtu)
 {
-	/* 0: not known yet, so promise nothing and forbid nothing */
+	/* not known yet: do not limit what the user may set */
 	if (!acked || (acked & BIT_ULL(VIRTIO_NET_F_MRG_RXBUF)))
 		return ETH_MAX_MTU;
 	return max_t(unsigned int, ETH_DATA_LEN, config_mtu);
@@ -183,12 +183,12 @@ void vpnet_netdev_setup(struct vpnet *vp)
 
 	dev->netdev_ops = &vpnet_netdev_ops;
 	dev->ethtool_ops = &vpnet_ethtool_ops;
-	/* all addresses are ours to have, and nobody else has to be told */
+	/* there is no filter, and nobody to be told of a new address */
 	dev->priv_flags |= IFF_UNICAST_FLT | IFF_LIVE_ADDR_CHANGE;
-	/* frames are copied, so their shape and place do not matter */
+	/* frames are copied, so fragments and high memory do not matter */
 	dev->features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA |
 			NETIF_F_RXCSUM | NETIF_F_RXHASH | VPNET_OFFLOADS;
-	/* the origin's stack counts the segments of what it gets itself */
+	/* the origin's stack validates segment counts itself */
 	dev->features |= NETIF_F_GSO_ROBUST;
 	dev->hw_features = NETIF_F_SG | NETIF_F_RXHASH | NETIF_F_HW_TC |
 			   VPNET_OFFLOADS;

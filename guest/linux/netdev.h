@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The network interface, but for its data paths */
+/* The network interface, except for its data paths */
 #ifndef VHOST_PCI_NETDEV_H
 #define VHOST_PCI_NETDEV_H
 

@@ -4,8 +4,8 @@
 #define VHOST_PCI_PLATFORM_H
 
 /*
- * All memory has to be mapped, a window of gigabytes as well, and a 64-bit
- * field of a packed ring is written in one store.
+ * The window, gigabytes of it, is mapped as a whole, and a packed descriptor is
+ * returned with one 64-bit store.
  */
 #ifndef CONFIG_64BIT
 #error "vhost_pci_net needs a 64-bit kernel"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rounds of receive work: from the origin's kick until its ring is empty and
- * the next kick has been asked for.
+ * NAPI: from the origin's kick until its ring is empty and the next kick has
+ * been asked for.
  */
 #include <linux/filter.h>
 #include <linux/sizes.h>
@@ -12,34 +12,34 @@
 #include "xdp.h"
 
 /*
- * Rounds of receive work in which GRO found nothing to merge, until it is
- * left out, and for how many rounds: twice as many after each of the next
- * tries.  It costs a third of a small packet.
+ * GRO costs a third of the work for a small packet.  After so many rounds in
+ * which it merged nothing, do without it for so many rounds, twice as long
+ * after each further try.
  */
 #define VPNET_GRO_VAIN		4
 #define VPNET_GRO_SKIP		15
-#define VPNET_GRO_TRIES		4	/* that make it longer */
+#define VPNET_GRO_TRIES		4	/* that double it */
 
-/* Bytes of a round that is taken for a question and not for bulk data */
+/* Bytes of a round that is taken for a request and not for bulk data */
 #define VPNET_RX_ANSWER		1024
 
-/* ... and of one whose sender counts what it has on its way */
+/* ... and of one whose sender limits what it has in flight */
 #define VPNET_RX_BULK		SZ_16K
 
-/* Pages that were not needed for so long are given back */
+/* Free pages that were not needed for so long */
 #define VPNET_RX_SHRINK		(10 * HZ)
 
-/* Used buffers not told of: half of what fills a socket's send buffer */
+/* Used buffers without a doorbell: half of what fills a socket's send buffer */
 #define VPNET_RX_UNTOLD		128
 
 /*
- * Is GRO worth it?  Only changed between rounds, and only while it holds
- * nothing back, so that no packet overtakes another.
+ * Is GRO worth it?  Only switched off between rounds and while it holds no
+ * packet back, so that none overtakes another.
  */
 static bool vpnet_gro_wanted(struct vpnet_pair *pair,
 			     const struct vpnet_round *round)
 {
-	/* it would give packets to the stack */
+	/* GRO would give packets to the stack */
 	if (unlikely(round->to)) {
 		if (pair->napi.gro_bitmask)
 			napi_gro_flush(&pair->napi, false);
@@ -54,7 +54,7 @@ static bool vpnet_gro_wanted(struct vpnet_pair *pair,
 static void vpnet_gro_learn(struct vpnet_pair *pair,
 			    const struct vpnet_round *round)
 {
-	/* one packet alone could not have been merged with any */
+	/* a single packet has nothing to be merged with */
 	if (!round->gro || round->packets < 2)
 		return;
 	if (round->merged) {
@@ -70,9 +70,9 @@ static void vpnet_gro_learn(struct vpnet_pair *pair,
 }
 
 /*
- * The origin sees used buffers without being told, whenever it sends.  It is
- * told when it might wait for them: they are many, of much data, or we may
- * not look again soon.
+ * The origin finds used buffers by itself whenever it sends.  Ring its doorbell
+ * when it may be waiting for them: there are many, they held much data, or we
+ * may not look again soon.
  */
 static bool vpnet_poll_telling(const struct vpnet_pair *pair,
 			     const struct vpnet_queue *q,
@@ -91,7 +91,7 @@ static int vpnet_poll_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	int done;
 
 	round->to = rcu_dereference_bh(pair->vp->redirect);
-	/* a program may send some elsewhere */
+	/* an XDP program may send some of them elsewhere */
 	if (unlikely(round->to) && !prog &&
 	    vpnet_tc_busy(pair, round->to, round))
 		return 0;
@@ -102,9 +102,9 @@ static int vpnet_poll_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	else
 		done = vpnet_rx_packets(pair, round, &list, budget);
 
-	/* also what came before the ring broke: it was fine */
+	/* even if the ring broke: what came before was fine */
 	vpring_show(&q->ring);
-	/* the origin waits for the answer to few bytes, not for their buffers */
+	/* the sender of a request waits for the answer, not for buffers */
 	if (round->bytes > VPNET_RX_ANSWER && vpnet_poll_telling(pair, q, round))
 		vpnet_publish(q);
 
@@ -114,7 +114,7 @@ static int vpnet_poll_work(struct vpnet_pair *pair, struct vpnet_queue *q,
 	u64_stats_update_end(&q->stats.sync);
 	vpnet_gro_learn(pair, round);
 	vpnet_coalesce_found(&pair->coalesce, done);
-	/* last: the origin fills its ring again while the stack works */
+	/* last: the origin refills its ring while the stack works */
 	vpnet_rx_list_deliver(pair, round, &list);
 	return done;
 }
@@ -145,15 +145,15 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	bool complete;
 	int done = 0;
 
-	/* netpoll wants transmit completions only, and there are none */
+	/* netpoll wants transmit completions, of which there are none */
 	if (unlikely(!budget))
 		return 0;
 
 	/*
-	 * Held for the whole round, so that whoever has taken it and switched
-	 * the queue off knows that nobody looks at the window any more.  It
-	 * also keeps the next round, perhaps on another CPU, from starting
-	 * between napi_complete_done() and vpring_arm_ahead().
+	 * Held for the whole round: whoever takes it and switches the queue off
+	 * knows that nobody looks at the window any more.  It also keeps the
+	 * next round, perhaps on another CPU, from starting between
+	 * napi_complete_done() and vpring_arm_ahead().
 	 */
 	spin_lock(&pair->rx_lock);
 	vpnet_inc(&q->count.polls);
@@ -162,13 +162,13 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 		vpring_disarm(&q->ring);
 		done = vpnet_poll_work(pair, q, &round, budget);
 	}
-	/* this sends to the stack what GRO has held, and the stack may answer */
+	/* flushes GRO, and the stack may answer at once */
 	complete = done < budget && napi_complete_done(napi, done);
 	if (likely(vpnet_usable(q))) {
 		if (complete)
 			pair->ahead = vpnet_coalesce_ahead(&pair->coalesce,
 							   &q->ring);
-		/* after a wait in which nothing came another would be long */
+		/* after a wait in vain the next one may be long */
 		if (!done || vpnet_poll_telling(pair, q, &round))
 			vpnet_publish(q);
 		if (complete)
@@ -182,7 +182,7 @@ int vpnet_poll(struct napi_struct *napi, int budget)
 	return done;
 }
 
-/* Some time after there were new pages, until all have been given back */
+/* Runs from the time that pages were added until none is left */
 void vpnet_poll_shrink_work(struct work_struct *work)
 {
 	struct vpnet *vp = container_of(to_delayed_work(work), struct vpnet,
@@ -202,7 +202,7 @@ void vpnet_poll_shrink_work(struct work_struct *work)
 }
 
 /*
- * Nobody looks at the ring for a while: what was not told is told now.
+ * The ring is about to be left alone: ring any doorbell that is still due.
  * Called with the receive lock.
  */
 void vpnet_poll_settle(struct vpnet_pair *pair)
@@ -213,10 +213,10 @@ void vpnet_poll_settle(struct vpnet_pair *pair)
 		vpnet_publish(q);
 }
 
-/* From process context: look at the ring even if no kick comes */
+/* From process context: look at the ring without a kick */
 void vpnet_poll_schedule(struct vpnet_pair *pair)
 {
-	/* the pair makes the raised softirq run at once */
+	/* enabling bottom halves runs the raised softirq at once */
 	local_bh_disable();
 	napi_schedule(&pair->napi);
 	local_bh_enable();

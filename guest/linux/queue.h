@@ -31,7 +31,7 @@ struct vpnet_counters {
 	unsigned long xdp_drops;	/* what an XDP program decided */
 	unsigned long xdp_tx;
 	unsigned long xdp_redirects;
-	unsigned long holds;		/* frames left for want of room */
+	unsigned long holds;		/* rounds that left frames: no room */
 };
 
 struct vpnet_stats {
@@ -51,7 +51,7 @@ struct vpnet_queue {
 	struct virtqueue *vq;		/* whose interrupt is its kick */
 	u8 __iomem *doorbell;
 	bool on;
-	bool suspect;			/* broke, and nobody knows yet why */
+	bool suspect;			/* broke, and we do not know yet why */
 	u32 hdr_len;
 	u64 features;			/* acked by the origin's driver */
 	char name[16];			/* the virtqueue's */
@@ -85,7 +85,7 @@ static inline void vpnet_doorbell(struct vpnet_queue *q)
 	writel(1, q->doorbell);
 }
 
-/* Show the origin what has been filled, and tell it when it wants to know */
+/* Show the origin what has been filled; ring the doorbell if it wants that */
 static inline void vpnet_publish(struct vpnet_queue *q)
 {
 	if (vpring_publish(&q->ring))

@@ -25,13 +25,13 @@
 #define get64(field)	vpring_get64(field)
 #define put16(val)	vpring_put16(val)
 
-/* Written by the driver behind the available ring: when to signal us used */
+/* At the end of the available ring, written by the peer: when to signal it */
 static const __virtio16 *vpring_used_event(const struct vpring *ring)
 {
 	return &ring->avail->ring[ring->size];
 }
 
-/* Written by us behind the used ring: when the driver shall kick */
+/* At the end of the used ring, written by us: when the peer is to kick */
 static __virtio16 *vpring_avail_event(struct vpring *ring)
 {
 	return (__virtio16 *)&ring->used->ring[ring->size];
@@ -67,7 +67,7 @@ int vpring_init(struct vpring *ring, const struct vpring_window *win,
 		return -EINVAL;
 	}
 
-	/* both event fields counted in, also when nobody uses them */
+	/* with both event fields, even if nobody uses them */
 	desc_len = (u64)area->size * sizeof(struct vring_desc);
 	avail_len = 6 + (u64)area->size * sizeof(__virtio16);
 	used_len = 6 + (u64)area->size * sizeof(struct vring_used_elem);
@@ -90,7 +90,7 @@ int vpring_init(struct vpring *ring, const struct vpring_window *win,
 	ring->avail_pos = ring->used_pos;
 	ring->avail_seen = ring->used_pos;
 
-	/* whatever an earlier driver of this ring left there */
+	/* an earlier driver may have left something else there */
 	if (!(flags & VPRING_F_EVENT_IDX))
 		WRITE_ONCE(ring->used->flags, put16(VRING_USED_F_NO_NOTIFY));
 	return 0;
@@ -131,13 +131,13 @@ u32 vpring_room(struct vpring *ring)
 }
 
 /**
- * vpring_pop_chain - vpring_pop() for what is not the most frequent case
+ * vpring_pop_chain - vpring_pop() for all but the common case
  * @ring: the ring
  * @segs: receives the buffer's pieces, each inside the window
  * @max: room in @segs
  * @chain: receives the summary
  *
- * The work is bounded by VPRING_MAX_SEGS whatever the peer wrote.
+ * Whatever the peer wrote, the work is bounded by VPRING_MAX_SEGS.
  */
 enum vpring_result vpring_pop_chain(struct vpring *ring,
 				    struct vpring_seg *segs, u32 max,
@@ -202,7 +202,7 @@ enum vpring_result vpring_pop_chain(struct vpring *ring,
 			return vpring_fail(ring, VPRING_E_DIRECTION);
 		if (unlikely(nsegs == VPRING_MAX_SEGS))
 			return vpring_fail(ring, VPRING_E_TOO_LONG);
-		/* go on checking: a chain that is also broken must break */
+		/* go on checking: a chain may be broken as well as too long */
 		if (likely(nsegs < max)) {
 			segs[nsegs].addr = va;
 			segs[nsegs].len = len;
@@ -227,9 +227,9 @@ enum vpring_result vpring_pop_chain(struct vpring *ring,
  * vpring_show - show the peer all filled entries, without telling it
  * @ring: the ring
  *
- * A peer that looks by itself goes on.  One that waits for an interrupt does
- * so until vpring_publish(), which is due soon: for a packed ring before more
- * is filled, because its positions do not tell two rounds from none.
+ * A peer that polls goes on.  One that waits for an interrupt waits until
+ * vpring_publish(), which must come soon; for a packed ring before more is
+ * filled, because its positions cannot tell two rounds from none.
  */
 void vpring_show(struct vpring *ring)
 {
@@ -251,8 +251,8 @@ void vpring_show(struct vpring *ring)
  * vpring_publish - show the peer all filled entries
  * @ring: the ring
  *
- * Return: true when the peer wants an interrupt for them, or for what has
- * been shown before without telling.
+ * Return: true if the peer wants an interrupt for them, or for entries that
+ * vpring_show() has shown before.
  */
 bool vpring_publish(struct vpring *ring)
 {
@@ -278,14 +278,14 @@ bool vpring_publish(struct vpring *ring)
 }
 
 /**
- * vpring_arm_ahead - ask for a kick when much more has come
+ * vpring_arm_ahead - ask for a kick once there are more than @ahead entries
  * @ring: the ring
  * @ahead: entries beyond those seen that need no kick; below the ring's size
  *
  * Without event indexes every entry kicks.
  *
- * Return: true when there are more than @ahead already, and maybe no kick
- * will come.
+ * Return: true if there are more than @ahead already, in which case the kick
+ * may never come.
  */
 bool vpring_arm_ahead(struct vpring *ring, u16 ahead)
 {
@@ -306,17 +306,17 @@ bool vpring_arm_ahead(struct vpring *ring, u16 ahead)
 
 	/* full barrier: the mirror image of the one in vpring_publish() */
 	virt_mb();
-	/* one that is out of order is for vpring_pop() to refuse */
+	/* if the index is out of order, vpring_pop() will refuse it */
 	return (u16)(get16(ring->avail->idx) - ring->avail_seen) > ahead;
 }
 
 /**
- * vpring_disarm - no kicks, please, we are looking anyway
+ * vpring_disarm - ask not to be kicked, because we are looking anyway
  * @ring: the ring
  *
- * With event indexes nothing is to be written: the index that was armed is
- * behind the peer as soon as it has kicked.  One that was armed ahead may
- * still kick once.
+ * With event indexes there is nothing to write: once the peer has kicked, it
+ * has passed the index that was armed.  One that was armed ahead may still
+ * bring one kick.
  */
 void vpring_disarm(struct vpring *ring)
 {

@@ -30,14 +30,14 @@ void vpring_disarm(struct vpring *ring);
 const char *vpring_strerror(enum vpring_error error);
 
 /**
- * vpring_peek - is the next chain the most frequent one?
+ * vpring_peek - is the next chain the common case?
  * @ring: the ring
  * @seg: receives its only piece, inside the window
  * @head: for vpring_fill()
  *
- * That is an entry that has been seen before and names one descriptor without
- * a flaw.  What is not exactly that is left to vpring_pop(), which reads it
- * again and trusts nothing found here.  Nothing is taken before vpring_take().
+ * That is an entry seen before that names one flawless descriptor.  Anything
+ * else is left to vpring_pop(), which reads it again and trusts nothing found
+ * here.  Nothing is taken before vpring_take().
  */
 static __always_inline bool vpring_peek(const struct vpring *ring,
 					struct vpring_seg *seg, u16 *head)
@@ -126,8 +126,8 @@ static inline void vpring_fill(struct vpring *ring, u32 head, u32 len)
 }
 
 /*
- * What was filled last belongs to the same frame as what was filled before.
- * The index of a split ring shows all at once anyway.
+ * The chain filled last belongs to the same frame as the one before.  A split
+ * ring needs no mark: its index shows all at once.
  */
 static inline void vpring_join(struct vpring *ring)
 {
@@ -143,7 +143,7 @@ static inline u16 vpring_pending(const struct vpring *ring)
 	return ring->avail_seen - ring->avail_pos;
 }
 
-/* Entries shown to a peer that may sleep; of a packed ring: take it for all */
+/* Entries shown to a peer that may be asleep; of a packed ring: the most */
 static inline u32 vpring_untold(const struct vpring *ring)
 {
 	if (vpring_is_packed(ring))
@@ -157,7 +157,7 @@ static inline bool vpring_arm(struct vpring *ring)
 	return vpring_arm_ahead(ring, 0);
 }
 
-/* Remember a position, to give back everything popped since */
+/* Remember the position, to undo all pops and fills since */
 static inline void vpring_save(const struct vpring *ring,
 			       struct vpring_mark *mark)
 {

@@ -201,10 +201,10 @@ enum vpring_result vpring_packed_pop(struct vpring *ring,
 		return VPRING_BROKEN;
 	seen = vpring_distance(ring, pos, ring->avail_seen);
 	if (!vpring_slot_available(ring, pos, &flags))
-		/* what has been seen cannot be taken back */
+		/* the peer must not take back what has been seen */
 		return seen ? vpring_fail(ring, VPRING_E_AVAIL_IDX) :
 			      VPRING_EMPTY;
-	/* slots that are ours and not returned cannot come again */
+	/* slots that we have not returned cannot be available again */
 	room = ring->size - vpring_distance(ring, ring->used_shown, pos);
 
 	chain->nsegs = 0;
@@ -218,7 +218,7 @@ enum vpring_result vpring_packed_pop(struct vpring *ring,
 
 		if (unlikely(slots > room))
 			return vpring_fail(ring, VPRING_E_LOOP);
-		/* the one of the last slot counts */
+		/* the id of the last slot counts */
 		id = get16(d->id);
 		if (slots > 1)
 			flags = get16(d->flags);
@@ -248,7 +248,7 @@ enum vpring_result vpring_packed_pop(struct vpring *ring,
 	return VPRING_OK;
 }
 
-/* vpring_fill(): the peer must not see it yet, so it is kept here */
+/* vpring_fill(): the peer must not see it yet, so keep it in our memory */
 static void vpring_packed_fill(struct vpring *ring, u32 head, u32 len)
 {
 	const u32 slots = head >> 16;
@@ -268,7 +268,7 @@ static void vpring_packed_fill(struct vpring *ring, u32 head, u32 len)
 }
 
 /**
- * vpring_fill_special - vpring_fill() for a ring that is not a plain one
+ * vpring_fill_special - vpring_fill() for a packed or an in-order ring
  * @ring: the ring
  * @head: from the chain
  * @len: bytes written to it
@@ -279,7 +279,7 @@ void vpring_fill_special(struct vpring *ring, u32 head, u32 len)
 		vpring_packed_fill(ring, head, len);
 		return;
 	}
-	/* in order: one entry will tell of all */
+	/* in order: one entry will stand for all */
 	ring->last_head = head;
 	ring->used_pos++;
 }
@@ -294,8 +294,8 @@ u16 vpring_packed_pending(const struct vpring *ring)
 }
 
 /*
- * Return the slot at @pos: id, length and flags in one store, so that there is
- * never half of it.
+ * Return the slot at @pos: id, length and flags in one store, so that the peer
+ * never sees half of it.
  */
 static void vpring_packed_put(struct vpring *ring, u16 pos)
 {
@@ -419,7 +419,7 @@ void vpring_packed_disarm(struct vpring *ring)
 	if (!ring->armed || ring->error)
 		return;
 	ring->armed = false;
-	/* a position that is behind the peer comes again in two rounds only */
+	/* the peer has passed the position, which recurs only in two rounds */
 	if (!(ring->flags & VPRING_F_EVENT_IDX))
 		vpring_put_event(ring, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
 }

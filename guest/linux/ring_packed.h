@@ -21,8 +21,8 @@ bool vpring_packed_arm_ahead(struct vpring *ring, u16 ahead);
 void vpring_packed_disarm(struct vpring *ring);
 
 /*
- * On when there has been a ring that is not a plain split one, so that for
- * those nothing has to be looked up.
+ * On from the first ring that is packed or used in order, so that plain split
+ * rings do not pay for those.
  */
 DECLARE_STATIC_KEY_FALSE(vpring_special_key);
 

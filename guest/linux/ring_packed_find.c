@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a packed ring stands that somebody else has served before.
+ * Finds the position of a packed ring that a predecessor has served.
  *
  * The ring itself says so, as used->idx does for a split ring: the USED bit of
  * a slot changes each time that the slot is returned, and only then, so it
@@ -32,7 +32,7 @@ static void vpring_find_changes(const struct vpring *ring,
 	bool before, used;
 	u32 i;
 
-	/* to the first slot, one round later, comes the opposite of the last */
+	/* slot 0 of the next round continues the last slot, inverted */
 	before = !(vpring_slot_flags(ring, ring->size - 1) & USED);
 	to->count = 0;
 	for (i = 0; i < ring->size; i++) {
@@ -46,7 +46,7 @@ static void vpring_find_changes(const struct vpring *ring,
 	}
 }
 
-/* Are these slots all returned, or all not? */
+/* Are all of these slots returned, or none of them? */
 static bool vpring_all_returned(const struct vpring *ring, u32 from, u32 to,
 				bool returned)
 {
@@ -61,7 +61,7 @@ static bool vpring_all_returned(const struct vpring *ring, u32 from, u32 to,
 	return true;
 }
 
-/* Return the slots, the last one first, with the lengths they have */
+/* Return the slots, last one first, with the lengths they have */
 static void vpring_return(struct vpring *ring, u32 from, u32 to)
 {
 	u32 i = to;
@@ -80,10 +80,10 @@ static void vpring_return(struct vpring *ring, u32 from, u32 to)
 }
 
 /*
- * Where the ring stands.  There is one change of the USED bits, or three when
- * a predecessor has died while it returned several slots, which it does from
- * the last to the first: then we return the rest.  If there are more, the peer
- * has made them, and any place will do.
+ * The position of the ring.  There is one change of the USED bits, or three if
+ * a predecessor died while it returned several slots, which it does from the
+ * last to the first: then return the rest.  If there are more, it is the peer's
+ * doing, and any position will do.
  */
 u16 vpring_packed_find(struct vpring *ring)
 {

@@ -12,8 +12,8 @@
 #include <linux/virtio_ring.h>
 
 /*
- * The longest descriptor chain, and indirect table, that is taken.  QEMU's
- * own devices have the same limit, so no working driver exceeds it.
+ * The longest descriptor chain and indirect table that we take.  QEMU's own
+ * devices have the same limit, so no working driver exceeds it.
  */
 #define VPRING_MAX_SEGS		1024
 
@@ -60,7 +60,7 @@ enum vpring_result {
 	VPRING_BROKEN,		/* peer broke the rules; reason in vpring.error */
 };
 
-/* Why a ring cannot be used (any longer) */
+/* Why a ring cannot be used */
 enum vpring_error {
 	VPRING_E_NONE,
 	VPRING_E_SIZE,
@@ -106,7 +106,7 @@ struct vpring {
 	u16 avail_seen;		/* peer's avail->idx when last read */
 	u16 used_pos;		/* next used entry to fill */
 	u16 used_shown;		/* used->idx as the peer sees it */
-	u16 used_told;		/* ... when its wish was last read */
+	u16 used_told;		/* ... at the last vpring_publish() */
 	bool armed;		/* peer has been asked for a kick */
 
 	bool special;		/* packed, or returned in order */
@@ -120,7 +120,7 @@ struct vpring {
 	struct vpring_done *done;	/* the caller's, one for each slot */
 };
 
-/* What the peer names in its memory; NULL when it is not all in the window */
+/* A range of the peer's memory; NULL if it is not wholly in the window */
 static inline void *vpring_at(const struct vpring_window *win, u64 addr,
 			      u64 len)
 {

@@ -11,7 +11,7 @@ struct vpnet_round {
 	unsigned long packets;
 	unsigned long bytes;
 	unsigned int merged;
-	u32 hold;		/* frames are left for so many microseconds */
+	u32 hold;		/* leave frames for so many microseconds */
 	bool gro;
 	struct net_device *to;	/* offloaded redirection; or NULL */
 };

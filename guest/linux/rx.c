@@ -14,10 +14,10 @@
 #include "tc.h"
 
 /*
- * Forwarders, above all fair queueing, and the choice of a queue or a CPU need
- * a hash of the flow.  Here, where the headers are known and were just copied,
- * it costs an eighth of what the flow dissector costs.  Multiplied by secrets,
- * so that the origin cannot choose its collisions.
+ * Fair queueing and the choice of a queue or a CPU need a hash of the flow.
+ * Here the headers are in the cache, and it costs an eighth of what the flow
+ * dissector takes.  Multiplied by secrets, so that the origin cannot choose
+ * collisions.
  */
 static __always_inline void vpnet_rx_hash(const struct vpnet *vp,
 					  struct sk_buff *skb)
@@ -26,7 +26,7 @@ static __always_inline void vpnet_rx_hash(const struct vpnet *vp,
 	enum pkt_hash_types type = PKT_HASH_TYPE_L3;
 	u64 hash = ip->protocol;
 
-	/* the rest is left to the dissector */
+	/* leave everything else to the dissector */
 	if (skb->protocol != htons(ETH_P_IP) ||
 	    skb_headlen(skb) < sizeof(*ip) + sizeof(u32) ||
 	    *(const u8 *)ip != (4 << 4 | sizeof(*ip) / 4))
@@ -51,7 +51,7 @@ static __always_inline int vpnet_rx_finish(struct vpnet *vp,
 	    unlikely(virtio_net_hdr_to_skb(skb, hdr, true)))
 		return -EINVAL;
 	skb->protocol = eth_type_trans(skb, vp->dev);
-	/* a tagged packet's inner protocol is checked when it is segmented */
+	/* segmentation checks a tagged packet's inner protocol */
 	if (skb_is_gso(skb) && !eth_type_vlan(skb->protocol) &&
 	    unlikely(!virtio_net_hdr_match_proto(skb->protocol, hdr->gso_type)))
 		return -EINVAL;
@@ -79,9 +79,8 @@ static __always_inline void vpnet_rx_deliver(struct vpnet_pair *pair,
 }
 
 /*
- * Not netif_receive_skb_list(), which moves each packet from list to list: it
- * saves less than that costs when packets are dropped, forwarded by tc or
- * bridged, which happens soon after.
+ * Not netif_receive_skb_list(): moving each packet from list to list costs more
+ * than it saves when packets are soon dropped, bridged or forwarded by tc.
  */
 void vpnet_rx_list_deliver(struct vpnet_pair *pair,
 			   const struct vpnet_round *round,
@@ -111,7 +110,7 @@ void vpnet_rx_pass(struct vpnet_pair *pair, struct vpnet_round *round,
 	vpnet_rx_list_deliver(pair, round, &list);
 }
 
-/* A packet with all that belongs to it; what is in the way is counted */
+/* A complete packet; NULL if it was dropped, which is counted */
 struct sk_buff *vpnet_rx_skb(struct vpnet_pair *pair,
 			     const struct virtio_net_hdr *hdr,
 			     struct vpsegs *it, u32 len)
@@ -159,13 +158,13 @@ static noinline enum vpring_result vpnet_rx_other(struct vpnet_pair *pair,
 		}
 	}
 	vpring_fill(&q->ring, chain.head, 0);
-	/* the sender of much data goes on while we copy the next piece */
+	/* let the sender of much data go on while we copy the next frame */
 	if (len > VPNET_RX_LINEAR)
 		vpnet_publish(q);
 	return res;
 }
 
-/* eth_type_trans() in line for what is neither rare nor special */
+/* The common case of eth_type_trans(), inline */
 static __always_inline __be16 vpnet_rx_type(struct sk_buff *skb,
 					    struct net_device *dev)
 {

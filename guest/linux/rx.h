@@ -38,9 +38,9 @@ static inline void vpnet_rx_dropped(struct vpnet_queue *q)
 }
 
 /*
- * A buffer of the origin, whose pieces are checked: is what it holds a frame?
- * @it is where it begins, @hdr a private copy of its header.  Return: its
- * length; 0 for one that was counted as an error.
+ * Does this buffer, whose pieces have been checked, hold a frame?  @it is set
+ * to where the frame begins, @hdr to a private copy of its header.  Return: the
+ * frame's length; 0 if it is none, which is counted as an error.
  */
 static __always_inline u32 vpnet_rx_open(struct vpnet_queue *q,
 					 const struct vpring_chain *chain,
@@ -57,7 +57,10 @@ static __always_inline u32 vpnet_rx_open(struct vpnet_queue *q,
 
 	vpsegs_start(it, q->segs);
 	vpsegs_read_hdr(it, hdr, hdr_len);
-	/* from here on only this copy counts; it must not be read again */
+	/*
+	 * only this copy counts from here on: do not let the compiler read
+	 * again
+	 */
 	barrier();
 	if (unlikely(!vpnet_hdr_valid(hdr, len, q->features)))
 		goto error;
@@ -69,9 +72,9 @@ error:
 }
 
 /*
- * The most frequent frame: in one piece, not larger than @max, and its header
- * asks for nothing.  Return: its length, its place in @data; 0 for another
- * one, which is still in the ring and is then to be looked at from scratch.
+ * The common case: a frame in one piece, not larger than @max, whose header
+ * requests nothing.  Return: its length, with its place in @data; 0 for any
+ * other, which is still in the ring and has to be checked from scratch.
  */
 static __always_inline u32 vpnet_rx_simple(struct vpnet_queue *q, u32 max,
 					   const void **data, u16 *head)
@@ -83,7 +86,7 @@ static __always_inline u32 vpnet_rx_simple(struct vpnet_queue *q, u32 max,
 	if (!vpring_peek(&q->ring, &seg, head) ||
 	    unlikely(seg.len - hdr_len - ETH_HLEN > max - ETH_HLEN))
 		return 0;
-	/* read once, and not used for anything else */
+	/* each is read only once */
 	flags = READ_ONCE(((const struct virtio_net_hdr *)seg.addr)->flags);
 	gso_type = READ_ONCE(((const struct virtio_net_hdr *)seg.addr)->gso_type);
 	if ((flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || gso_type)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory for received frames.  Like ring.c this also runs in user space under
- * tests/driver.
+ * Memory for received frames.  tests/driver runs this in user space, as it does
+ * ring.c.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -11,17 +11,17 @@
 
 #include "rxbuf.h"
 
-/* Of a larger frame: all headers of any sensible packet, if it does not say */
+/* Linear part of a larger frame that does not say how long its headers are */
 #define VPNET_RX_HEAD		256
 
-/* Less is not believed: Ethernet, IPv4 and TCP */
+/* Shorter headers are not believed: Ethernet, IPv4 and TCP */
 #define VPNET_RX_MIN_HEAD	54
 
 #define VPNET_RX_HEADROOM	(NET_SKB_PAD + NET_IP_ALIGN)
 
 #define VPNET_RX_GFP		(GFP_ATOMIC | __GFP_NOWARN)
 
-/* Not worth the last reserves: without chunks pages do as well */
+/* Chunks are optional, so do not dig into the reserves for them */
 #define VPNET_RX_CHUNK_GFP	(GFP_NOWAIT | __GFP_NOWARN | __GFP_COMP)
 
 static void vpnet_rxpages_free(struct vpnet_rxpages *p)
@@ -53,17 +53,17 @@ static noinline bool vpnet_rxpages_turn(struct vpnet_rxbuf *rb,
 	unsigned int next = p->turn + 1 < p->count ? p->turn + 1 : 0;
 	struct page *page;
 
-	/* whatever comes of it, nothing can be cut from the last one */
+	/* whatever happens next, the last page is used up */
 	p->left = 0;
 	p->turns++;
 	if (!p->count || !vpnet_rxpages_reusable(p->page[next])) {
 		page = vpnet_rxpages_alloc(p);
 		if (unlikely(!page)) {
-			/* the one after it may be free */
+			/* the page after it may be free */
 			p->turn = next;
 			return false;
 		}
-		/* all of them are in use at once: one more */
+		/* all pages are in use: add one */
 		if (!next && p->count < VPNET_RX_SLOTS &&
 		    p->count < VPNET_RX_STOCK / p->size)
 			next = p->count++;
@@ -103,7 +103,7 @@ void vpnet_rxbuf_free(struct vpnet_rxbuf *rb)
 	vpnet_rxpages_free(&rb->chunks);
 }
 
-/* Not even each page once since the last time: fewer would have done */
+/* Not every page had its turn since the last call: fewer would do */
 static void vpnet_rxpages_shrink(struct vpnet_rxpages *p)
 {
 	if (p->turns < p->count)
@@ -112,8 +112,8 @@ static void vpnet_rxpages_shrink(struct vpnet_rxpages *p)
 }
 
 /*
- * From time to time: give back what is not needed any more.  Return: is there
- * something left, so that this should be called again?
+ * Called from time to time: free pages that are no longer needed.  Return: are
+ * there any left, so that this should be called again?
  */
 bool vpnet_rxbuf_shrink(struct vpnet_rxbuf *rb)
 {
@@ -136,7 +136,7 @@ vpnet_rxbuf_alloc(struct vpnet_rxbuf *rb, u32 len)
 	struct sk_buff *skb;
 	void *piece;
 
-	/* half of such a page is too much for a frame */
+	/* half of a page this large is too much for a frame */
 	if (PAGE_SIZE > SZ_16K)
 		return alloc_skb(VPNET_RX_HEADROOM + len, VPNET_RX_GFP);
 	piece = vpnet_rxbuf_piece(rb, size);
@@ -160,7 +160,7 @@ vpnet_rxbuf_linear(struct vpnet_rxbuf *rb, u32 len)
 	return skb;
 }
 
-/* Room for @len bytes, charged as what they take */
+/* Add fragments for @len bytes, charged with what they really take */
 static bool vpnet_rxbuf_frags(struct vpnet_rxbuf *rb, struct sk_buff *skb,
 			      u32 len)
 {
@@ -171,7 +171,7 @@ static bool vpnet_rxbuf_frags(struct vpnet_rxbuf *rb, struct sk_buff *skb,
 		u32 size = p->size;
 		u32 n;
 
-		/* the rest, or there are no chunks: pages from here on */
+		/* the rest, or no chunk to be had: pages from here on */
 		if (p == &rb->chunks &&
 		    (len <= size / 2 || !vpnet_rxpages_cut(rb, p, size)))
 			p = &rb->pages;
@@ -225,10 +225,10 @@ struct sk_buff *vpnet_rxbuf_copy(struct vpnet_rxbuf *rb, const void *data,
 }
 
 /*
- * A packet with a copy of the next @len bytes; NULL when there is no memory.
- * @head is how many of them are headers, as the origin says: then the data are
- * in pages alone and are read in fewer pieces.  Should it not be true the stack
- * gathers what it needs.
+ * A packet with a copy of the next @len bytes; NULL if there is no memory.
+ * @head is the length of the headers, as the origin claims: it keeps payload
+ * out of the linear part.  If the claim is false, the stack pulls what it
+ * needs.
  */
 struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 				u32 len, u32 head)

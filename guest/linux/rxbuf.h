@@ -12,18 +12,18 @@
 /* Up to here a frame is linear, and all that belongs to it fits one page */
 #define VPNET_RX_LINEAR		2048
 
-/* For large frames: few pieces for each, yet not hard to get */
+/* For large frames: few pieces each, yet easy to allocate */
 #define VPNET_RX_CHUNK		(PAGE_SIZE << get_order(SZ_32K))
 
-/* Of each kind a pair keeps so many bytes at most, in so many pages */
+/* The most that a pair keeps of each kind, in bytes and in pages */
 #define VPNET_RX_STOCK		SZ_2M
 #define VPNET_RX_SLOTS		512
 
 /*
- * Pages of one size, which take turns.  One reference of each is ours, and one
- * belongs to each piece that was cut from it.  A page that is still in use when
- * its turn comes is left to its users.  A kernel that clears all it allocates
- * (Debian's does) makes a new one expensive.
+ * Pages of one size, used in turn.  We hold one reference to each, and each
+ * piece that was cut from it holds another.  A page that is still in use when
+ * its turn comes is left to its users.  Reuse pays because kernels that clear
+ * what they allocate (init_on_alloc, as Debian's) make a new page expensive.
  */
 struct vpnet_rxpages {
 	void *at;			/* the page whose turn it is */
@@ -39,7 +39,7 @@ struct vpnet_rxpages {
 struct vpnet_rxbuf {
 	struct vpnet_rxpages pages;
 	struct vpnet_rxpages chunks;
-	bool grown;			/* somebody should look after it */
+	bool grown;			/* shrink it some time */
 };
 
 void vpnet_rxbuf_init(struct vpnet_rxbuf *rb);
@@ -52,9 +52,9 @@ struct sk_buff *vpnet_rxbuf_skb(struct vpnet_rxbuf *rb, struct vpsegs *it,
 				u32 len, u32 head);
 
 /*
- * What a packet of @len bytes gets, and is charged.  It keeps at most twice as
- * much from being used otherwise: the other half of its page, when that was
- * used and is free again.  Smaller pieces would be charged too little.
+ * What a packet of @len bytes gets and is charged.  It pins at most twice as
+ * much: the other half of its page, even when that is free again.  Smaller
+ * pieces would be charged too little.
  */
 static __always_inline u32 vpnet_rxbuf_size(u32 headroom, u32 len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading and writing through the pieces of a buffer, wherever their borders
- * are.  Callers never ask for more than the pieces hold.
+ * Reads and writes the pieces of a buffer as if they were one.  Callers never
+ * ask for more than the pieces hold.
  */
 #ifndef VHOST_PCI_SEGS_H
 #define VHOST_PCI_SEGS_H
@@ -53,8 +53,8 @@ static __always_inline void vpsegs_read(struct vpsegs *it, void *dst, u32 len)
 }
 
 /*
- * The virtio-net header, of which the first 10 bytes are of interest, at the
- * start of a buffer.  It is practically never in pieces.
+ * The virtio-net header at the start of a buffer, of which only the first 10
+ * bytes matter.  It is practically never split.
  */
 static __always_inline void
 vpsegs_read_hdr(struct vpsegs *it, struct virtio_net_hdr *hdr, u32 hdr_len)

@@ -22,13 +22,13 @@
 
 #include "tc.h"
 
-/* Until a stopped queue is looked at again, microseconds; doubled each time */
+/* Microseconds before we look at a stopped queue again; doubled each time */
 #define VPNET_TC_HOLD_MIN	64
 #define VPNET_TC_HOLD_MAX	512
 
 static LIST_HEAD(vpnet_tc_blocks);
 
-/* Under the RTNL; when it returns nobody sends to the old one any more */
+/* Under the RTNL; on return nobody sends to the old target any more */
 static void vpnet_tc_set(struct vpnet *vp, struct net_device *to,
 			 unsigned long cookie)
 {
@@ -70,7 +70,7 @@ static int vpnet_tc_replace(struct vpnet *vp, struct tc_cls_matchall_offload *f)
 	return 0;
 }
 
-/* What was forwarded since somebody asked last */
+/* What has been forwarded since the last request */
 static void vpnet_tc_stats(struct vpnet *vp, struct tc_cls_matchall_offload *f)
 {
 	u64 packets = 0, bytes = 0;
@@ -124,7 +124,7 @@ int vpnet_setup_tc(struct net_device *dev, enum tc_setup_type type, void *data)
 					  vpnet_tc_block, vp, vp, true);
 }
 
-/* tc lets go of a target that goes away without a word to us */
+/* tc does not tell us when a target goes away */
 static int vpnet_tc_event(struct notifier_block *nb, unsigned long event,
 			  void *info)
 {
@@ -159,7 +159,10 @@ bool vpnet_tc_busy(struct vpnet_pair *pair, const struct net_device *to,
 {
 	const struct netdev_queue *txq = netdev_get_tx_queue(to, 0);
 
-	/* one of several says nothing of the others; nor does a dead link */
+	/*
+	 * one queue of several says nothing about the others; nor does a dead
+	 * link
+	 */
 	if (to->real_num_tx_queues > 1 || !netif_xmit_stopped(txq) ||
 	    !netif_running(to) || !netif_carrier_ok(to)) {
 		pair->tc_hold = VPNET_TC_HOLD_MIN;
@@ -171,7 +174,7 @@ bool vpnet_tc_busy(struct vpnet_pair *pair, const struct net_device *to,
 	return true;
 }
 
-/* A packet that the stack would get, to the queue of @to */
+/* Send a packet to @to instead of passing it to the stack */
 void vpnet_tc_forward(struct vpnet_pair *pair, struct net_device *to,
 		      struct sk_buff *skb)
 {

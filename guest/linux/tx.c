@@ -20,12 +20,12 @@ enum vpnet_tx_room {
 };
 
 /*
- * A frame wants more buffers than the @nbufs seen so far, which hold @held
- * bytes: how many more before it is worth another try?  Half of what it would
- * take if they are like those seen, so that each try at least halves what is
- * missing and larger buffers are not waited for in vain; and never so many
- * that an origin which fills up only when half of its ring is free would not
- * bring them.
+ * A frame needs more buffers than the @nbufs seen so far, which hold @held
+ * bytes: how many more are worth another try?  Half of what it takes if all are
+ * like those seen, so that each try at least halves what is missing and we do
+ * not wait for more than are needed when larger ones come.  Never so many that
+ * an origin which refills only when half of its ring is free would not bring
+ * them.
  */
 static u16 vpnet_tx_missing(const struct vpring *ring, u32 left, u32 held,
 			    u16 nbufs)
@@ -38,8 +38,7 @@ static u16 vpnet_tx_missing(const struct vpring *ring, u32 left, u32 held,
 
 /*
  * Take buffers for @left bytes.  On anything but VPNET_TX_ROOM the ring is
- * back where it was, and on VPNET_TX_WAIT @nbufs says how many buffers to wait
- * for.
+ * rolled back; on VPNET_TX_WAIT @nbufs is the number of buffers to wait for.
  */
 static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
 					   u16 *nbufs)
@@ -61,7 +60,7 @@ static enum vpnet_tx_room vpnet_tx_reserve(struct vpnet_queue *q, u32 left,
 			break;
 		case VPRING_EMPTY:
 			vpring_rollback(&q->ring, &mark);
-			/* all buffers the ring can hold are not enough */
+			/* even a full ring is not enough */
 			if (vpring_pending(&q->ring) >= q->ring.size)
 				return VPNET_TX_NEVER;
 			*nbufs = vpnet_tx_missing(&q->ring, left, len - left,
@@ -94,7 +93,7 @@ rollback:
 	return ret;
 }
 
-/* The frame's pieces are copied in order, whatever the buffers' borders are */
+/* Copy the frame, wherever its fragments and the buffers end */
 static int vpnet_tx_copy(struct vpnet_queue *q, const struct sk_buff *skb,
 			 const struct virtio_net_hdr_mrg_rxbuf *hdr)
 {
@@ -126,7 +125,7 @@ static int vpnet_tx_copy(struct vpnet_queue *q, const struct sk_buff *skb,
 	return 0;
 }
 
-/* The frame's header but for num_buffers; false: it cannot be sent */
+/* The frame's header without num_buffers; false: it cannot be sent */
 static bool vpnet_tx_hdr(const struct vpnet_queue *q, const struct sk_buff *skb,
 			 struct virtio_net_hdr *hdr)
 {
@@ -139,8 +138,8 @@ static bool vpnet_tx_hdr(const struct vpnet_queue *q, const struct sk_buff *skb,
 }
 
 /*
- * A packet that came from a NAPI poll, such as a forwarded one, goes back
- * where the next one is taken from.
+ * A packet from a NAPI poll, such as a forwarded one, goes to the cache that
+ * the next one is allocated from.
  */
 static void vpnet_tx_consume(struct sk_buff *skb)
 {
@@ -150,7 +149,7 @@ static void vpnet_tx_consume(struct sk_buff *skb)
 		napi_consume_skb(skb, 1);
 }
 
-/* The header of a frame that asks for nothing, in one buffer */
+/* The header of a frame in one buffer that requests nothing */
 static __always_inline void vpnet_hdr_put(void *at)
 {
 	static const struct virtio_net_hdr_mrg_rxbuf hdr = {
@@ -160,7 +159,7 @@ static __always_inline void vpnet_hdr_put(void *at)
 	memcpy(at, &hdr, sizeof(hdr));
 }
 
-/* A frame that asks for nothing, if the next buffer is large enough */
+/* Send a frame that requests nothing, if the next buffer is large enough */
 static __always_inline bool vpnet_tx_simple(struct vpnet_queue *q,
 					    const void *data, u32 len)
 {
@@ -179,7 +178,7 @@ static __always_inline bool vpnet_tx_simple(struct vpnet_queue *q,
 	return true;
 }
 
-/* The same, if all buffers together are */
+/* The same, with as many buffers as it takes */
 static __always_inline bool vpnet_tx_put(struct vpnet_queue *q,
 					 const void *data, u32 len)
 {
@@ -261,9 +260,8 @@ int vpnet_tx_frames(struct vpnet_queue *q, struct xdp_frame **frames, int n)
 }
 
 /*
- * Too few buffers, by @want: stop first, then ask for a kick, then look again.
- * In any other order a kick between two of the steps would be lost and the
- * queue stopped for good.
+ * @want buffers are missing.  Stop first, then ask for a kick, then look again:
+ * in any other order a kick could be lost and the queue stopped for good.
  */
 static void vpnet_tx_stop(struct netdev_queue *txq, struct vpnet_queue *q,
 			  u16 want)
@@ -293,7 +291,7 @@ static noinline enum vpnet_tx_room vpnet_tx_other(struct vpnet_queue *q,
 	if (unlikely(room != VPNET_TX_ROOM))
 		return room;
 
-	/* 1 when it cannot be more; not sent with the short header */
+	/* always 1 without MRG_RXBUF; the short header does not have it */
 	hdr.num_buffers = __cpu_to_virtio16(true, *want);
 	if (unlikely(vpnet_tx_copy(q, skb, &hdr))) {
 		vpring_rollback(&q->ring, &mark);
@@ -322,11 +320,12 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 		case VPNET_TX_ROOM:
 			break;
 		case VPNET_TX_WAIT:
-			/* what came before must not wait with us */
+			/* earlier frames must not wait with this one */
 			vpnet_publish(q);
 			/*
-			 * Not earlier: what is too few for this one is enough
-			 * for smaller ones, and may be all the origin has
+			 * Not earlier: what is too little for this frame is
+			 * enough for smaller ones, and may be all the origin
+			 * has
 			 */
 			vpnet_tx_stop(txq, q, want);
 			return NETDEV_TX_BUSY;
@@ -345,7 +344,7 @@ netdev_tx_t vpnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	u64_stats_update_end(&q->stats.sync);
 
 	skb_tx_timestamp(skb);
-	/* show all of a burst at once, unless the next one has to wait */
+	/* show a burst as a whole, unless the next frame has to wait */
 	if (!vpring_pending(&q->ring)) {
 		vpnet_publish(q);
 		vpnet_tx_stop(txq, q, 1);

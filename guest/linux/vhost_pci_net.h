@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * vhost-pci-net: a network interface whose other end is the virtio-net of
- * another VM (the origin), whose rings this driver serves in place.
+ * another VM, the origin.  The driver serves the origin's rings in place.
  *
- * What its parts have in common.  docs/reference/linux-driver.md says which
- * part may call which.
+ * What the parts have in common; docs/reference/linux-driver.md says which part
+ * may call which.
  */
 #ifndef VHOST_PCI_NET_H
 #define VHOST_PCI_NET_H
@@ -30,7 +30,7 @@
 #define VPNET_OFFLOADS		(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | \
 				 NETIF_F_TSO_ECN)
 
-/* Where the device has what of its configuration */
+/* Where things are in the device's configuration */
 struct vpnet_layout {
 	u16 ring_offset;
 	u16 ring_entry;
@@ -62,15 +62,15 @@ struct vpnet_pair {
 	struct vpnet_rxbuf rxbuf;
 	struct vpnet_coalesce coalesce;
 	struct xdp_rxq_info xdp_rxq;
-	u32 xdp_room;			/* the target had after the last round */
+	u32 xdp_room;			/* of the target, after the last round */
 	u32 xdp_hold;			/* wait for room, microseconds */
 	unsigned int xdp_holds;		/* in a row */
 	unsigned long tc_packets;	/* forwarded by tc.c */
 	unsigned long tc_bytes;
 	u32 tc_hold;			/* wait for the target, microseconds */
 	unsigned int gro_vain;		/* rounds without a merged packet */
-	unsigned int gro_skip;		/* rounds to go without GRO */
-	unsigned int gro_tries;		/* in vain, since it was worth it */
+	unsigned int gro_skip;		/* rounds to do without GRO */
+	unsigned int gro_tries;		/* in vain, since it last merged anything */
 	u16 ahead;			/* frames that need no kick */
 };
 
@@ -79,7 +79,7 @@ struct vpnet {
 	struct net_device *dev;
 	struct vpnet_layout layout;
 	struct vpnet_pair *pair;
-	unsigned int pairs;		/* as many as the device can have */
+	unsigned int pairs;		/* that the device has room for */
 	unsigned int pairs_on;		/* in use, from pair 0 without a gap */
 
 	struct vpring_window win;
@@ -99,9 +99,8 @@ struct vpnet {
 	struct vpnet_coalesce_want coalesce;	/* ethtool -C */
 
 	/*
-	 * What follows from an epoch, but needs the RTNL, which others may
-	 * hold for long.  In a work item of its own, for which config_work
-	 * does not wait.
+	 * What needs the RTNL, which others may hold for long.  A work item of
+	 * its own, for which config_work does not wait.
 	 */
 	struct work_struct netdev_work;
 	u16 mtu_told;			/* by the newest epoch */
@@ -109,7 +108,7 @@ struct vpnet {
 	/* under the RTNL */
 	bool napi_on;
 	u16 config_mtu;			/* as last followed */
-	u32 speed;			/* ethtool -s; means nothing to us */
+	u32 speed;			/* ethtool -s; not used */
 	u8 duplex;
 	unsigned int tx_wanted;		/* ethtool -L; 0: all there are */
 	unsigned int pairs_spread;	/* over the CPUs, at present */

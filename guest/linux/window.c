@@ -10,9 +10,9 @@
 #include "window.h"
 
 /*
- * Where the window is.  All checks are here because none is elsewhere: Linux
- * enables a device with a BAR that found no room without an error, and maps
- * what lies below 4 GiB uncached without a word, as the MTRRs say.
+ * Find the window.  Nobody else checks: Linux silently enables a device whose
+ * BAR found no room, and silently maps what lies below 4 GiB uncached, as the
+ * MTRRs say.
  */
 static int vpnet_window_find(struct vpnet *vp, struct pci_dev *pci)
 {
@@ -70,7 +70,7 @@ int vpnet_window_map(struct vpnet *vp)
 	vp->doorbells = pci_iomap(pci, VHOST_PCI_DOORBELL_BAR, 0);
 	if (!vp->doorbells)
 		goto release;
-	/* memory of another VM, coherent with ours: cached like our own */
+	/* another VM's memory, coherent with ours: map it cached */
 	vp->win.base = memremap(pci_resource_start(pci, VHOST_PCI_WINDOW_BAR),
 				vp->win.size, MEMREMAP_WB);
 	if (!vp->win.base)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * XDP: programs that see frames before the network stack does.
+ * XDP programs on received frames.
  *
- * Native for a frame that is complete as it is.  One that asks for a checksum
- * or for segmentation, or that is very large, becomes a packet first, which
- * the kernel's generic code shows to the program: so none gets past it, and
- * offloads work as without it.
+ * Native for a frame that is complete as it is.  One that requests a checksum
+ * or segmentation, or is very large, becomes a packet first and goes through
+ * the kernel's generic XDP.  So no frame gets past the program, and offloads
+ * work as they do without one.
  */
 #include <linux/bpf.h>
 #include <linux/bpf_trace.h>
@@ -24,25 +24,25 @@
 #define VPNET_XDP_MAX		16384
 
 /*
- * Holding back: frames for an origin that has no buffers left stay where they
- * are, in the ring of the origin that sent them, until a timer has us look
- * again; microseconds.  The target gets the time it takes to make some room.
+ * Back pressure: while the target has no buffers left, frames stay in the ring
+ * of the origin that sent them and a timer makes us look again.  Bounds of that
+ * time, in microseconds; it follows how long the target takes to make room.
  */
 #define VPNET_XDP_HOLD_MIN	32
 #define VPNET_XDP_HOLD_MAX	512
 
-/* Room that was made meanwhile, from which on it was too long, or too short */
+/* More room than this: it was too long; less: too short */
 #define VPNET_XDP_HOLD_MUCH	128
 #define VPNET_XDP_HOLD_LITTLE	32
 
-/* In a row without any room: then frames are dropped until there is some */
+/* So many times in a row without room: drop frames until there is some */
 #define VPNET_XDP_HOLDS		128
 
 /* One round's frames */
 struct vpnet_xdp {
 	struct bpf_prog *prog;
 	struct xdp_buff xdp;
-	void *spare;		/* xdp.frame_sz bytes that no frame needs */
+	void *spare;		/* xdp.frame_sz bytes that are free */
 	unsigned int drops;
 	unsigned int tx;
 	unsigned int redirects;
@@ -78,7 +78,7 @@ static struct sk_buff *vpnet_xdp_skb(const struct xdp_buff *xdp)
 	return skb;
 }
 
-/* What is not redirected; false: the memory is in use now */
+/* Anything but a redirection; false: the memory is in use now */
 static noinline bool vpnet_xdp_verdict(struct vpnet_pair *pair,
 				       struct vpnet_xdp *x, u32 act,
 				       struct vpnet_round *round)
@@ -97,7 +97,7 @@ static noinline bool vpnet_xdp_verdict(struct vpnet_pair *pair,
 		vpnet_rx_pass(pair, round, skb);
 		return false;
 	case XDP_TX:
-		/* copied at once, so the memory is free in any case */
+		/* copied, so the memory is free either way */
 		if (unlikely(!vpnet_xdp_return(pair, &x->xdp)))
 			break;
 		x->tx++;
@@ -116,14 +116,14 @@ static noinline bool vpnet_xdp_verdict(struct vpnet_pair *pair,
 	return true;
 }
 
-/* Memory for a frame, where the program will find it */
+/* Memory for a frame, set up for the program */
 static __always_inline bool vpnet_xdp_prepare(struct vpnet_pair *pair,
 					      struct vpnet_xdp *x, u32 len)
 {
 	const u32 size = vpnet_rxbuf_size(XDP_PACKET_HEADROOM, len);
 	void *piece = x->spare;
 
-	/* a larger one would do, but is charged when the frame passes */
+	/* not a larger one: it is charged if the frame passes */
 	if (!piece || x->xdp.frame_sz != size) {
 		if (unlikely(piece))
 			page_frag_free(piece);
@@ -160,10 +160,7 @@ static __always_inline void vpnet_xdp_run(struct vpnet_pair *pair,
 		x->spare = NULL;
 }
 
-/*
- * A frame in pieces, or one that is not complete as it is or very large, which
- * becomes a packet first.
- */
+/* A frame in pieces, or one that has to become a packet first */
 static noinline enum vpring_result vpnet_xdp_other(struct vpnet_pair *pair,
 						   struct vpnet_xdp *x,
 						   struct vpnet_round *round)
@@ -193,7 +190,7 @@ static noinline enum vpring_result vpnet_xdp_other(struct vpnet_pair *pair,
 	if (likely(skb)) {
 		round->packets++;
 		round->bytes += len;
-		/* takes the packet, unless the program lets it pass */
+		/* consumes the packet unless it passes */
 		if (do_xdp_generic(x->prog, skb) == XDP_PASS)
 			vpnet_rx_pass(pair, round, skb);
 	}
@@ -205,15 +202,15 @@ fill:
 static void vpnet_xdp_begin(struct vpnet_pair *pair, struct vpnet_xdp *x)
 {
 	vpnet_xdp_target_forget();
-	/* where there was no room one frame has to find out */
+	/*
+	 * if there was no room, one frame has to find out whether there is now
+	 */
 	x->sure = max(pair->xdp_room, 1U);
 	if (pair->xdp_holds > VPNET_XDP_HOLDS)
 		x->sure = U32_MAX;
 }
 
-/*
- * More frames would perhaps find no room.  Return: can the round go on?
- */
+/* More frames may not find room.  Return: can the round go on? */
 static noinline bool vpnet_xdp_look(struct vpnet_pair *pair,
 				    struct vpnet_xdp *x)
 {
@@ -234,7 +231,7 @@ static noinline bool vpnet_xdp_look(struct vpnet_pair *pair,
 	return true;
 }
 
-/* The round has ended with frames that wait for room */
+/* The round ends with frames that wait for room */
 static void vpnet_xdp_hold(struct vpnet_pair *pair, struct vpnet_round *round)
 {
 	pair->xdp_holds++;

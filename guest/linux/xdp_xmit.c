@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames that an XDP program of another interface has redirected to this one;
- * and how much room they found, for the interface that they come from.
+ * Frames that an XDP program redirects to this interface.  For an interface of
+ * ours that they come from, remember how much room they found.
  */
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
@@ -10,7 +10,7 @@
 #include "tx.h"
 #include "xdp_xmit.h"
 
-/* Where frames of a round went, as the end that sends them has seen it */
+/* Where the frames of a round went, as noted by the end that sends them */
 struct vpnet_xdp_target {
 	int ifindex;
 	bool several;
@@ -34,13 +34,13 @@ u32 vpnet_xdp_target_room(unsigned int redirects)
 {
 	const struct vpnet_xdp_target *t = this_cpu_ptr(&vpnet_xdp_target);
 
-	/* one that is full must not hold up what goes elsewhere */
+	/* a full target must not hold up frames for others */
 	if (t->several || t->frames != redirects)
 		return U32_MAX;
 	return t->room;
 }
 
-/* Tell the device where they come from, if it is one of ours, about the room */
+/* Note the room for the interface that they come from, if it is ours */
 static void vpnet_xdp_note(const struct net_device *dev, struct vpnet_queue *q,
 			   int n)
 {
@@ -49,7 +49,7 @@ static void vpnet_xdp_note(const struct net_device *dev, struct vpnet_queue *q,
 	t->several |= t->frames && t->ifindex != dev->ifindex;
 	t->ifindex = dev->ifindex;
 	t->frames += n;
-	/* what nobody takes need not wait for it */
+	/* frames that nobody will take must not wait */
 	t->room = vpnet_usable(q) ? vpring_room(&q->ring) : U32_MAX;
 }
 
