@@ -30,6 +30,23 @@ public sealed class ReferenceTests
         Nothing.In(wrong);
     }
 
+    /// <summary>Links between pages, and files that a page names by their path; history may name what is no more.</summary>
+    [Fact]
+    public void Links_and_paths_in_pages_lead_somewhere()
+    {
+        List<string> dead = [];
+        foreach (string page in Tree.Files().Where(file => file.EndsWith(".md", StringComparison.Ordinal) && !file.EndsWith("/CHANGELOG.md", StringComparison.Ordinal)))
+        {
+            string text = File.ReadAllText(page);
+            dead.AddRange(Regex.Matches(text, @"\]\(([^)#\s:]+)(?:#[^)]*)?\)").Select(match => Path.Combine(Path.GetDirectoryName(page)!, match.Groups[1].Value))
+                .Concat(Regex.Matches(text, @"`((?:cmake|docs|guest|interop|managed|native|qemu-patches|tests|tools)/[\w./-]+)`").Select(match => Checkout.PathOf(match.Groups[1].Value)))
+                .Where(path => !Path.Exists(path))
+                .Select(path => $"{Path.GetRelativePath(Checkout.Root, page)}: {path}"));
+        }
+
+        Nothing.In(dead);
+    }
+
     private static bool IsText(string file) =>
         !NoText.Contains(Path.GetExtension(file)) && !Known.Contains(Path.GetFileName(file)) && !file.Contains("/corpus/", StringComparison.Ordinal) && !file.EndsWith("/ReferenceTests.cs", StringComparison.Ordinal);
 }
