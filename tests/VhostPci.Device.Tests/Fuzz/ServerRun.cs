@@ -4,7 +4,6 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
-using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Tests.Fuzz;
 
@@ -153,13 +152,7 @@ internal sealed class ServerRun : IDisposable
             case Act.Report:
                 using (JsonDocument report = JsonDocument.Parse(_library.ReportJson(Rig.Runtime)))
                 {
-                    ILookup<string?, JsonElement> peers = report.RootElement.GetProperty("servers")[0].GetProperty("peers").EnumerateArray()
-                        .ToLookup(static peer => peer.GetProperty("state").GetString());
-                    DeviceModel[] free = [.. _mirror.Devices.OfType<DeviceModel>().Where(static candidate => candidate.Origin is null)];
-                    Assert.Equal(free.Count(static candidate => candidate.IsLeaving), peers["leaving"].Count());
-                    Assert.Equal(free.Count(static candidate => candidate.IsAway), peers["away"].Count());
-                    Assert.Equal(free.Count(static candidate => candidate.IsStatic), peers["waiting"].Count());
-                    Assert.Equal(_server.ConnectionCount + free.Length, peers.Sum(static state => state.Count()));
+                    ReportCheck.AssertSays(report, _mirror, [.. _connected.Select(static connected => connected.Model)]);
                 }
 
                 Assert.NotEmpty(_library.ReportText(Rig.Runtime, verbose: step.At % 2 == 0));
@@ -182,7 +175,7 @@ internal sealed class ServerRun : IDisposable
             default:
                 if (device is not null)
                 {
-                    Guest(step, device, _bridge.Devices[_mirror.Devices.IndexOf(device)]);
+                    GuestActs.Do(step, device, _bridge.Devices[_mirror.Devices.IndexOf(device)]);
                     // An origin is told of it, or turned away for it.
                     _held = true;
                     Pump();
@@ -200,57 +193,6 @@ internal sealed class ServerRun : IDisposable
         if (step.At % 4 != 0)
         {
             Send(origin, Messages.Plain(step with { Request = RequestCode.GetVringBase, Index = ring }), Flaw.None, 0);
-        }
-    }
-
-    private static void Guest(Step step, DeviceModel model, FuzzDevice device)
-    {
-        switch (step.Act)
-        {
-            case Act.DriverReady:
-                device.Device.SetStatus(0xf, 1UL << 32);
-                model.DriverReady(hasWindow: true);
-                break;
-            case Act.DriverReadyWithoutWindow:
-                device.Device.SetStatus(0xf, step.At % 2 == 0 ? ulong.MaxValue : step.Value % (1UL << 32));
-                model.DriverReady(hasWindow: false);
-                break;
-            case Act.DriverReset:
-                device.Device.SetStatus(0, 0);
-                model.DriverReset();
-                break;
-            case Act.Acknowledge or Act.AcknowledgeOther:
-                uint epoch = device.Epoch - (step.Act == Act.Acknowledge ? 0 : (uint)step.Value);
-                byte[] config = device.Config.ToArray();
-                // What else the guest writes must not matter.
-                new Random(step.At).NextBytes(config);
-                BitConverter.TryWriteBytes(config.AsSpan(GuestAbi.Config.Ack), epoch);
-                device.Config[GuestAbi.Config.Driver..GuestAbi.Config.Features].CopyTo(config.AsSpan(GuestAbi.Config.Driver));
-                device.Device.WriteConfig(config);
-                device.Device.WriteConfig(config.AsSpan(0, step.At % GuestAbi.Config.Size));
-                model.Acknowledge(epoch);
-                break;
-            case Act.DriverSays:
-                byte[] said = device.Config.ToArray();
-                ulong accept = (step.At % 4) switch
-                {
-                    0 => 0,
-                    1 => VirtioNetFeatures.Offered,
-                    2 => VirtioNetFeatures.Offered & ~(1UL << (int)(step.Value % 40)),
-                    _ => step.Value,
-                };
-                uint driver = step.At / 4 % 4 == 3 ? step.Index : 0;
-                BitConverter.TryWriteBytes(said.AsSpan(GuestAbi.Config.Accept), accept);
-                BitConverter.TryWriteBytes(said.AsSpan(GuestAbi.Config.Driver), driver);
-                uint acknowledged = BitConverter.ToUInt32(said, GuestAbi.Config.Ack);
-                device.Device.WriteConfig(said);
-                model.Acknowledge(acknowledged);
-                model.DriverSays(accept, driver);
-                break;
-            case Act.SwitchLink:
-                device.Device.SetLink(step.At % 2 == 0);
-                model.SwitchLink(step.At % 2 == 0);
-                break;
         }
     }
 
@@ -463,22 +405,5 @@ internal sealed class ServerRun : IDisposable
         Assert.Equal(0, _host.Timers);
         _mirror.Dumped += _dump?.AssertWhole() ?? 0;
         _ports.AssertNothingLeft();
-    }
-
-    private sealed class Origin(IPeer peer, OriginModel model)
-    {
-        internal IPeer Peer => peer;
-
-        internal OriginModel Model => model;
-
-        internal Message? Last { get; set; }
-
-        internal bool Reads { get; set; } = true;
-
-        /// <summary>Whole messages, and whether another has begun, when the server began to wait.</summary>
-        internal (int Messages, bool IsInMessage) AwaitedPart { get; set; }
-
-        /// <summary>Milliseconds since the server has begun to wait for the first message, or for the rest of one.</summary>
-        internal long Silence { get; set; }
     }
 }
