@@ -90,8 +90,7 @@ internal static class ClientEntries
     private static unsafe int SetDriverState(ulong number, ulong offloads, byte* mac)
         => Guard.Run((number, offloads, mac: HostPointer.To(mac)), Errno.IO, static a =>
         {
-            _ = MacAddress.TryParse(a.mac.AsSpan(MacAddress.Size), out MacAddress address);
-            return Find(a.number)?.SetDriverState(a.offloads, address) ?? Errno.NotConnected;
+            return Find(a.number)?.SetDriverState(a.offloads, MacAddress.Read(a.mac.AsSpan(MacAddress.Size))) ?? Errno.NotConnected;
         });
 
     // SAFETY: length bytes that are the shim's, for the call.
@@ -168,11 +167,11 @@ internal static class ClientEntries
     private static unsafe ClientConfig Translate(in vhost_pci_client_config config)
     {
         string id = HostText.Read(config.id) ?? "virtio-net";
-        _ = MacAddress.TryParse(config.mac, out MacAddress mac);
         var info = new DeviceInfo(
+            VirtioDeviceId.Net,
             (ushort)Math.Clamp(config.queue_pairs, 1, ushort.MaxValue),
             new Guid(config.uuid, bigEndian: true),
-            mac,
+            MacAddress.Read(config.mac),
             config.mtu >= DeviceInfo.MinMtu ? config.mtu : (ushort)0,
             config.memory_end,
             id);

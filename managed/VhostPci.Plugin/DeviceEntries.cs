@@ -119,7 +119,6 @@ internal static class DeviceEntries
     // SAFETY: its strings are the shim's, as the whole of it.
     private static unsafe StaticConfig Translate(in vhost_pci_static_config config)
     {
-        _ = MacAddress.TryParse(config.mac, out MacAddress mac);
         return new StaticConfig
         {
             Id = HostText.Read(config.id),
@@ -128,7 +127,7 @@ internal static class DeviceEntries
             Bus = HostText.Read(config.bus),
             Slot = (int)config.slot,
             QueuePairs = config.queue_pairs,
-            Mac = mac,
+            Mac = MacAddress.Read(config.mac),
         };
     }
 }

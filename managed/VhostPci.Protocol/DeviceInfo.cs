@@ -6,22 +6,21 @@ using System.Text;
 namespace VhostPci.Protocol;
 
 /// <summary>Payload of VHOST_PCI_SET_DEVICE_INFO: who the origin is.</summary>
+/// <param name="DeviceId">Kind of device, by its virtio id (<see cref="VirtioDeviceId"/>).</param>
 /// <param name="QueuePairs">Ring pairs, at least 1.</param>
 /// <param name="Uuid">UUID of the origin VM; empty when it has none.</param>
 /// <param name="Mac">Address of the origin's interface; zero when not known.</param>
 /// <param name="Mtu">Bytes, 68 or more; 0 when not known.</param>
 /// <param name="MemoryEnd">The origin's highest guest address + 1, room for hot-plug included.</param>
 /// <param name="Name">Device name: to be shown, never trusted. What is parsed holds no control characters.</param>
-public readonly record struct DeviceInfo(ushort QueuePairs, Guid Uuid, MacAddress Mac, ushort Mtu, ulong MemoryEnd, string Name)
+public readonly record struct DeviceInfo(ushort DeviceId, ushort QueuePairs, Guid Uuid, MacAddress Mac, ushort Mtu, ulong MemoryEnd, string Name)
+    : IPayload<DeviceInfo>
 {
     /// <summary>Bytes on the wire.</summary>
     public const int Size = 104;
 
-    /// <summary>Version of the layout.</summary>
-    public const uint Version = 1;
-
-    /// <summary>The virtio device id of a network device.</summary>
-    public const ushort NetworkDeviceId = 1;
+    /// <summary>The version of the layout that is known.</summary>
+    public const uint KnownVersion = 1;
 
     /// <summary>Bytes of the name field.</summary>
     public const int NameSize = 64;
@@ -37,45 +36,43 @@ public readonly record struct DeviceInfo(ushort QueuePairs, Guid Uuid, MacAddres
     private const int MemoryEndOffset = 32;
     private const int NameOffset = 40;
 
-    /// <summary>Reads and checks the payload.</summary>
-    public static Verdict Parse(ReadOnlySpan<byte> payload, out DeviceInfo info)
+    static int IPayload<DeviceInfo>.Size => Size;
+
+    /// <summary>Version of the layout; of another than <see cref="KnownVersion"/> nothing else means anything.</summary>
+    public uint Version { get; private init; } = KnownVersion;
+
+    /// <inheritdoc/>
+    public static bool TryParse(ReadOnlySpan<byte> payload, out DeviceInfo value)
     {
-        info = default;
-        if (payload.Length != Size)
-            return Verdict.Refuse($"device info of {payload.Length} bytes instead of {Size}");
+        bool fits = payload.Length == Size;
+        value = fits
+            ? new DeviceInfo(
+                BinaryPrimitives.ReadUInt16LittleEndian(payload[DeviceIdOffset..]),
+                BinaryPrimitives.ReadUInt16LittleEndian(payload[QueuePairsOffset..]),
+                new Guid(payload.Slice(UuidOffset, 16), bigEndian: true),
+                MacAddress.Read(payload[MacOffset..]),
+                BinaryPrimitives.ReadUInt16LittleEndian(payload[MtuOffset..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(payload[MemoryEndOffset..]),
+                CleanName(payload.Slice(NameOffset, NameSize)))
+            {
+                Version = BinaryPrimitives.ReadUInt32LittleEndian(payload),
+            }
+            : default;
+        return fits;
+    }
 
-        uint version = BinaryPrimitives.ReadUInt32LittleEndian(payload);
-        if (version != Version)
-            return Verdict.Refuse($"device info version {version}, known is {Version}");
-
-        ushort deviceId = BinaryPrimitives.ReadUInt16LittleEndian(payload[DeviceIdOffset..]);
-        if (deviceId != NetworkDeviceId)
-            return Verdict.Refuse($"virtio device id {deviceId} is not a network device");
-
-        ushort queuePairs = BinaryPrimitives.ReadUInt16LittleEndian(payload[QueuePairsOffset..]);
-        if (queuePairs == 0)
+    /// <summary>Refuses what no origin can be. Whether there is a device for its <see cref="DeviceId"/> is for the server to say.</summary>
+    public Verdict Check()
+    {
+        if (Version != KnownVersion)
+            return Verdict.Refuse($"device info version {Version}, known is {KnownVersion}");
+        if (QueuePairs == 0)
             return Verdict.Refuse("device info without queue pairs");
-
-        _ = MacAddress.TryParse(payload[MacOffset..], out MacAddress mac);
-        if (mac.IsMulticast)
-            return Verdict.Refuse($"device info with the group address {mac} as MAC");
-
-        ushort mtu = BinaryPrimitives.ReadUInt16LittleEndian(payload[MtuOffset..]);
-        if (mtu is not 0 and < MinMtu)
-            return Verdict.Refuse($"device info with MTU {mtu}");
-
-        ulong memoryEnd = BinaryPrimitives.ReadUInt64LittleEndian(payload[MemoryEndOffset..]);
-        if (memoryEnd == 0)
-            return Verdict.Refuse("device info without memory");
-
-        info = new DeviceInfo(
-            queuePairs,
-            new Guid(payload.Slice(UuidOffset, 16), bigEndian: true),
-            mac,
-            mtu,
-            memoryEnd,
-            CleanName(payload.Slice(NameOffset, NameSize)));
-        return Verdict.Ok;
+        if (Mac.IsMulticast)
+            return Verdict.Refuse($"device info with the group address {Mac} as MAC");
+        if (Mtu is not 0 and < MinMtu)
+            return Verdict.Refuse($"device info with MTU {Mtu}");
+        return MemoryEnd == 0 ? Verdict.Refuse("device info without memory") : Verdict.Ok;
     }
 
     /// <summary>Writes the payload; a name that is too long is cut at a character.</summary>
@@ -83,8 +80,8 @@ public readonly record struct DeviceInfo(ushort QueuePairs, Guid Uuid, MacAddres
     public void Write(Span<byte> destination)
     {
         destination[..Size].Clear();
-        BinaryPrimitives.WriteUInt32LittleEndian(destination, Version);
-        BinaryPrimitives.WriteUInt16LittleEndian(destination[DeviceIdOffset..], NetworkDeviceId);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination, KnownVersion);
+        BinaryPrimitives.WriteUInt16LittleEndian(destination[DeviceIdOffset..], DeviceId);
         BinaryPrimitives.WriteUInt16LittleEndian(destination[QueuePairsOffset..], QueuePairs);
         _ = Uuid.TryWriteBytes(destination[UuidOffset..], bigEndian: true, out _);
         Mac.Write(destination[MacOffset..]);

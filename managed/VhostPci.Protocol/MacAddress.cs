@@ -27,18 +27,13 @@ public readonly record struct MacAddress
     public bool IsLocal => (_value & LocalBit) != 0;
 
     /// <summary>Reads an address, first byte first.</summary>
-    /// <returns>False when <paramref name="source"/> is shorter than <see cref="Size"/>.</returns>
-    public static bool TryParse(ReadOnlySpan<byte> source, out MacAddress address)
+    /// <param name="source">At least <see cref="Size"/> bytes.</param>
+    public static MacAddress Read(ReadOnlySpan<byte> source)
     {
-        address = default;
-        if (source.Length < Size)
-            return false;
-
         ulong value = 0;
         foreach (byte part in source[..Size])
             value = (value << 8) | part;
-        address = new MacAddress(value);
-        return true;
+        return new MacAddress(value);
     }
 
     /// <summary>Writes the address, first byte first.</summary>

@@ -34,7 +34,7 @@ public static class MemoryPayload
             return false;
 
         for (; count < announced; count++)
-            _ = MemoryRegion.TryParse(payload[TableSize(count)..], out regions[count]);
+            regions[count] = MemoryRegion.Read(payload[TableSize(count)..]);
         return true;
     }
 
@@ -51,14 +51,6 @@ public static class MemoryPayload
         for (int i = 0; i < regions.Length; i++)
             regions[i].Write(destination[TableSize(i)..]);
         return TableSize(regions.Length);
-    }
-
-    /// <summary>Reads ADD_MEM_REG or REM_MEM_REG; the padding may hold anything.</summary>
-    /// <returns>False when <paramref name="payload"/> is not exactly <see cref="SingleSize"/> bytes.</returns>
-    public static bool TryParseSingle(ReadOnlySpan<byte> payload, out MemoryRegion region)
-    {
-        region = default;
-        return payload.Length == SingleSize && MemoryRegion.TryParse(payload[8..], out region);
     }
 
     /// <summary>Writes ADD_MEM_REG or REM_MEM_REG.</summary>

@@ -14,22 +14,12 @@ public readonly record struct MemoryRegion(ulong GuestAddress, ulong Length, ulo
     public const int Size = 32;
 
     /// <summary>Reads one region.</summary>
-    /// <returns>False when <paramref name="source"/> is shorter than <see cref="Size"/>.</returns>
-    public static bool TryParse(ReadOnlySpan<byte> source, out MemoryRegion region)
-    {
-        if (source.Length < Size)
-        {
-            region = default;
-            return false;
-        }
-
-        region = new MemoryRegion(
-            BinaryPrimitives.ReadUInt64LittleEndian(source),
-            BinaryPrimitives.ReadUInt64LittleEndian(source[8..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(source[16..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(source[24..]));
-        return true;
-    }
+    /// <param name="source">At least <see cref="Size"/> bytes.</param>
+    public static MemoryRegion Read(ReadOnlySpan<byte> source) => new(
+        BinaryPrimitives.ReadUInt64LittleEndian(source),
+        BinaryPrimitives.ReadUInt64LittleEndian(source[8..]),
+        BinaryPrimitives.ReadUInt64LittleEndian(source[16..]),
+        BinaryPrimitives.ReadUInt64LittleEndian(source[24..]));
 
     /// <summary>Writes the region.</summary>
     /// <param name="destination">At least <see cref="Size"/> bytes.</param>

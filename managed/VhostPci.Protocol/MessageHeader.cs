@@ -26,21 +26,11 @@ public readonly record struct MessageHeader(RequestCode Request, MessageFlags Fl
     public bool NeedsReply => (Flags & MessageFlags.NeedReply) != 0;
 
     /// <summary>Reads a header without judging its content.</summary>
-    /// <returns>False when <paramref name="source"/> is shorter than <see cref="Size"/>.</returns>
-    public static bool TryParse(ReadOnlySpan<byte> source, out MessageHeader header)
-    {
-        if (source.Length < Size)
-        {
-            header = default;
-            return false;
-        }
-
-        header = new MessageHeader(
-            (RequestCode)BinaryPrimitives.ReadUInt32LittleEndian(source),
-            (MessageFlags)BinaryPrimitives.ReadUInt32LittleEndian(source[4..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(source[8..]));
-        return true;
-    }
+    /// <param name="source">At least <see cref="Size"/> bytes.</param>
+    public static MessageHeader Read(ReadOnlySpan<byte> source) => new(
+        (RequestCode)BinaryPrimitives.ReadUInt32LittleEndian(source),
+        (MessageFlags)BinaryPrimitives.ReadUInt32LittleEndian(source[4..]),
+        BinaryPrimitives.ReadUInt32LittleEndian(source[8..]));
 
     /// <summary>Writes the header.</summary>
     /// <param name="destination">At least <see cref="Size"/> bytes.</param>

@@ -10,16 +10,23 @@ namespace VhostPci.Protocol;
 /// </para>
 /// <para>Use: receive into <see cref="Wanted"/>, call <see cref="Advance"/>; when <see cref="IsComplete"/>, act and <see cref="Reset"/>.</para>
 /// </remarks>
-/// <param name="kind">What to expect.</param>
-public sealed class MessageReader(MessageKind kind)
+/// <typeparam name="TMessage">What a message becomes.</typeparam>
+/// <param name="table">What to expect, and how to read it.</param>
+public sealed class MessageReader<TMessage>(IMessageTable<TMessage> table)
+    where TMessage : class
 {
     private readonly byte[] _buffer = new byte[MessageHeader.Size + MessageHeader.MaxPayloadSize];
     private int _filled;
     private int _goal = MessageHeader.Size;
     private bool _refused;
+    private TMessage? _message;
 
     /// <summary>Whether a whole message is there.</summary>
-    public bool IsComplete { get; private set; }
+    public bool IsComplete => _message is not null;
+
+    /// <summary>The message, when <see cref="IsComplete"/>.</summary>
+    /// <exception cref="InvalidOperationException">The caller's mistake: there is none.</exception>
+    public TMessage Message => _message ?? throw new InvalidOperationException("the message is not complete");
 
     /// <summary>Whether not even a byte of a message is there: the only moment at which a peer may leave politely.</summary>
     public bool IsIdle => _filled == 0;
@@ -63,7 +70,7 @@ public sealed class MessageReader(MessageKind kind)
             throw new InvalidOperationException("a refused stream cannot go on");
         _filled = 0;
         _goal = MessageHeader.Size;
-        IsComplete = false;
+        _message = null;
         Header = default;
         Descriptors = 0;
     }
@@ -88,13 +95,12 @@ public sealed class MessageReader(MessageKind kind)
                 return verdict;
         }
 
-        IsComplete = true;
-        return kind == MessageKind.Requests ? RequestSyntax.CheckPayload(Header, Payload, Descriptors) : Verdict.Ok;
+        return table.Parse(Header, _buffer.AsSpan(MessageHeader.Size, _goal - MessageHeader.Size), Descriptors, out _message);
     }
 
     private Verdict TakeHeader()
     {
-        _ = MessageHeader.TryParse(_buffer, out MessageHeader header);
+        MessageHeader header = MessageHeader.Read(_buffer);
         Verdict verdict = CheckHeader(header);
         if (!verdict.IsOk)
             return verdict;
@@ -115,18 +121,6 @@ public sealed class MessageReader(MessageKind kind)
         if (header.PayloadSize > MessageHeader.MaxPayloadSize)
             return Verdict.Refuse($"{header.PayloadSize} bytes of payload");
 
-        bool isReply = (header.Flags & MessageFlags.Reply) != 0;
-        if (kind == MessageKind.Requests)
-        {
-            return isReply
-                ? Verdict.Refuse("a reply where a request belongs")
-                : RequestSyntax.CheckHeader(header, Descriptors);
-        }
-
-        if (!isReply && !RequestSyntax.IsBackEnds(header.Request))
-            return Verdict.Refuse("a request where a reply belongs");
-        if (!isReply && header.PayloadSize != U64Payload.Size)
-            return Verdict.Refuse($"{header.Request} with {header.PayloadSize} bytes of payload");
-        return Descriptors == 0 ? Verdict.Ok : Verdict.Refuse($"{Descriptors} descriptors with a reply");
+        return table.CheckHeader(header, Descriptors);
     }
 }

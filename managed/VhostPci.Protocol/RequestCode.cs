@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Protocol.Net;
-
 namespace VhostPci.Protocol;
 
 /// <summary>Request numbers of the control protocol: those of vhost-user that the back-end takes, and the extension's.</summary>
@@ -58,7 +56,7 @@ public enum RequestCode : uint
     /// <summary>Enables or disables a ring.</summary>
     SetVringEnable = 18,
 
-    /// <summary>Announces an address of the origin, see <see cref="RarpPayload"/>.</summary>
+    /// <summary>Announces an address of the origin.</summary>
     SendRarp = 19,
 
     /// <summary>Tells the origin's MTU.</summary>
@@ -85,6 +83,6 @@ public enum RequestCode : uint
     /// <summary>Extension: tells who the origin is, see <see cref="DeviceInfo"/>.</summary>
     SetDeviceInfo = 0x56500001,
 
-    /// <summary>Extension: tells what the origin's driver has switched, see <see cref="DriverState"/>.</summary>
+    /// <summary>Extension: tells what the origin's driver has switched.</summary>
     SetDriverState = 0x56500004,
 }

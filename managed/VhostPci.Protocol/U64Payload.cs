@@ -4,7 +4,8 @@ using System.Buffers.Binary;
 namespace VhostPci.Protocol;
 
 /// <summary>The payload that is one number: features, counts, status, MTU, and the answer to need_reply.</summary>
-public static class U64Payload
+/// <param name="Value">The number.</param>
+public readonly record struct U64Payload(ulong Value) : IPayload<U64Payload>
 {
     /// <summary>Bytes on the wire.</summary>
     public const int Size = 8;
@@ -15,8 +16,17 @@ public static class U64Payload
     /// <summary>In the answer to need_reply: it failed.</summary>
     public const ulong Failure = 1;
 
-    /// <summary>Reads the payload.</summary>
-    /// <returns>False when <paramref name="payload"/> is not exactly <see cref="Size"/> bytes.</returns>
+    static int IPayload<U64Payload>.Size => Size;
+
+    /// <inheritdoc/>
+    public static bool TryParse(ReadOnlySpan<byte> payload, out U64Payload value)
+    {
+        bool read = TryParse(payload, out ulong number);
+        value = new U64Payload(number);
+        return read;
+    }
+
+    /// <inheritdoc cref="TryParse(ReadOnlySpan{byte}, out U64Payload)"/>
     public static bool TryParse(ReadOnlySpan<byte> payload, out ulong value)
         => BinaryPrimitives.TryReadUInt64LittleEndian(payload, out value) && payload.Length == Size;
 

@@ -10,10 +10,12 @@ namespace VhostPci.Protocol;
 /// <param name="Used">Used ring (device area).</param>
 /// <param name="Avail">Available ring (driver area).</param>
 /// <param name="Log">Where writes to the used ring are logged; not used.</param>
-public readonly record struct VringAddress(uint Index, uint Flags, ulong Desc, ulong Used, ulong Avail, ulong Log)
+public readonly record struct VringAddress(uint Index, uint Flags, ulong Desc, ulong Used, ulong Avail, ulong Log) : IPayload<VringAddress>
 {
     /// <summary>Bytes on the wire.</summary>
     public const int Size = 40;
+
+    static int IPayload<VringAddress>.Size => Size;
 
     /// <summary>Reads the payload.</summary>
     /// <returns>False when <paramref name="payload"/> is not exactly <see cref="Size"/> bytes.</returns>

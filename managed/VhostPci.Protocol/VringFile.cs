@@ -6,7 +6,7 @@ namespace VhostPci.Protocol;
 /// <summary>Payload of SET_VRING_KICK, SET_VRING_CALL and SET_VRING_ERR.</summary>
 /// <param name="Index">Ring number, 0 to 255.</param>
 /// <param name="HasDescriptor">Whether an eventfd comes along; if not, that side polls.</param>
-public readonly record struct VringFile(uint Index, bool HasDescriptor)
+public readonly record struct VringFile(uint Index, bool HasDescriptor) : IPayload<VringFile>
 {
     /// <summary>Bytes on the wire.</summary>
     public const int Size = 8;
@@ -15,6 +15,8 @@ public readonly record struct VringFile(uint Index, bool HasDescriptor)
     public const ulong NoDescriptorBit = 1UL << 8;
 
     private const ulong IndexMask = 0xff;
+
+    static int IPayload<VringFile>.Size => Size;
 
     /// <summary>Reads the payload.</summary>
     /// <returns>False when the length is not <see cref="Size"/> or a bit above bit 8 is set.</returns>

@@ -222,14 +222,14 @@ public sealed class AddressTests
     {
         origin.Negotiate();
         byte[] payload = new byte[DeviceInfo.Size];
-        new DeviceInfo(1, Guid.Empty, mac, 1500, FrontEnd.MemorySize, "nic").Write(payload);
+        new DeviceInfo(VirtioDeviceId.Net, 1, Guid.Empty, mac, 1500, FrontEnd.MemorySize, "nic").Write(payload);
         origin.Send(RequestCode.SetDeviceInfo, payload);
         origin.Run();
     }
 
     private static MacAddress Mac(string text)
     {
-        Assert.True(MacAddress.TryParse(Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)), out MacAddress mac));
+        MacAddress mac = MacAddress.Read(Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)));
         return mac;
     }
 }

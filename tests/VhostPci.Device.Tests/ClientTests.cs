@@ -195,7 +195,7 @@ public sealed class ClientTests
     private static (VhostPciClient Client, FakeNic Nic) Create(Rig rig, ushort pairs = 1)
     {
         var nic = new FakeNic();
-        return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
+        return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(VirtioDeviceId.Net, pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
     }
 
     internal static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(

@@ -97,7 +97,7 @@ public sealed class ClientTroubleTests
     private static (VhostPciClient Client, FakeNic Nic) Create(Rig rig)
     {
         var nic = new FakeNic();
-        return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(1, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
+        return (rig.Library.CreateClient(nic, new ClientConfig("nic", new DeviceInfo(VirtioDeviceId.Net, 1, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"))), nic);
     }
 
     private static (VhostPciClient Client, FakeNic Nic, Channel Server) Handshake(Rig rig, ulong features)

@@ -179,8 +179,8 @@ public sealed class PackedTests
     public void A_client_reads_the_position_from_its_own_memory_whether_or_not_the_server_is_there()
     {
         using var rig = new Rig();
-        Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, 1], out MacAddress mac));
-        VhostPciClient client = rig.Library.CreateClient(new FakeNic(), new ClientConfig("net0", new DeviceInfo(1, Guid.Empty, mac, 0, 1UL << 30, "net0")));
+        MacAddress mac = MacAddress.Read([0x52, 0x54, 0, 0, 0, 1]);
+        VhostPciClient client = rig.Library.CreateClient(new FakeNic(), new ClientConfig("net0", new DeviceInfo(VirtioDeviceId.Net, 1, Guid.Empty, mac, 0, 1UL << 30, "net0")));
         _ = client.SetFeatures(VirtioFeatures.Version1 | VirtioFeatures.RingPacked);
         byte[] table = new byte[8 * PackedRing.DescriptorSize];
         Assert.Equal(0x80008000, client.GetVringBase(0, table, new byte[4]));

@@ -468,7 +468,7 @@ public sealed class StuckTests : IDisposable
         }
     }
 
-    private static ClientConfig Config(ushort pairs) => new("nic", new DeviceInfo(pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"));
+    private static ClientConfig Config(ushort pairs) => new("nic", new DeviceInfo(VirtioDeviceId.Net, pairs, Guid.Empty, default, 0, FrontEnd.MemorySize, "nic"));
 
     private static bool Tell(Channel server, BackEndRequest request, ulong value)
     {
@@ -548,7 +548,7 @@ public sealed class StuckTests : IDisposable
 
         public bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
         {
-            Assert.True(MessageHeader.TryParse(data, out MessageHeader header));
+            MessageHeader header = MessageHeader.Read(data);
             ulong? value = header.Request switch
             {
                 RequestCode.GetFeatures => VirtioNetFeatures.Offered,

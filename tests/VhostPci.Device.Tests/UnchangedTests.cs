@@ -5,6 +5,7 @@ using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
 
@@ -124,7 +125,7 @@ public sealed class UnchangedTests
 
         Connection connection = Assert.Single(rig.Server.Connections);
         (Channel left, Channel right) = SocketPair.Create();
-        using var source = new MessageSource(right, MessageKind.Requests);
+        using var source = new MessageSource<Request>(right, NetRequests.Table);
         byte[] payload = test.Payload(origin);
         byte[] message = new byte[MessageHeader.Size + payload.Length];
         Assert.True(left.TrySend(MessageWriter.Write(message, test.Request, MessageFlags.None, payload), test.Files?.Invoke(origin) ?? [], 0));
@@ -132,7 +133,7 @@ public sealed class UnchangedTests
         Assert.Empty(reason);
 
         string before = Describe(rig, connection, device);
-        Verdict verdict = connection.Session.Handle(source, new byte[64], out int replySize);
+        Verdict verdict = connection.Session.Handle(source.Message, source, new byte[64], out int replySize);
         string after = Describe(rig, connection, device);
         Assert.False(verdict.IsOk);
         Assert.Contains(test.Reason, verdict.Reason, StringComparison.Ordinal);
@@ -149,7 +150,7 @@ public sealed class UnchangedTests
     [Fact]
     public void Every_request_whose_contents_can_be_wrong_is_among_them()
     {
-        RequestCode[] all = [.. Enum.GetValues<RequestCode>().Where(static request => RequestSyntax.TryGet(request, out RequestSyntax syntax) && syntax.MaxPayload != 0)];
+        RequestCode[] all = [.. Enum.GetValues<RequestCode>().Where(static request => NetRequests.Table.TryGet(request, out RequestRow? row) && row.MaxPayload != 0)];
         Assert.Equal(all.Order(), Cases.Values.Select(static test => test.Request).Distinct().Order());
     }
 
@@ -185,12 +186,12 @@ public sealed class UnchangedTests
         (Channel left, Channel right) = SocketPair.Create();
         using (left)
         using (right)
-        using (var source = new MessageSource(right, MessageKind.Requests))
+        using (var source = new MessageSource<Request>(right, NetRequests.Table))
         {
             byte[] message = new byte[MessageHeader.Size];
             Assert.True(left.TrySend(MessageWriter.Write(message, request, MessageFlags.None, []), [], 0));
             Assert.Equal(ReadStatus.Message, source.Read(out _));
-            return session.Handle(source, reply, out _);
+            return session.Handle(source.Message, source, reply, out _);
         }
     }
 
@@ -275,7 +276,7 @@ public sealed class UnchangedTests
 
     private static byte[] Driver(ulong offloads, byte firstOfMac = 2)
     {
-        Assert.True(MacAddress.TryParse([firstOfMac, 0, 0, 0, 0, 9], out MacAddress mac));
+        MacAddress mac = MacAddress.Read([firstOfMac, 0, 0, 0, 0, 9]);
         byte[] payload = new byte[DriverState.Size];
         new DriverState(offloads, mac).Write(payload);
         return payload;
@@ -284,7 +285,7 @@ public sealed class UnchangedTests
     private static byte[] Info(ushort pairs, ulong memoryEnd)
     {
         byte[] payload = new byte[DeviceInfo.Size];
-        new DeviceInfo(pairs, Guid.Empty, default, 1500, memoryEnd, "nic").Write(payload);
+        new DeviceInfo(VirtioDeviceId.Net, pairs, Guid.Empty, default, 1500, memoryEnd, "nic").Write(payload);
         return payload;
     }
 

@@ -11,7 +11,7 @@ public sealed class LayerTests
     // From the bottom up: each may use those before it. An order leaves no room for a circle.
     private static readonly string[] Order =
     [
-        "Common", "Ports", "Limits", "Classes", "Origins", "Devices", "Net", "Clients", "Server", "Reporting", "",
+        "Common", "Ports", "Limits", "Wire", "Classes", "Origins", "Devices", "Net", "Clients", "Server", "Reporting", "",
     ];
 
     private static readonly Dictionary<string, string[]> Projects = new()

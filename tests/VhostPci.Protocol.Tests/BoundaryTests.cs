@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Protocol.Net;
+
 namespace VhostPci.Protocol.Tests;
 
 /// <summary>The last value that is right and the first that is wrong: what a mutation of the validators would change.</summary>
@@ -83,11 +85,11 @@ public sealed class BoundaryTests
         Array.Fill(buffer, (byte)0xff);
         MemoryPayload.WriteSingle(buffer, regions[1]);
         Assert.Equal(new byte[8], buffer[..8]);
-        Assert.True(MemoryPayload.TryParseSingle(buffer.AsSpan(0, MemoryPayload.SingleSize), out MemoryRegion single));
-        Assert.Equal(regions[1], single);
+        Assert.True(RegionPayload.TryParse(buffer.AsSpan(0, MemoryPayload.SingleSize), out RegionPayload single));
+        Assert.Equal(regions[1], single.Region);
 
         ReadOnlySpan<byte> state = MessageWriter.Write(buffer, RequestCode.GetVringBase, MessageFlags.NeedReply, new VringState(3, 77));
-        Assert.True(MessageHeader.TryParse(state, out MessageHeader header));
+        MessageHeader header = MessageHeader.Read(state);
         Assert.True(header.NeedsReply);
         Assert.True(VringState.TryParse(state[MessageHeader.Size..], out VringState stateBack));
         Assert.Equal(new VringState(3, 77), stateBack);
@@ -99,7 +101,7 @@ public sealed class BoundaryTests
     {
         byte[] buffer = new byte[MessageHeader.Size + MessageHeader.MaxPayloadSize + 1];
         byte[] message = MessageWriter.Write(buffer, RequestCode.GetFeatures, MessageFlags.Reply, new byte[MessageHeader.MaxPayloadSize]).ToArray();
-        Assert.True(Samples.Feed(new MessageReader(MessageKind.Replies), message, 0, 4096, out int taken).IsOk);
+        Assert.True(Samples.Feed(new MessageReader<BackEndMessage>(BackEndTable.Instance), message, 0, 4096, out int taken).IsOk);
         Assert.Equal(message.Length, taken);
         Assert.Throws<ArgumentOutOfRangeException>(
             () => MessageWriter.Write(buffer, RequestCode.GetFeatures, MessageFlags.Reply, new byte[MessageHeader.MaxPayloadSize + 1]));
@@ -111,18 +113,20 @@ public sealed class BoundaryTests
         byte[] payload = new byte[MemoryPayload.TableSize(8)];
         MemoryPayload.WriteTable(payload, [.. Enumerable.Range(0, 8).Select(static n => new MemoryRegion((ulong)n << 20, 0x1000, (ulong)n << 30, 0))]);
         byte[] message = MessageWriter.Write(new byte[MessageWriter.MaxSize], RequestCode.SetMemoryTable, MessageFlags.None, payload).ToArray();
-        Assert.True(Samples.Feed(new MessageReader(MessageKind.Requests), message, 8, 4096, out _).IsOk);
-        Assert.Contains("9 descriptors", Samples.Feed(new MessageReader(MessageKind.Requests), message, 9, 4096, out _).Reason, StringComparison.Ordinal);
+        Assert.True(Samples.Feed(new MessageReader<Request>(NetRequests.Table), message, 8, 4096, out _).IsOk);
+        Assert.Contains("9 descriptors", Samples.Feed(new MessageReader<Request>(NetRequests.Table), message, 9, 4096, out _).Reason, StringComparison.Ordinal);
 
-        Assert.True(MessageHeader.TryParse(message, out MessageHeader header));
-        Assert.True(RequestSyntax.CheckPayload(header, payload, 8).IsOk);
-        Assert.False(RequestSyntax.CheckPayload(header, payload, 7).IsOk);
+        MessageHeader header = MessageHeader.Read(message);
+        Assert.True(NetRequests.Table.Parse(header, payload, 8, out Request? request).IsOk);
+        Assert.Equal(8, Assert.IsType<SetMemoryTable>(request).Regions.Length);
+        Assert.False(NetRequests.Table.Parse(header, payload, 7, out request).IsOk);
+        Assert.Null(request);
     }
 
     [Fact]
     public void More_bytes_than_were_asked_for_are_the_callers_mistake_in_the_middle_as_well()
     {
-        var reader = new MessageReader(MessageKind.Requests);
+        var reader = new MessageReader<Request>(NetRequests.Table);
         Assert.True(reader.Advance(5, 0).IsOk);
         Assert.Throws<ArgumentOutOfRangeException>(() => reader.Advance(8, 0));
     }
@@ -131,7 +135,7 @@ public sealed class BoundaryTests
     public void What_a_reply_carries_is_for_the_client_to_judge()
     {
         byte[] reply = MessageWriter.Write(new byte[64], RequestCode.SetVringKick, MessageFlags.Reply, ulong.MaxValue).ToArray();
-        var reader = new MessageReader(MessageKind.Replies);
+        var reader = new MessageReader<BackEndMessage>(BackEndTable.Instance);
         Assert.True(Samples.Feed(reader, reply, 0, 4096, out _).IsOk);
         Assert.True(reader.IsComplete);
     }

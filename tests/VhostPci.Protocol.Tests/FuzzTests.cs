@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using FsCheck;
 using FsCheck.Fluent;
+using VhostPci.Protocol.Net;
 
 namespace VhostPci.Protocol.Tests;
 
@@ -19,7 +20,10 @@ public sealed class FuzzTests(ITestOutputHelper output)
         {
             byte[] stream = new byte[random.Next(0, 200)];
             random.NextBytes(stream);
-            Drive(new MessageReader(random.Next(2) == 0 ? MessageKind.Requests : MessageKind.Replies), stream, random);
+            if (random.Next(2) == 0)
+                Drive(new MessageReader<Request>(NetRequests.Table), stream, random);
+            else
+                Drive(new MessageReader<BackEndMessage>(BackEndTable.Instance), stream, random);
         });
     }
 
@@ -34,7 +38,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
             byte[] bytes = [.. stream];
             for (int i = random.Next(0, 4); i > 0; i--)
                 Mutate(bytes, random);
-            Drive(new MessageReader(MessageKind.Requests), bytes, random);
+            Drive(new MessageReader<Request>(NetRequests.Table), bytes, random);
         });
     }
 
@@ -44,15 +48,15 @@ public sealed class FuzzTests(ITestOutputHelper output)
         Prop.ForAll<byte[]>(static bytes =>
         {
             var regions = new MemoryRegion[MemoryPayload.MaxRegions];
-            _ = MessageHeader.TryParse(bytes, out _);
             _ = VringState.TryParse(bytes, out _);
             _ = VringAddress.TryParse(bytes, out _);
             _ = VringFile.TryParse(bytes, out _);
-            _ = U64Payload.TryParse(bytes, out _);
-            _ = MemoryPayload.TryParseSingle(bytes, out _);
-            _ = MacAddress.TryParse(bytes, out _);
+            _ = U64Payload.TryParse(bytes, out ulong _);
+            _ = RegionPayload.TryParse(bytes, out _);
+            _ = RarpPayload.TryParse(bytes, out _);
+            _ = DriverState.TryParse(bytes, out _);
             bool table = MemoryPayload.TryParseTable(bytes, regions, out int count);
-            bool info = DeviceInfo.Parse(bytes, out _).IsOk;
+            bool info = DeviceInfo.TryParse(bytes, out _);
             return (!table || bytes.Length == MemoryPayload.TableSize(count)) && (!info || bytes.Length == DeviceInfo.Size);
         }).QuickCheckThrowOnFailure();
     }
@@ -139,7 +143,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
         });
     }
 
-    private static void Drive(MessageReader reader, ReadOnlySpan<byte> stream, Random random)
+    private static void Drive<T>(MessageReader<T> reader, ReadOnlySpan<byte> stream, Random random)
+        where T : class
     {
         int taken = 0;
         while (taken < stream.Length)

@@ -102,7 +102,7 @@ public sealed partial class ReferencePageTests
     {
         foreach (string[] row in Rows())
         {
-            Assert.True(RequestSyntax.TryGet(Names[row[1]], out RequestSyntax syntax), row[1]);
+            RequestRow syntax = Row(row);
             Assert.Equal((row[1], PayloadSize(row[2], 1)), (row[1], syntax.MinPayload));
             Assert.Equal((row[1], PayloadSize(row[2], MemoryPayload.MaxRegions)), (row[1], syntax.MaxPayload));
         }
@@ -113,7 +113,7 @@ public sealed partial class ReferencePageTests
     {
         foreach (string[] row in Rows())
         {
-            _ = RequestSyntax.TryGet(Names[row[1]], out RequestSyntax syntax);
+            RequestRow syntax = Row(row);
             (int, int) expected = row[3] switch
             {
                 "0" => (0, 0),
@@ -131,7 +131,7 @@ public sealed partial class ReferencePageTests
     {
         foreach (string[] row in Rows())
         {
-            _ = RequestSyntax.TryGet(Names[row[1]], out RequestSyntax syntax);
+            RequestRow syntax = Row(row);
             Assert.Equal((row[1], row[4] == "" ? 0 : PayloadSize(row[4], 1)), (row[1], syntax.ReplyPayload));
         }
     }
@@ -185,7 +185,7 @@ public sealed partial class ReferencePageTests
     public void DeviceInfoFieldsAgree()
     {
         var info = new DeviceInfo(
-            0x1111, Guid.Parse("22222222-2222-2222-2222-222222222222"), Mac("33:33:33:33:33:33"), 0x4444, 0x5555555555555555, new string('f', DeviceInfo.NameSize));
+            VirtioDeviceId.Net, 0x1111, Guid.Parse("22222222-2222-2222-2222-222222222222"), Mac("33:33:33:33:33:33"), 0x4444, 0x5555555555555555, new string('f', DeviceInfo.NameSize));
         byte[] bytes = new byte[DeviceInfo.Size];
         info.Write(bytes);
         int end = 0;
@@ -245,11 +245,17 @@ public sealed partial class ReferencePageTests
         Assert.Equal([1, 2, 3, 4], Enumerable.Range(0, 4).Select(i => (int)BitConverter.ToUInt64(bytes, 8 * i)));
     }
 
+    private static RequestRow Row(string[] row)
+    {
+        Assert.True(NetRequests.Table.TryGet(Names[row[1]], out RequestRow? syntax), row[1]);
+        return syntax;
+    }
+
     private static IReadOnlyList<string[]> Rows() => ReferencePage.Table("Requests the back-end takes");
 
     private static MacAddress Mac(string text)
     {
-        Assert.True(MacAddress.TryParse(Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)), out MacAddress mac));
+        MacAddress mac = MacAddress.Read(Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)));
         return mac;
     }
 

@@ -6,20 +6,23 @@ namespace VhostPci.Protocol.Tests;
 /// <summary>Messages to start from.</summary>
 internal static class Samples
 {
-    public static readonly DeviceInfo Info = new(1, Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"), Mac(0x52, 0x54, 0, 0, 0, 1), 1500, 1UL << 32, "net0");
+    public static readonly DeviceInfo Info = new(VirtioDeviceId.Net, 1, Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"), Mac(0x52, 0x54, 0, 0, 0, 1), 1500, 1UL << 32, "net0");
 
     public static MacAddress Mac(params byte[] bytes)
     {
-        Assert.True(MacAddress.TryParse(bytes, out MacAddress mac));
-        return mac;
+        return MacAddress.Read(bytes);
     }
+
+    /// <summary>What the session makes of a device info.</summary>
+    public static Verdict Parse(ReadOnlySpan<byte> payload, out DeviceInfo info)
+        => DeviceInfo.TryParse(payload, out info) ? info.Check() : Verdict.Refuse("wrong length");
 
     /// <summary>A whole valid message; tables have two regions.</summary>
     public static byte[] Valid(RequestCode request, out int descriptors)
     {
-        Assert.True(RequestSyntax.TryGet(request, out RequestSyntax syntax));
-        byte[] payload = new byte[request == RequestCode.SetMemoryTable ? MemoryPayload.TableSize(2) : syntax.MinPayload];
-        descriptors = syntax.MaxDescriptors;
+        Assert.True(NetRequests.Table.TryGet(request, out RequestRow? row));
+        byte[] payload = new byte[request == RequestCode.SetMemoryTable ? MemoryPayload.TableSize(2) : row.MinPayload];
+        descriptors = row.MaxDescriptors;
         switch (request)
         {
             case RequestCode.SetMemoryTable:
@@ -42,7 +45,8 @@ internal static class Samples
     }
 
     /// <summary>Gives a reader one message's bytes as a socket would, with its descriptors on the first byte.</summary>
-    public static Verdict Feed(MessageReader reader, ReadOnlySpan<byte> stream, int descriptors, int step, out int taken)
+    public static Verdict Feed<T>(MessageReader<T> reader, ReadOnlySpan<byte> stream, int descriptors, int step, out int taken)
+        where T : class
     {
         taken = 0;
         Verdict verdict = Verdict.Ok;

@@ -14,9 +14,8 @@ internal static class RarpFrame
 
     internal static bool TryGetSender(ReadOnlySpan<byte> frame, out MacAddress mac)
     {
-        mac = default;
-        return frame.Length >= Size
-            && BinaryPrimitives.ReadUInt16BigEndian(frame[EtherTypeOffset..]) == EtherType
-            && MacAddress.TryParse(frame[SenderOffset..], out mac);
+        bool isRarp = frame.Length >= Size && BinaryPrimitives.ReadUInt16BigEndian(frame[EtherTypeOffset..]) == EtherType;
+        mac = isRarp ? MacAddress.Read(frame[SenderOffset..]) : default;
+        return isRarp;
     }
 }

@@ -2,8 +2,8 @@
 using System.Buffers.Binary;
 using VhostPci.Device.Common;
 using VhostPci.Device.Limits;
-using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Clients;
@@ -168,17 +168,21 @@ public sealed partial class VhostPciClient
         return result;
     }
 
-    private long AwaitBase(uint index, IChannel channel, MessageSource source, long start)
+    private long AwaitBase(uint index, IChannel channel, MessageSource<BackEndMessage> source, long start)
     {
         while (true)
         {
             switch (source.Read(out string reason))
             {
-                case ReadStatus.Message when (source.Header.Flags & MessageFlags.Reply) == 0:
-                    Postpone(source);
+                case ReadStatus.Message when TryNote(source.Message):
+                    // This is inside a call that stops the device, which is no moment to change its link.
+                    source.Next();
+                    _host.ArmTimer(Number, LinkDownDelay);
                     break;
                 case ReadStatus.Message:
-                    return TakeBase(source, index);
+                    BackEndMessage message = source.Message;
+                    source.Next();
+                    return TakeBase(message, index);
                 case ReadStatus.Closed:
                     Lose($"it closed the connection while a ring was being stopped{_doubts}");
                     return ErrorCode.BrokenPipe;
@@ -196,29 +200,16 @@ public sealed partial class VhostPciClient
         }
     }
 
-    /// <summary>A request of the server's inside a call that stops the device, which is no moment to change its link.</summary>
-    private void Postpone(MessageSource source)
-    {
-        var request = (BackEndRequest)source.Header.Request;
-        _ = U64Payload.TryParse(source.Payload, out ulong value);
-        source.Next();
-        Note(request, value);
-        _host.ArmTimer(Number, LinkDownDelay);
-    }
-
-    private long TakeBase(MessageSource source, uint index)
+    private long TakeBase(BackEndMessage message, uint index)
     {
         bool packed = (_acknowledged & VirtioFeatures.RingPacked) != 0;
-        bool expected = source.Header.Request == RequestCode.GetVringBase;
-        bool wellFormed = VringState.TryParse(source.Payload, out VringState state);
-        source.Next();
-        if (!expected || !wellFormed || state.Index != index || (!packed && state.Value > ushort.MaxValue))
+        if (message is not RingReply { Ring: var ring } || ring.Index != index || (!packed && ring.Value > ushort.MaxValue))
         {
             Lose("unexpected reply while a ring was being stopped");
             return ErrorCode.BrokenPipe;
         }
 
-        return state.Value;
+        return ring.Value;
     }
 
     private int SendState(RequestCode request, uint index, uint value)

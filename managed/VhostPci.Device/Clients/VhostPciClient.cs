@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Common;
 using VhostPci.Device.Limits;
-using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
 
@@ -33,13 +33,13 @@ public sealed partial class VhostPciClient : IReactor
     private IChannel? _channel;
     private readonly Leftovers _left;
     private IChannel? _leaving;
-    private MessageSource? _source;
+    private MessageSource<BackEndMessage>? _source;
     private ulong _serverFeatures = ulong.MaxValue;
     private ulong _protocolFeatures;
     private ulong _acknowledged;
     private bool _peerIsUp = true;
     private ulong? _lateFeatures;
-    private ulong? _lateLink;
+    private bool? _lateLink;
     private string _doubts = string.Empty;
     private bool _waitsForCloses;
     private bool _destroyed;
@@ -117,7 +117,7 @@ public sealed partial class VhostPciClient : IReactor
         _waitsForCloses = false;
 
         _channel = channel;
-        _source = new MessageSource(channel, MessageKind.Replies);
+        _source = new MessageSource<BackEndMessage>(channel, BackEndTable.Instance);
         ClientLog.Connected(_logger, Config.Id, channel.Peer.Pid, channel.Peer.Uid);
         State = ClientState.AskedFeatures;
         _peerIsUp = true;
@@ -159,7 +159,7 @@ public sealed partial class VhostPciClient : IReactor
         if (State == ClientState.Connected && (_protocolFeatures & ProtocolFeatures.Rarp) != 0 && RarpFrame.TryGetSender(frame, out MacAddress mac))
         {
             Span<byte> payload = stackalloc byte[U64Payload.Size];
-            RarpPayload.Write(payload, Current(mac));
+            new RarpPayload(Current(mac)).Write(payload);
             Send(RequestCode.SendRarp, payload);
         }
     }
@@ -194,7 +194,9 @@ public sealed partial class VhostPciClient : IReactor
             switch (source.Read(out string reason))
             {
                 case ReadStatus.Message:
-                    TakeReply(source);
+                    (BackEndMessage message, RequestCode request) = (source.Message, source.Header.Request);
+                    source.Next();
+                    Take(message, request);
                     break;
                 case ReadStatus.Pending:
                     return;
@@ -232,55 +234,42 @@ public sealed partial class VhostPciClient : IReactor
         }
     }
 
-    private void TakeReply(MessageSource source)
+    private void Take(BackEndMessage message, RequestCode request)
     {
-        RequestCode expected = State switch
+        switch (message, State)
         {
-            ClientState.AskedFeatures => RequestCode.GetFeatures,
-            ClientState.AskedProtocolFeatures => RequestCode.GetProtocolFeatures,
-            ClientState.AskedQueues => RequestCode.GetQueueNum,
-            _ => RequestCode.None,
-        };
-        RequestCode request = source.Header.Request;
-        bool isReply = (source.Header.Flags & MessageFlags.Reply) != 0;
-        bool wellFormed = U64Payload.TryParse(source.Payload, out ulong value);
-        source.Next();
-        if (!isReply)
-        {
-            Note((BackEndRequest)request, value);
-            return;
-        }
-
-        if (expected == RequestCode.None || request != expected || !wellFormed)
-        {
-            Lose($"unexpected reply {(uint)request}");
-            return;
-        }
-
-        switch (State)
-        {
-            case ClientState.AskedFeatures:
-                TakeFeatures(value);
+            case (NumberReply { Request: RequestCode.GetFeatures } reply, ClientState.AskedFeatures):
+                TakeFeatures(reply.Value);
                 break;
-            case ClientState.AskedProtocolFeatures:
-                TakeProtocolFeatures(value);
+            case (NumberReply { Request: RequestCode.GetProtocolFeatures } reply, ClientState.AskedProtocolFeatures):
+                TakeProtocolFeatures(reply.Value);
+                break;
+            case (NumberReply { Request: RequestCode.GetQueueNum } reply, ClientState.AskedQueues):
+                TakeQueues(reply.Value);
                 break;
             default:
-                TakeQueues(value);
+                if (!TryNote(message))
+                {
+                    Lose($"unexpected reply {(uint)request}");
+                }
+
                 break;
         }
     }
 
     /// <summary>Keeps a request of the server's until its turn comes; a later one of its kind replaces it.</summary>
-    private void Note(BackEndRequest request, ulong value)
+    private bool TryNote(BackEndMessage message)
     {
-        if (request == BackEndRequest.AcceptFeatures)
+        switch (message)
         {
-            _lateFeatures = value;
-        }
-        else
-        {
-            _lateLink = value;
+            case AcceptFeatures accept:
+                _lateFeatures = accept.Features;
+                return true;
+            case SetLink link:
+                _lateLink = link.IsUp;
+                return true;
+            default:
+                return false;
         }
     }
 
@@ -298,7 +287,7 @@ public sealed partial class VhostPciClient : IReactor
             return;
         }
 
-        _peerIsUp = _lateLink is { } link ? link != 0 : _peerIsUp;
+        _peerIsUp = _lateLink ?? _peerIsUp;
         ulong features = _lateFeatures ?? _serverFeatures;
         _lateLink = null;
         _lateFeatures = null;

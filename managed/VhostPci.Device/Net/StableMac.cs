@@ -21,7 +21,6 @@ internal static class StableMac
 
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, hash);
-        _ = MacAddress.TryParse(bytes, out MacAddress mac);
-        return mac;
+        return MacAddress.Read(bytes);
     }
 }

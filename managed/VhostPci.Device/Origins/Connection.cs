@@ -5,6 +5,7 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
 
@@ -16,7 +17,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private readonly IHost _host;
     private readonly VhostPciServer _server;
     private readonly IChannel _channel;
-    private readonly MessageSource _source;
+    private readonly MessageSource<Request> _source;
     private readonly Session _session;
     private readonly ulong _number;
     private readonly byte[] _reply = new byte[MessageHeader.Size + U64Payload.Size];
@@ -48,7 +49,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         _host = host;
         _server = server;
         _channel = channel;
-        _source = new MessageSource(channel, MessageKind.Requests);
+        _source = new MessageSource<Request>(channel, NetRequests.Table);
         _session = new Session(this);
         Id = id;
         Peer = channel.Peer;
@@ -92,6 +93,9 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     public bool AllowUnsealed => _server.Config.AllowUnsealed;
 
     public ulong AcceptedFeatures => _server.AcceptedFeatures;
+
+    public Verdict CheckKind(ushort deviceId)
+        => deviceId == VirtioDeviceId.Net ? Verdict.Ok : Verdict.Refuse($"virtio device id {deviceId} is not a network device");
 
     public bool IsMirrorAddress(MacAddress address) => _server.IsMirrorAddress(address, Device);
 
@@ -370,7 +374,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         }
 
         int replySize = 0;
-        Verdict verdict = Guarded(() => _session.Handle(_source, _reply.AsSpan(MessageHeader.Size), out replySize));
+        Verdict verdict = Guarded(() => _session.Handle(_source.Message, _source, _reply.AsSpan(MessageHeader.Size), out replySize));
         bool sent = true;
         if (replySize != 0 && verdict.IsOk)
         {

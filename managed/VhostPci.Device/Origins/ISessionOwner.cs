@@ -15,6 +15,9 @@ internal interface ISessionOwner
     /// <summary>What the mirror's drivers have accepted last.</summary>
     ulong AcceptedFeatures { get; }
 
+    /// <summary>Whether there are devices for this kind of origin, a virtio id.</summary>
+    Verdict CheckKind(ushort deviceId);
+
     /// <summary>Whether an interface of the mirror has this address, which therefore no origin can have.</summary>
     bool IsMirrorAddress(MacAddress address);
 

@@ -17,7 +17,7 @@ internal sealed partial class Session
     /// <summary><see cref="Features"/> without what the driver has switched off.</summary>
     internal ulong EffectiveFeatures => VirtioNetFeatures.Consistent(Features & (~VirtioNetFeatures.GuestOffloads | _offloads));
 
-    private Verdict SetDriverState(ReadOnlySpan<byte> payload)
+    private Verdict SetDriverState(DriverState state)
     {
         if ((ProtocolFeatures & Protocol.ProtocolFeatures.DriverState) == 0)
         {
@@ -29,7 +29,7 @@ internal sealed partial class Session
             return Verdict.Refuse("driver state before features");
         }
 
-        Verdict verdict = DriverState.Parse(payload, out DriverState state);
+        Verdict verdict = state.Check();
         if (!verdict.IsOk)
         {
             return verdict;

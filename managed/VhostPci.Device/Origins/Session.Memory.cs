@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
@@ -7,13 +8,10 @@ namespace VhostPci.Device.Origins;
 /// <summary>The requests about memory.</summary>
 internal sealed partial class Session
 {
-    private Verdict SetMemoryTable(MessageSource source)
+    private Verdict SetMemoryTable(ReadOnlySpan<MemoryRegion> regions, IMessageFiles files)
     {
-        Span<MemoryRegion> regions = stackalloc MemoryRegion[MemoryPayload.MaxRegions];
-        _ = MemoryPayload.TryParseTable(source.Payload, regions, out int count);
-
         var next = new MemoryTable();
-        foreach (MemoryRegion region in regions[..count])
+        foreach (MemoryRegion region in regions)
         {
             Verdict added = next.Add(region);
             if (!added.IsOk)
@@ -23,9 +21,9 @@ internal sealed partial class Session
         }
 
         Verdict verdict = owner.CheckDevice(next.End, out ulong windowSize);
-        for (int i = 0; i < count && verdict.IsOk; i++)
+        for (int i = 0; i < regions.Length && verdict.IsOk; i++)
         {
-            verdict = MemoryRules.Check(regions[i], source.Peek(i).GetFacts(), windowSize, owner.AllowUnsealed);
+            verdict = MemoryRules.Check(regions[i], files.Peek(i).GetFacts(), windowSize, owner.AllowUnsealed);
         }
 
         if (verdict.IsOk)
@@ -42,15 +40,15 @@ internal sealed partial class Session
         Halt();
         Memory.Dispose();
         verdict = RequireDevice(next.End, out _);
-        for (int i = 0; i < count && verdict.IsOk; i++)
+        for (int i = 0; i < regions.Length && verdict.IsOk; i++)
         {
-            Memory.Add(regions[i], source.Take(0));
+            Memory.Add(regions[i], files.Take(0));
         }
 
         return verdict;
     }
 
-    private Verdict AddMemoryRegion(MessageSource source)
+    private Verdict AddMemoryRegion(MemoryRegion region, IMessageFiles files)
     {
         Verdict verdict = RequireSlots();
         if (!verdict.IsOk)
@@ -58,14 +56,13 @@ internal sealed partial class Session
             return verdict;
         }
 
-        _ = MemoryPayload.TryParseSingle(source.Payload, out MemoryRegion region);
         verdict = MemoryTable.CheckRegion(region);
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
-        IPeerFile file = source.Peek(0);
+        IPeerFile file = files.Peek(0);
         ulong end = region.GuestAddress + region.Length;
         MemoryTable next = Memory.Table.Copy();
         verdict = owner.CheckDevice(end, out ulong windowSize);
@@ -84,11 +81,11 @@ internal sealed partial class Session
             return Verdict.Refuse(error);
         }
 
-        Memory.Add(region, source.Take(0));
+        Memory.Add(region, files.Take(0));
         return Verdict.Ok;
     }
 
-    private Verdict RemoveMemoryRegion(ReadOnlySpan<byte> payload)
+    private Verdict RemoveMemoryRegion(MemoryRegion region)
     {
         Verdict verdict = RequireSlots();
         if (!verdict.IsOk)
@@ -96,7 +93,6 @@ internal sealed partial class Session
             return verdict;
         }
 
-        _ = MemoryPayload.TryParseSingle(payload, out MemoryRegion region);
         int index = Memory.Find(region);
         if (index < 0)
         {

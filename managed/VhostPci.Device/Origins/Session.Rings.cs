@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
@@ -7,32 +8,45 @@ namespace VhostPci.Device.Origins;
 /// <summary>The requests about rings.</summary>
 internal sealed partial class Session
 {
-    private Verdict SetVringState(RequestCode request, ReadOnlySpan<byte> payload)
+    private Verdict SetVringNum(uint index, uint entries)
     {
-        _ = VringState.TryParse(payload, out VringState state);
-        Verdict verdict = _rings.Check(state.Index);
-        if (verdict.IsOk)
-        {
-            verdict = request switch
-            {
-                RequestCode.SetVringNum => RingLayout.CheckEntries(state.Value, IsPacked),
-                RequestCode.SetVringBase => CheckPosition(state),
-                _ => state.Value > 1 ? Verdict.Refuse($"ring {state.Index} enabled with {state.Value}") : Verdict.Ok,
-            };
-        }
-
+        Verdict verdict = _rings.Check(index);
+        verdict = verdict.IsOk ? RingLayout.CheckEntries(entries, IsPacked) : verdict;
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
-        Ring ring = _rings.Get(state.Index);
-        return request switch
+        Ring ring = _rings.Get(index);
+        return ring.IsInUse && ring.Size != entries
+            ? Verdict.Refuse($"ring {index} cannot change its size while it runs")
+            : Change(ring, ring.Facts with { Size = entries }, all: false);
+    }
+
+    private Verdict SetVringBase(uint index, uint position)
+    {
+        Verdict verdict = _rings.Check(index);
+        verdict = verdict.IsOk ? CheckPosition(index, position) : verdict;
+        if (!verdict.IsOk)
         {
-            RequestCode.SetVringNum => SetSize(ring, state),
-            RequestCode.SetVringBase => SetBase(ring, state),
-            _ => Change(ring, ring.Facts with { IsEnabled = state.Value == 1 }, all: false),
-        };
+            return verdict;
+        }
+
+        Ring ring = _rings.Get(index);
+        return ring.IsInUse ? Verdict.Ok : Change(ring, ring.Facts with { Base = position, HasBase = true, HasRun = false }, all: false);
+    }
+
+    private Verdict SetVringEnable(uint index, uint value)
+    {
+        Verdict verdict = _rings.Check(index);
+        verdict = verdict.IsOk && value > 1 ? Verdict.Refuse($"ring {index} enabled with {value}") : verdict;
+        if (!verdict.IsOk)
+        {
+            return verdict;
+        }
+
+        Ring ring = _rings.Get(index);
+        return Change(ring, ring.Facts with { IsEnabled = value == 1 }, all: false);
     }
 
     /// <summary>Takes new facts about a ring, unless the rings that would then start cannot.</summary>
@@ -51,31 +65,20 @@ internal sealed partial class Session
 
     private bool IsPacked => (Features & VirtioFeatures.RingPacked) != 0;
 
-    private Verdict SetSize(Ring ring, VringState state)
+    private Verdict CheckPosition(uint index, uint position)
     {
-        return ring.IsInUse && ring.Size != state.Value
-            ? Verdict.Refuse($"ring {state.Index} cannot change its size while it runs")
-            : Change(ring, ring.Facts with { Size = state.Value }, all: false);
-    }
-
-    private Verdict CheckPosition(VringState state)
-    {
-        if (!IsPacked && state.Value > ushort.MaxValue)
+        if (!IsPacked && position > ushort.MaxValue)
         {
-            return Verdict.Refuse($"ring {state.Index} at position {state.Value}");
+            return Verdict.Refuse($"ring {index} at position {position}");
         }
 
-        return IsPacked && !PackedPosition.TryFromWire(state.Value, out _)
-            ? Verdict.Refuse($"ring {state.Index} at position 0x{state.Value:x}: a packed ring with buffers under way cannot be taken over")
+        return IsPacked && !PackedPosition.TryFromWire(position, out _)
+            ? Verdict.Refuse($"ring {index} at position 0x{position:x}: a packed ring with buffers under way cannot be taken over")
             : Verdict.Ok;
     }
 
-    private Verdict SetBase(Ring ring, VringState state)
-        => ring.IsInUse ? Verdict.Ok : Change(ring, ring.Facts with { Base = state.Value, HasBase = true, HasRun = false }, all: false);
-
-    private Verdict SetVringAddress(ReadOnlySpan<byte> payload)
+    private Verdict SetVringAddress(VringAddress address)
     {
-        _ = VringAddress.TryParse(payload, out VringAddress address);
         Verdict verdict = _rings.Check(address.Index);
         if (!verdict.IsOk)
         {
@@ -105,16 +108,15 @@ internal sealed partial class Session
         return verdict;
     }
 
-    private Verdict SetVringFile(MessageSource source, RingEndpoint endpoint)
+    private Verdict SetVringFile(VringFile file, RingEndpoint endpoint, IMessageFiles files)
     {
-        _ = VringFile.TryParse(source.Payload, out VringFile file);
         Verdict verdict = _rings.Check(file.Index);
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
-        if (file.HasDescriptor && !source.Peek(0).IsEventDescriptor)
+        if (file.HasDescriptor && !files.Peek(0).IsEventDescriptor)
         {
             return Verdict.Refuse($"the descriptor for ring {file.Index} is not an eventfd");
         }
@@ -125,7 +127,7 @@ internal sealed partial class Session
             return Verdict.Ok;
         }
 
-        IPeerFile? next = file.HasDescriptor ? source.Take(0) : null;
+        IPeerFile? next = file.HasDescriptor ? files.Take(0) : null;
         IPeerFile? before = ring.Exchange(endpoint, next);
         verdict = CheckStart(Memory.Table, all: false);
         if (!verdict.IsOk)
@@ -154,11 +156,10 @@ internal sealed partial class Session
             : Verdict.Refuse($"the eventfd for ring {file.Index} could not be bound");
     }
 
-    private Verdict GetVringBase(ReadOnlySpan<byte> payload, Span<byte> reply, out int replySize)
+    private Verdict StopRing(uint index, Span<byte> reply, out int replySize)
     {
         replySize = 0;
-        _ = VringState.TryParse(payload, out VringState state);
-        Verdict verdict = _rings.Check(state.Index);
+        Verdict verdict = _rings.Check(index);
         if (!verdict.IsOk)
         {
             return verdict;
@@ -166,7 +167,7 @@ internal sealed partial class Session
 
         // First the window, then the index: nothing can be added to the ring after it has been read. Pairs that are complete
         // come back by themselves, when the mirror's driver has let go of this one.
-        Ring ring = _rings.Get(state.Index);
+        Ring ring = _rings.Get(index);
         if (ring.IsInUse)
         {
             Halt();
@@ -180,7 +181,7 @@ internal sealed partial class Session
 
         ring.HasRun = false;
         ring.CloseFiles();
-        new VringState(state.Index, ring.Base).Write(reply);
+        new VringState(index, ring.Base).Write(reply);
         replySize = VringState.Size;
         return Verdict.Ok;
     }

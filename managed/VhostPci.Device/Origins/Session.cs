@@ -2,6 +2,7 @@
 using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
 
@@ -46,28 +47,21 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     internal Ring GetRing(int index) => _rings[index];
 
     /// <summary>Acts on a request.</summary>
-    /// <param name="source">Holds the message and its descriptors.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="files">What came along.</param>
     /// <param name="reply">Where a reply's payload goes.</param>
     /// <param name="replySize">Bytes of the reply, 0 without one.</param>
-    internal Verdict Handle(MessageSource source, Span<byte> reply, out int replySize)
+    internal Verdict Handle(Request request, IMessageFiles files, Span<byte> reply, out int replySize)
     {
         replySize = 0;
-        RequestCode request = source.Header.Request;
-        ulong? answer = Answer(request);
-        if (answer is { } number)
+        if (Answer(request) is { } number)
         {
             U64Payload.Write(reply, number);
             replySize = U64Payload.Size;
             return Verdict.Ok;
         }
 
-        if (request == RequestCode.GetVringBase)
-        {
-            Verdict stopped = GetVringBase(source.Payload, reply, out replySize);
-            return stopped.IsOk ? Update() : stopped;
-        }
-
-        Verdict verdict = Act(request, source);
+        Verdict verdict = request is GetVringBase stop ? StopRing(stop.Ring, reply, out replySize) : Act(request, files);
         return verdict.IsOk ? Update() : verdict;
     }
 
@@ -102,63 +96,41 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         Memory.Dispose();
     }
 
-    private ulong? Answer(RequestCode request) => request switch
+    private ulong? Answer(Request request) => request switch
     {
-        RequestCode.GetFeatures => Offer(),
-        RequestCode.GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
-        RequestCode.GetQueueNum => (ulong)owner.MostPairs,
-        RequestCode.GetMaxMemorySlots => MemoryPayload.MaxRegions,
-        RequestCode.GetStatus => _status,
+        GetFeatures => Offer(),
+        GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
+        GetQueueNum => (ulong)owner.MostPairs,
+        GetMaxMemorySlots => MemoryPayload.MaxRegions,
+        GetStatus => _status,
         _ => null,
     };
 
     private ulong Offer() => OfferedFeatures = VirtioNetFeatures.Offered & owner.AcceptedFeatures;
 
-    private Verdict Act(RequestCode request, MessageSource source)
+    private Verdict Act(Request request, IMessageFiles files) => request switch
     {
-        ReadOnlySpan<byte> payload = source.Payload;
-        _ = U64Payload.TryParse(payload, out ulong number);
-        switch (request)
-        {
-            case RequestCode.SetOwner:
-                return Verdict.Ok;
-            case RequestCode.ResetOwner or RequestCode.ResetDevice:
-                Reset(keepPositions: false);
-                return Verdict.Ok;
-            case RequestCode.SetFeatures:
-                return SetFeatures(number);
-            case RequestCode.SetProtocolFeatures:
-                return SetProtocolFeatures(number);
-            case RequestCode.SetStatus:
-                return SetStatus(number);
-            case RequestCode.NetSetMtu:
-                return SetMtu(number);
-            case RequestCode.SendRarp:
-                return SendRarp(payload);
-            case RequestCode.SetDeviceInfo:
-                return SetDeviceInfo(payload);
-            case RequestCode.SetDriverState:
-                return SetDriverState(payload);
-            case RequestCode.SetMemoryTable:
-                return SetMemoryTable(source);
-            case RequestCode.AddMemoryRegion:
-                return AddMemoryRegion(source);
-            case RequestCode.RemoveMemoryRegion:
-                return RemoveMemoryRegion(payload);
-            case RequestCode.SetVringKick:
-                return SetVringFile(source, RingEndpoint.Kick);
-            case RequestCode.SetVringCall:
-                return SetVringFile(source, RingEndpoint.Call);
-            case RequestCode.SetVringError:
-                return SetVringFile(source, RingEndpoint.Error);
-            case RequestCode.SetVringAddress:
-                return SetVringAddress(payload);
-            case RequestCode.SetVringNum or RequestCode.SetVringBase or RequestCode.SetVringEnable:
-                return SetVringState(request, payload);
-            default:
-                return Verdict.Refuse($"unknown request {(uint)request}");
-        }
-    }
+        SetOwner => Verdict.Ok,
+        ResetRings => Reset(keepPositions: false),
+        SetFeatures set => SetFeatures(set.Features),
+        SetProtocolFeatures set => SetProtocolFeatures(set.Features),
+        SetStatus set => SetStatus(set.Status),
+        SetMtu set => SetMtu(set.Mtu),
+        SendRarp send => SendRarp(send.Rarp),
+        SetDeviceInfo set => SetDeviceInfo(set.Info),
+        SetDriverState set => SetDriverState(set.State),
+        SetMemoryTable set => SetMemoryTable(set.Regions.Span, files),
+        AddMemoryRegion add => AddMemoryRegion(add.Region, files),
+        RemoveMemoryRegion remove => RemoveMemoryRegion(remove.Region),
+        SetVringKick set => SetVringFile(set.File, RingEndpoint.Kick, files),
+        SetVringCall set => SetVringFile(set.File, RingEndpoint.Call, files),
+        SetVringError set => SetVringFile(set.File, RingEndpoint.Error, files),
+        SetVringAddress set => SetVringAddress(set.Address),
+        SetVringNum set => SetVringNum(set.Ring, set.Entries),
+        SetVringBase set => SetVringBase(set.Ring, set.Position),
+        SetVringEnable set => SetVringEnable(set.Ring, set.Value),
+        _ => throw new InvalidOperationException($"nobody handles {request.GetType().Name}"),
+    };
 
     private Verdict SetFeatures(ulong features)
     {
@@ -221,12 +193,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         }
 
         _status = status;
-        if (status == 0)
-        {
-            Reset(keepPositions: true);
-        }
-
-        return Verdict.Ok;
+        return status == 0 ? Reset(keepPositions: true) : Verdict.Ok;
     }
 
     private Verdict SetMtu(ulong mtu)
@@ -245,24 +212,24 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return Verdict.Ok;
     }
 
-    private Verdict SendRarp(ReadOnlySpan<byte> payload)
+    private Verdict SendRarp(RarpPayload rarp)
     {
         if ((ProtocolFeatures & Protocol.ProtocolFeatures.Rarp) == 0)
         {
             return Verdict.Refuse("SEND_RARP without its protocol feature");
         }
 
-        Verdict verdict = RarpPayload.Parse(payload, out MacAddress mac);
-        verdict = verdict.IsOk ? CheckAddress(mac) : verdict;
+        Verdict verdict = rarp.Check();
+        verdict = verdict.IsOk ? CheckAddress(rarp.Mac) : verdict;
         if (verdict.IsOk)
         {
-            owner.Device?.Announce(mac);
+            owner.Device?.Announce(rarp.Mac);
         }
 
         return verdict;
     }
 
-    private Verdict SetDeviceInfo(ReadOnlySpan<byte> payload)
+    private Verdict SetDeviceInfo(DeviceInfo info)
     {
         if (!IsExtended)
         {
@@ -275,7 +242,8 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         }
 
         int rings = _rings.Count;
-        Verdict verdict = DeviceInfo.Parse(payload, out DeviceInfo info);
+        Verdict verdict = info.Check();
+        verdict = verdict.IsOk ? owner.CheckKind(info.DeviceId) : verdict;
         verdict = verdict.IsOk ? CheckAddress(info.Mac) : verdict;
         if (verdict.IsOk)
         {
@@ -330,10 +298,11 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     // The memory table stays: a front-end with memory slots sends what has changed since the last time, and a reset changes none
     // of it. QEMU resets the status before it asks for the positions.
-    private void Reset(bool keepPositions)
+    private Verdict Reset(bool keepPositions)
     {
         Halt();
         _rings.Reset(keepPositions);
+        return Verdict.Ok;
     }
 
     private Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)

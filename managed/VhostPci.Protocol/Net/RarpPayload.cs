@@ -2,22 +2,27 @@
 namespace VhostPci.Protocol.Net;
 
 /// <summary>Payload of SEND_RARP: a MAC address in the first 6 bytes of a u64.</summary>
-public static class RarpPayload
+/// <param name="Mac">The address.</param>
+public readonly record struct RarpPayload(MacAddress Mac) : IPayload<RarpPayload>
 {
-    /// <summary>Reads the payload; an address that no station can have is refused.</summary>
-    public static Verdict Parse(ReadOnlySpan<byte> payload, out MacAddress mac)
+    static int IPayload<RarpPayload>.Size => U64Payload.Size;
+
+    /// <inheritdoc/>
+    public static bool TryParse(ReadOnlySpan<byte> payload, out RarpPayload value)
     {
-        if (!MacAddress.TryParse(payload, out mac) || mac.IsZero || mac.IsMulticast)
-            return Verdict.Refuse($"SEND_RARP for {mac}");
-        return Verdict.Ok;
+        bool fits = payload.Length == U64Payload.Size;
+        value = fits ? new RarpPayload(MacAddress.Read(payload)) : default;
+        return fits;
     }
+
+    /// <summary>Refuses an address that no station can have.</summary>
+    public Verdict Check() => Mac.IsZero || Mac.IsMulticast ? Verdict.Refuse($"SEND_RARP for {Mac}") : Verdict.Ok;
 
     /// <summary>Writes the payload.</summary>
     /// <param name="destination"><see cref="U64Payload.Size"/> bytes.</param>
-    /// <param name="mac">The address.</param>
-    public static void Write(Span<byte> destination, MacAddress mac)
+    public void Write(Span<byte> destination)
     {
         destination[..U64Payload.Size].Clear();
-        mac.Write(destination);
+        Mac.Write(destination);
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ClientRun
         _ports = ports;
         _library = new VhostPciLibrary(_host, ports.Windows, new LogList(), _host.Time);
         _client = _library.CreateClient(
-            _nic, new ClientConfig("nic", new DeviceInfo(ClientModel.QueuePairs, Guid.Empty, default, 0, IPorts.MemorySize, "nic")));
+            _nic, new ClientConfig("nic", new DeviceInfo(VirtioDeviceId.Net, ClientModel.QueuePairs, Guid.Empty, default, 0, IPorts.MemorySize, "nic")));
         _model = new ClientModel();
     }
 
@@ -144,7 +144,7 @@ internal sealed class ClientRun
 
                 break;
             case ClientAct.Switch when _serverReads && !_serverClosed:
-                _ = MacAddress.TryParse(BitConverter.GetBytes(step.Value + (ulong)step.At), out MacAddress mac);
+                MacAddress mac = MacAddress.Read(BitConverter.GetBytes(step.Value + (ulong)step.At));
                 Assert.Equal(_model.IsUsable ? 0 : NotConnected, _client.SetDriverState(step.Value ^ (ulong)step.At, mac));
                 Listen();
                 _room = _server?.Room ?? _room;
@@ -426,7 +426,7 @@ internal sealed class ClientRun
         _ = _server!.Receive(_heard);
         while (_heard.Count >= MessageHeader.Size)
         {
-            Assert.True(MessageHeader.TryParse(_heard.ToArray(), out MessageHeader header));
+            MessageHeader header = MessageHeader.Read(_heard.ToArray());
             (int payload, _, _) = OriginModel.Syntax(header.Request, (int)header.PayloadSize) ?? throw new Xunit.Sdk.XunitException($"sent {header}");
             Assert.Equal(payload, (int)header.PayloadSize);
             Assert.Equal(MessageFlags.Version1, header.Flags);

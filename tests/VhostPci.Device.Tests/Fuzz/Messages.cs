@@ -196,16 +196,16 @@ internal static class Messages
     private static Message Info(int pairs, ulong value)
     {
         // Of few, so that some come again.
-        _ = MacAddress.TryParse([(byte)(value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)(value / 8 % 2)], out MacAddress mac);
+        MacAddress mac = MacAddress.Read([(byte)(value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)(value / 8 % 2)]);
         byte[] payload = new byte[DeviceInfo.Size];
         ulong end = value % 8 == 7 ? MirrorModel.SlotSize * (value % 5) : IPorts.MemorySize;
-        new DeviceInfo((ushort)pairs, Guid.Empty, value % 3 != 2 ? mac : default, (ushort)(value % 4 == 0 ? 0 : 40 * value), end, "nic\n\u202e").Write(payload);
+        new DeviceInfo(VirtioDeviceId.Net, (ushort)pairs, Guid.Empty, value % 3 != 2 ? mac : default, (ushort)(value % 4 == 0 ? 0 : 40 * value), end, "nic\n\u202e").Write(payload);
         return Make(RequestCode.SetDeviceInfo, payload);
     }
 
     private static Message DriverState(Step step)
     {
-        _ = MacAddress.TryParse([(byte)(step.Value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)step.Index], out MacAddress mac);
+        MacAddress mac = MacAddress.Read([(byte)(step.Value % 16 == 15 ? 1 : 0x52), 0x54, 0, 0, 0, (byte)step.Index]);
         ulong offloads = IsWild(step) ? step.Value : VirtioNetFeatures.GuestOffloads & (step.Value << 6 | step.Value);
         byte[] payload = new byte[Protocol.Net.DriverState.Size];
         new DriverState(offloads, step.Value % 4 == 0 ? default : mac).Write(payload);

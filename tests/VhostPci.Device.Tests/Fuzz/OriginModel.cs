@@ -243,7 +243,7 @@ internal sealed partial class OriginModel(MirrorModel mirror, Contents contents,
 
         Grow(pairs);
         _hasInfo = true;
-        _ = DeviceInfo.Parse(payload, out DeviceInfo parsed);
+        _ = DeviceInfo.TryParse(payload, out DeviceInfo parsed);
         _name = parsed.Name;
         _uuid = payload[8..24].ToArray();
         _mac = mac;

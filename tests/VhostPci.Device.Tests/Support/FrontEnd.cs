@@ -115,9 +115,9 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
 
     internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1, ushort pairs = 1)
     {
-        Assert.True(MacAddress.TryParse([0x52, 0x54, 0, 0, 0, lastOfMac], out MacAddress mac));
+        MacAddress mac = MacAddress.Read([0x52, 0x54, 0, 0, 0, lastOfMac]);
         byte[] payload = new byte[DeviceInfo.Size];
-        new DeviceInfo(pairs, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
+        new DeviceInfo(VirtioDeviceId.Net, pairs, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
         Send(RequestCode.SetDeviceInfo, payload);
     }
 
@@ -134,7 +134,7 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
 
         Assert.Equal(buffer.Length, count);
         Assert.Empty(files);
-        Assert.True(MessageHeader.TryParse(buffer, out MessageHeader header));
+        MessageHeader header = MessageHeader.Read(buffer);
         Assert.Equal(MessageFlags.Version1, header.Flags);
         Assert.True(U64Payload.TryParse(buffer.AsSpan(MessageHeader.Size), out ulong value));
         return ((BackEndRequest)header.Request, value);
@@ -150,7 +150,7 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
             return null;
         }
 
-        Assert.True(MessageHeader.TryParse(buffer, out MessageHeader header));
+        MessageHeader header = MessageHeader.Read(buffer);
         Assert.Equal(request, header.Request);
         Assert.Equal(MessageFlags.Version1 | MessageFlags.Reply, header.Flags);
         Assert.Equal(ReceiveStatus.Data, channel.Receive(buffer.AsSpan(MessageHeader.Size, (int)header.PayloadSize), files, out _));

@@ -18,7 +18,7 @@ internal static class ReaderTarget
     internal static void Run(byte[] data)
     {
         var input = new Input(data);
-        MessageKind kind = input.Byte() % 2 == 0 ? MessageKind.Requests : MessageKind.Replies;
+        bool isServer = input.Byte() % 2 == 0;
         var stream = new List<(byte[] Bytes, int Descriptors)>();
         while (!input.IsEmpty)
         {
@@ -31,8 +31,8 @@ internal static class ReaderTarget
             }
         }
 
-        List<string> whole = Read(kind, stream, int.MaxValue);
-        List<string> bytewise = Read(kind, stream, 1);
+        List<string> whole = isServer ? Read(NetRequests.Table, stream, int.MaxValue) : Read(BackEndTable.Instance, stream, int.MaxValue);
+        List<string> bytewise = isServer ? Read(NetRequests.Table, stream, 1) : Read(BackEndTable.Instance, stream, 1);
         if (!whole.SequenceEqual(bytewise))
         {
             throw new InvalidOperationException($"at once: {string.Join("; ", whole)}\nby bytes: {string.Join("; ", bytewise)}");
@@ -48,7 +48,7 @@ internal static class ReaderTarget
         {
             0 => input.Byte(),
             < 9 when request == RequestCode.SetMemoryTable => MemoryPayload.TableSize(what & 15),
-            _ => RequestSyntax.TryGet(request, out RequestSyntax syntax) ? syntax.MinPayload : 8,
+            _ => NetRequests.Table.TryGet(request, out RequestRow? row) ? row.MinPayload : 8,
         };
         byte[] message = new byte[MessageHeader.Size + size];
         MessageFlags flags = MessageFlags.Version1 | ((what & 16) != 0 ? MessageFlags.NeedReply : 0) | ((what & 32) != 0 ? MessageFlags.Reply : 0);
@@ -57,10 +57,11 @@ internal static class ReaderTarget
         return message;
     }
 
-    private static List<string> Read(MessageKind kind, List<(byte[] Bytes, int Descriptors)> stream, int most)
+    private static List<string> Read<T>(IMessageTable<T> table, List<(byte[] Bytes, int Descriptors)> stream, int most)
+        where T : class
     {
         var found = new List<string>();
-        var reader = new MessageReader(kind);
+        var reader = new MessageReader<T>(table);
         foreach ((byte[] bytes, int descriptors) in stream)
         {
             int first = descriptors;
@@ -81,7 +82,7 @@ internal static class ReaderTarget
 
                 if (reader.IsComplete)
                 {
-                    Take(kind, reader);
+                    Take(reader);
                     found.Add($"{reader.Header} {Convert.ToHexString(reader.Payload)} {reader.Descriptors}");
                     reader.Reset();
                 }
@@ -92,12 +93,13 @@ internal static class ReaderTarget
         return found;
     }
 
-    private static void Take(MessageKind kind, MessageReader reader)
+    private static void Take<T>(MessageReader<T> reader)
+        where T : class
     {
         MessageHeader header = reader.Header;
         ReadOnlySpan<byte> payload = reader.Payload;
         Must(header.PayloadSize == payload.Length && payload.Length <= MessageHeader.MaxPayloadSize, "the size");
-        if (kind == MessageKind.Replies)
+        if (reader.Message is not Request request)
         {
             Must(reader.Descriptors == 0, "descriptors with a reply");
             return;
@@ -106,38 +108,19 @@ internal static class ReaderTarget
         Must(((uint)header.Flags & ~8U) == 1, "the flags");
         (int size, int least, int greatest) = OriginModel.Syntax(header.Request, payload.Length) ?? (-1, 0, 0);
         Must(size == payload.Length && reader.Descriptors >= least && reader.Descriptors <= greatest, "the table has no such message");
-        Parse(header.Request, payload, reader.Descriptors);
+        Must(Agrees(request, payload, reader.Descriptors), "the request is not what its bytes say");
     }
 
-    /// <summary>What is sound in form can be parsed.</summary>
-    private static void Parse(RequestCode request, ReadOnlySpan<byte> payload, int descriptors)
+    private static bool Agrees(Request request, ReadOnlySpan<byte> payload, int descriptors) => request switch
     {
-        var regions = new MemoryRegion[MemoryPayload.MaxRegions];
-        switch (request)
-        {
-            case RequestCode.SetMemoryTable:
-                Must(MemoryPayload.TryParseTable(payload, regions, out int count) && count == descriptors, "the table");
-                break;
-            case RequestCode.AddMemoryRegion or RequestCode.RemoveMemoryRegion:
-                Must(MemoryPayload.TryParseSingle(payload, out _), "the region");
-                break;
-            case RequestCode.SetVringKick or RequestCode.SetVringCall or RequestCode.SetVringError:
-                Must(VringFile.TryParse(payload, out VringFile file) && file.HasDescriptor == (descriptors == 1), "the file");
-                break;
-            case RequestCode.SetVringAddress:
-                Must(VringAddress.TryParse(payload, out _), "the addresses");
-                break;
-            case RequestCode.SetDeviceInfo:
-                _ = DeviceInfo.Parse(payload, out _);
-                break;
-            case RequestCode.SetDriverState:
-                _ = DriverState.Parse(payload, out _);
-                break;
-            default:
-                Must(payload.Length == 0 || (payload.Length == 8 && U64Payload.TryParse(payload, out _)), "the number");
-                break;
-        }
-    }
+        SetMemoryTable table => table.Regions.Length == descriptors && MemoryPayload.TableSize(descriptors) == payload.Length,
+        SetVringKick { File: var file } => file.HasDescriptor == (descriptors == 1),
+        SetVringCall { File: var file } => file.HasDescriptor == (descriptors == 1),
+        SetVringError { File: var file } => file.HasDescriptor == (descriptors == 1),
+        SetVringNum ring => BitConverter.ToUInt32(payload) == ring.Ring && BitConverter.ToUInt32(payload[4..]) == ring.Entries,
+        SetStatus status => BitConverter.ToUInt64(payload) == status.Status,
+        _ => true,
+    };
 
     private static void Must(bool condition, string what)
     {

@@ -2,18 +2,22 @@
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Origins;
+namespace VhostPci.Device.Wire;
 
 /// <summary>Takes whole messages off a channel, with the descriptors that belong to each.</summary>
-internal sealed class MessageSource(IChannel channel, MessageKind kind) : IDisposable
+internal sealed class MessageSource<TMessage>(IChannel channel, IMessageTable<TMessage> table) : IMessageFiles, IDisposable
+    where TMessage : class
 {
-    private readonly MessageReader _reader = new(kind);
+    private readonly MessageReader<TMessage> _reader = new(table);
     private readonly List<IPeerFile> _files = [];
 
     /// <summary>Whether a message has begun that is not whole yet.</summary>
     internal bool IsInMessage => !_reader.IsIdle && !_reader.IsComplete;
 
     internal MessageHeader Header => _reader.Header;
+
+    /// <summary>The message that <see cref="Read"/> has found.</summary>
+    internal TMessage Message => _reader.Message;
 
     internal ReadOnlySpan<byte> Payload => _reader.Payload;
 
@@ -49,16 +53,14 @@ internal sealed class MessageSource(IChannel channel, MessageKind kind) : IDispo
         return ReadStatus.Message;
     }
 
-    /// <summary>Hands the descriptor at <paramref name="index"/> over to the caller; the others are closed with the message.</summary>
-    internal IPeerFile Take(int index)
+    public IPeerFile Take(int index)
     {
         IPeerFile file = _files[index];
         _files.RemoveAt(index);
         return file;
     }
 
-    /// <summary>The descriptor at <paramref name="index"/>, for a look.</summary>
-    internal IPeerFile Peek(int index) => _files[index];
+    public IPeerFile Peek(int index) => _files[index];
 
     /// <summary>Makes room for the next message.</summary>
     internal void Next()

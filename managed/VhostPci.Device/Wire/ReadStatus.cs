@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device.Origins;
+namespace VhostPci.Device.Wire;
 
-/// <summary>What <see cref="MessageSource.Read"/> came to.</summary>
+/// <summary>What <see cref="MessageSource{TMessage}.Read"/> came to.</summary>
 internal enum ReadStatus
 {
     /// <summary>A whole message is there.</summary>
