@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using Qemu.Host.Generated;
+using Qemu.Host.Generated.Pci;
 using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Linux.Tests;
@@ -16,6 +17,7 @@ public sealed partial class AbiLayoutTests
     private static readonly (string File, Type Api, Type Constants)[] Headers =
     [
         ("dotnet_host_abi.h", typeof(dotnet_api), typeof(DotnetHostAbi)),
+        ("dotnet_pci_abi.h", typeof(dotnet_pci_api), typeof(DotnetPciAbi)),
         ("vhost_pci_abi.h", typeof(vhost_pci_api), typeof(VhostPciAbi)),
     ];
 
@@ -116,9 +118,10 @@ public sealed partial class AbiLayoutTests
             managed.Add(Invariant($"{constant.Name} {constant.GetRawConstantValue()}"));
         }
 
-        program.AppendLine("printf(\"%s\\n%s\\n\", DOTNET_GET_API_SYMBOL, VHOST_PCI_INTERFACE);").Append("return 0;\n}\n");
+        program.AppendLine("printf(\"%s\\n%s\\n%s\\n\", DOTNET_GET_API_SYMBOL, VHOST_PCI_INTERFACE, DOTNET_PCI_INTERFACE);").Append("return 0;\n}\n");
         managed.Add(Encoding.UTF8.GetString(DotnetHostAbi.DOTNET_GET_API_SYMBOL));
         managed.Add(Encoding.UTF8.GetString(VhostPciAbi.VHOST_PCI_INTERFACE));
+        managed.Add(Encoding.UTF8.GetString(DotnetPciAbi.DOTNET_PCI_INTERFACE));
 
         Assert.Equal(CProgram.Run(program.ToString()).Split('\n', StringSplitOptions.RemoveEmptyEntries), managed);
     }

@@ -5,6 +5,7 @@ using System.Runtime.Versioning;
 using System.Text;
 using System.Text.Json;
 using Qemu.Host.Generated;
+using Qemu.Host.Generated.Pci;
 using VhostPci.Plugin.Generated;
 
 namespace VhostPci.Linux.Tests;
@@ -21,6 +22,7 @@ public sealed class BindingGeneratorTests
     private static readonly (string Name, string Folder, Type Api)[] All =
     [
         ("dotnet_host_abi", Checkout.PathOf("managed/Qemu.Host/Generated"), typeof(dotnet_api)),
+        ("dotnet_pci_abi", Checkout.PathOf("managed/Qemu.Host/Pci/Generated"), typeof(dotnet_pci_api)),
         ("vhost_pci_abi", Checkout.PathOf("managed/VhostPci.Plugin/Generated"), typeof(vhost_pci_api)),
     ];
 
@@ -28,6 +30,7 @@ public sealed class BindingGeneratorTests
     public static TheoryData<string, string, string, string> Headers => new()
     {
         { "dotnet_host_abi", "Qemu.Host.Generated", "DotnetHostAbi", "dotnet" },
+        { "dotnet_pci_abi", "Qemu.Host.Generated.Pci", "DotnetPciAbi", "dotnet" },
         { "vhost_pci_abi", "VhostPci.Plugin.Generated", "VhostPciAbi", "vhostpci" },
     };
 

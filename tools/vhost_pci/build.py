@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Builds into build/: qemu-system-x86_64, libvhostpci.so, vhost_pci_net.ko, guest.initramfs.gz, vmlinuz.
+"""Builds into build/: qemu-system-x86_64, libvhostpci.so, libedu.so, vhost_pci_net.ko, guest.initramfs.gz, vmlinuz.
 
 The first build takes several minutes (QEMU), a build with nothing changed a second. Logs: build/logs/."""
 import argparse
@@ -14,6 +14,7 @@ from .steps import BUILD, ROOT, relative, step
 PARTS = {
     "qemu": "Patches are in qemu-patches/7.2, the shim in native/. 'clean --cache' removes a half-made tree.",
     "managed": "The C# side is in managed/; 'dotnet build VhostPciPlugin.sln' shows errors fastest.",
+    "edu": "The example of a device in C# is managed/Examples.Edu.",
     "module": "The driver is in guest/linux.",
     "initramfs": "tools/make-initramfs packs it.",
     "insncount": "The plugin is in tests/bench/plugin.",
