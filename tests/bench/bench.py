@@ -17,6 +17,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import chain as chains  # noqa: E402
 import load  # noqa: E402
 import plan  # noqa: E402
+import registers  # noqa: E402
 import report  # noqa: E402
 from figures import Record, Records  # noqa: E402
 from lab import paths, process  # noqa: E402
@@ -245,6 +246,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", type=float, metavar="MINUTES", help="leave out rounds, where need be, to end in this time")
     parser.add_argument("--verbose", action="store_true", help="say how long each measurement took")
     parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="where the page goes (default docs/benchmarks)")
+    parser.add_argument("--registers", action="store_true", help="measure only what a register of a device in C# costs beside one in C")
     parser.add_argument("--report", type=pathlib.Path, metavar="JSON", help="measure nothing: make page and charts of these figures again")
 
 
@@ -270,6 +272,8 @@ def packages(args: argparse.Namespace) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.registers:
+        return registers.run(args.rounds)
     if args.report:
         print(report.write(report.load(args.report), args.report.parent, args.report.stem))
         return 0

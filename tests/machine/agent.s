@@ -100,7 +100,7 @@ set_gates:
 /* The requests: EDX address, ESI value, ECX count */
         .balign 4
 table:  .long   read8, read16, read32, write8, write16, write32, in8, in16, in32, out8, out16, out32, repeat32, halt
-        .long   far_read32, far_write32
+        .long   far_read32, far_write32, repeat_read32
 table_end:
 
 read8:  movzbl  (%edx), %eax
@@ -141,6 +141,11 @@ repeat32:
         dec     %ecx
         jnz     repeat32
         ret
+repeat_read32:
+        mov     (%edx), %eax
+        dec     %ecx
+        jnz     repeat_read32
+        jmp     result
 halt:   cli                             /* until an interrupt that comes when HALTED says so */
         movl    $1, HALTED
         sti

@@ -16,7 +16,7 @@ from tests.lab.qtest import PciHost
 SOURCE = pathlib.Path(__file__).with_name("agent.s")
 MEMORY = 64 << 20
 OPERATIONS = ("read8", "read16", "read32", "write8", "write16", "write32", "in8", "in16", "in32", "out8", "out16", "out32",
-              "repeat32", "halt", "far_read32", "far_write32")
+              "repeat32", "halt", "far_read32", "far_write32", "repeat_read32")
 # The mailbox's words; agent.s has the same
 MAILBOX, PML4 = 0x10000, 0x12000
 REQUEST, DONE, OP, ADDRESS, VALUE, COUNT, READY, FAULT, STRAY, HALTED, COUNTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16
