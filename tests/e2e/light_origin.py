@@ -33,7 +33,7 @@ F_NEXT_WRITE = 2
 
 
 class State:
-    """What starter and process tell each other: eight numbers in a file."""
+    """What the starter and the process tell each other: eight numbers in a file."""
 
     NAMES = ("go", "sent", "received", "wrong", "foreign", "answered_at", "longest_gap", "spare")
 
@@ -74,7 +74,7 @@ class SplitRing:
         self.avail[1] = (position + 1) & 0xffff
 
     def take(self) -> tuple[int, int] | None:
-        """Head and length of a chain that came back."""
+        """Head and length of a returned chain."""
         if self.used_index[1] == self.seen:
             return None
         at = 2 * (self.seen % ENTRIES)

@@ -33,7 +33,7 @@ def count(pair: guests.Pair, counter: str) -> int:
 
 
 def wait_idle(pair: guests.Pair) -> None:
-    """Until the driver looks at nothing for a second: the last frame is dealt with, and no timer goes on and on."""
+    """Returns when the driver has looked at nothing for a second: the last frame is done, and no timer keeps running."""
     polls = f"$(/usr/sbin/ethtool -S {interface(pair)} | grep origin0_tx_polls)"
     pair.mirror.wait_until(f'a="{polls}"; [ "$a" ] && sleep 1 && [ "$a" = "{polls}" ]', 60)
 

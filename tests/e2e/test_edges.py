@@ -111,7 +111,7 @@ def the_mirrors_interface_goes_down_and_up(pair: Pair) -> None:
 
 
 def the_mirror_lets_the_device_go(pair: Pair) -> None:
-    """device_del: the origin loses its connection, comes again, and gets another device."""
+    """device_del: the origin loses its connection, comes back and gets another device."""
     peer, = peers(pair)
     pair.mirror.qmp.execute("device_del", {"id": peer["device"]})
     pair.mirror.qmp.wait_event("DEVICE_DELETED", match=lambda data: data.get("device") == peer["device"])
@@ -149,7 +149,7 @@ def the_origins_link_is_taken_and_given(pair: Pair) -> None:
 
 
 def the_window_is_replaced_again_and_again(pair: Pair) -> None:
-    """Without a wait for the driver, which finds one step or another, in the midst of its polls."""
+    """Does not wait for the driver, which finds any of the steps in the midst of its polls."""
     for number in range(60):
         pair.origin.qmp.execute("set_link", {"name": "n0", "up": bool(number % 2)})
         time.sleep((0, 0.005, 0.02, 0.05)[number // 2 % 4])
@@ -158,7 +158,7 @@ def the_window_is_replaced_again_and_again(pair: Pair) -> None:
 
 
 def the_origin_loses_its_nic_and_gets_another(pair: Pair) -> None:
-    """device_del, chardev-remove, and both again. The guest's address goes with the interface, so vp-net gives it again."""
+    """device_del, chardev-remove, and both again. The guest's address goes with the interface, so vp-net sets it again."""
     origin = pair.origin.qmp
     origin.execute("device_del", {"id": "n0"})
     origin.wait_event("DEVICE_DELETED", match=lambda data: data.get("device") == "n0")

@@ -80,7 +80,7 @@ def test_an_announcement_reaches_the_mirrors_network(pair: Pair):
 
 
 def test_linux_negotiates_again_when_its_driver_is_bound_again(pair: Pair):
-    """Linux 6.1 sees DEVICE_NEEDS_RESET and does nothing: docs/adr/0017. What helps is to bind its driver again."""
+    """Linux 6.1 sees DEVICE_NEEDS_RESET and does nothing: docs/adr/0017. Binding its driver again helps."""
     pair.wait_link()
     device, name = origin_device(pair), origin_name(pair)
     assert "tx-checksum-ip-generic: on" in pair.origin.command(f"/usr/sbin/ethtool -k {name}")

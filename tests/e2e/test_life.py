@@ -61,7 +61,7 @@ def assert_link_works(pair: Pair) -> None:
 
 
 def test_the_origin_is_not_blamed_for_withdrawals(pair: Pair):
-    """The window becomes zeroes before the driver is told, in the midst of its work on both rings."""
+    """The window turns to zeroes before the driver is told, while it works on both rings."""
     name = pair.mirror.wait_interface(MIRROR_IP)
     before = peer(pair)["epoch"]
     flood_both_ways(pair)
@@ -121,7 +121,7 @@ def test_the_interface_is_set_up_while_the_driver_is_still_being_bound(pair: Pai
 
 
 def test_a_resume_fails(pair: Pair):
-    """The device's queues cannot be set up again: nothing hangs, and the device can be used again once they can."""
+    """The device's queues cannot be set up again: nothing hangs, and once they can, the device is usable again."""
     name = pair.mirror.wait_interface(MIRROR_IP)
     flood_both_ways(pair)
     pair.mirror.command(f"echo 100000 >{FAULTS}/no_queues")

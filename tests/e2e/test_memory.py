@@ -59,7 +59,7 @@ def add_memory(origin: Guest, name: str) -> None:
 
 
 def remove_memory(origin: Guest, name: str) -> None:
-    """Asks until the guest has let it go: pages that are in use at that moment are a reason to refuse."""
+    """Asks until the guest lets it go: it may refuse because of pages in use at that moment."""
     for _ in range(10):
         origin.qmp.events.clear()
         origin.qmp.execute("device_del", {"id": name})
@@ -102,7 +102,7 @@ def words(origin: Guest, size: str, count: int, address: int) -> list[int]:
 
 
 def packets_above(origin: Guest, mirror: Guest, limit: int) -> bool:
-    """Whether a piece of the origin's last packets was above. Only the last: a free descriptor keeps its old address."""
+    """Whether part of the origin's last packets was above it. Only the last ones tell: a free descriptor keeps its old address."""
     ring = linked(mirror)["rings"][1]
     size = ring["size"]
     avail = words(origin, "h", 2 + size, ring["avail"])
@@ -160,7 +160,7 @@ def test_memory_comes_and_goes_under_traffic(run: process.RunDir, mirror: Guest,
 
 
 def test_memory_that_outgrows_the_window_under_traffic(run: process.RunDir, mirror: Guest, vms: list[Guest]):
-    """A front-end that has not said how much may come, QEMU's own: its device is replaced by a larger one."""
+    """QEMU's own front-end does not say how much memory may come: its device is replaced by a larger one."""
     wait_for("an empty server", lambda: not peers(mirror))
     argv = guests.base_arguments(run, "grower", "origin", f"{ORIGIN_IP}", "q35")
     origin = Guest("grower", argv + HOT_PLUG + [

@@ -21,7 +21,7 @@ def pair(run: process.RunDir):
 
 
 def channels(guest: guests.Guest, address: str) -> list[int]:
-    """Combined channels that ethtool shows: the most, and those in use."""
+    """Combined channels as ethtool shows them: the most possible, and those in use."""
     return [int(n) for n in re.findall(r"Combined:\s+(\d+)", guest.command(f"/usr/sbin/ethtool -l {guest.wait_interface(address)}"))]
 
 

@@ -50,7 +50,7 @@ def assert_link_works(pair: Pair) -> None:
 
 
 class Streams:
-    """TCP both ways until stop(); it must survive what happens meanwhile."""
+    """TCP both ways until stop(); it must survive whatever happens meanwhile."""
 
     def __init__(self, pair: Pair):
         self.pair = pair
@@ -104,7 +104,7 @@ def test_the_origin_stops_and_goes_on_under_traffic(pair: Pair):
 
 
 def test_the_link_goes_down_and_up_under_traffic(pair: Pair):
-    """While it is down, the origin's QEMU itself throws away what is sent."""
+    """While the link is down, the origin's QEMU itself drops what is sent."""
     streams = Streams(pair)
     streams.assert_flowing()
     for _ in range(TIMES):

@@ -19,7 +19,7 @@ PORT, MANY = 9000, 73
 KIB, MIB = 1 << 10, 1 << 20
 STOCK = 2 * MIB
 NOISE = 6 * MIB
-"""What a kernel takes for itself meanwhile, and two stocks of pages."""
+"""What the kernel takes for itself meanwhile, and two stocks of pages."""
 
 
 def install(pair: Pair, program: pathlib.Path) -> None:
@@ -37,7 +37,7 @@ def holder(run: process.RunDir, pair: Pair):
     install(pair, program)
 
 FREE = "awk '/^(MemFree|Slab):/ { kb += $2 } / count: / { kb += $2 * 4 } END { print kb }' /proc/meminfo /proc/zoneinfo"
-"""KiB, with what waits in lists of a CPU, and without the kernel's small objects, which come and go."""
+"""In KiB, with the per-CPU lists of free pages, and without the kernel's small objects, which come and go."""
 
 
 class Socket:

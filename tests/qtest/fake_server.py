@@ -55,14 +55,14 @@ class FakeServer:
         self.send_raw(struct.pack("=IIIQ", request, fe.VERSION, 8, value), fds)
 
     def receive(self) -> tuple[int, bytes]:
-        """The next message, without the descriptors that come with it."""
+        """The next message; its descriptors are closed."""
         request, payload, fds = self.receive_all()
         for fd in fds:
             os.close(fd)
         return request, payload
 
     def receive_all(self) -> tuple[int, bytes, list[int]]:
-        """The next message, and its descriptors, which belong to the caller."""
+        """The next message and its descriptors, which the caller has to close."""
         header, fds = self._exactly(12)
         request, _, size = struct.unpack("=III", header)
         payload, more = self._exactly(size)
@@ -79,7 +79,7 @@ class FakeServer:
         return data, fds
 
     def shake_hands(self, features: int = (1 << 64) - 1, pairs: int = 32) -> None:
-        """Until the client has introduced itself and its link is up."""
+        """Returns once the client has introduced itself and its link is up."""
         answers = {fe.GET_FEATURES: features, fe.GET_PROTOCOL_FEATURES: fe.F_VHOST_PCI | 1 << 0, fe.GET_QUEUE_NUM: pairs}
         while True:
             request, _ = self.receive()

@@ -46,7 +46,7 @@ def readable(eventfd: int) -> bool:
 
 
 def drain(eventfd: int) -> int:
-    """How often it was signalled since the last call."""
+    """How often it has been signalled since the last call."""
     try:
         return os.eventfd_read(eventfd)
     except BlockingIOError:
@@ -96,7 +96,7 @@ class FrontEnd:
         return request, self._exactly(size)
 
     def receive_request(self) -> tuple[int, int]:
-        """What the server wants."""
+        """The features that the server offers."""
         request, flags, size = struct.unpack("=III", self._exactly(12))
         assert flags == VERSION and size == 8
         return request, int.from_bytes(self._exactly(size), "little")
@@ -136,7 +136,7 @@ class FrontEnd:
         self.send(SET_OWNER)
 
     def send_info(self, name="python", mac=bytes.fromhex("525400000001"), memory_end=16 * MIB) -> None:
-        """Who this is; after greet(F_VHOST_PCI)."""
+        """Introduces this front-end; after greet(F_VHOST_PCI)."""
         self.send(SET_DEVICE_INFO, struct.pack("=IHH16s6sHQ64s", 1, 1, 1, bytes(16), mac, 1500, memory_end, name.encode()))
 
     def set_memory(self, regions=None, fds=None) -> None:
@@ -161,9 +161,9 @@ class FrontEnd:
         return kick, call
 
     def start(self, features=1 << 32 | F_PROTOCOL_FEATURES, pairs=1, files=None) -> list[tuple[int, int]]:
-        """The eventfds of each ring. As other front-ends do, tells of all rings before the memory.
+        """The eventfds of each ring. Mentions all rings before the memory, as other front-ends do.
 
-        files: descriptor and size of what the memory consists of, one after the other."""
+        files: descriptor and size of each file that the memory consists of, in order."""
         self.greet()
         self.send(SET_FEATURES, features)
         for ring in range(2 * pairs):
@@ -176,7 +176,7 @@ class FrontEnd:
         return [self.set_ring(ring) for ring in range(2 * pairs)]
 
     def get_base(self, ring: int) -> int:
-        """Stops the ring; where it stands."""
+        """Stops the ring and returns its position."""
         self.send(GET_VRING_BASE, struct.pack("=II", ring, 0))
         answer, data = self.receive()
         assert answer == GET_VRING_BASE

@@ -27,7 +27,7 @@ def wait_for(what, condition, timeout=10):
 
 
 class MirrorMachine:
-    """What is the same whoever the CPU is: the bridge, the monitor, the hot-plug registers."""
+    """What does not depend on the CPU: the bridge, the monitor, the hot-plug registers."""
 
     room = 160 * GIB        # of the bridge's windows
 
@@ -58,8 +58,8 @@ class MirrorMachine:
 class Mirror(MirrorMachine, QTest):
     def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, room=160 * GIB, args=(),
                  unplug_delay=0, plug_rate=0, **more):
-        """unplug_delay: in seconds; the tests of it ask for one, the others need not wait.
-        plug_rate: devices a minute and user; many tests have their origins come and go as fast as they can."""
+        """unplug_delay: in seconds; only tests of the delay itself set one, the others need not wait.
+        plug_rate: devices a minute for each user; many tests let their origins come and go as fast as they can."""
         self.path = run / f"{name}.vhost-pci"
         self.room = room
         super().__init__(run, name, [
@@ -108,7 +108,7 @@ class MirrorDevice:
         self.status = 0
 
     def start(self, msix: bool = True) -> None:
-        """Without msix: as a driver that knows only the interrupt line."""
+        """Without msix, like a driver that knows only the interrupt line."""
         vm, common = self.vm, self.common
         self.reset()
         self.status = ACKNOWLEDGE | DRIVER
@@ -137,7 +137,7 @@ class MirrorDevice:
 
     @staticmethod
     def vector_of(ring: int) -> int:
-        """Vector i for ring i, but for the one that is the configuration's."""
+        """Ring i has vector i, except for the one that the configuration has."""
         return ring if ring < CONFIG_VECTOR else ring + 1
 
     def _enable_msix(self, vectors: int) -> None:
@@ -151,7 +151,7 @@ class MirrorDevice:
         self.pci.writew(cap + 2, self.pci.readw(cap + 2) | 0x8000)
 
     def post_token(self, queue: int) -> None:
-        """The one buffer that a driver leaves in each queue."""
+        """The one buffer that a driver leaves in each queue's used ring."""
         vm, desc = self.vm, self.queues + queue * 0x1000
         vm.write(desc, (desc + 0xa00).to_bytes(8, "little") + (1).to_bytes(4, "little") + b"\x02\x00\x00\x00")
         vm.writew(desc + 0x404, 0)
@@ -190,7 +190,7 @@ class MirrorDevice:
         self.vm.writel(self.config_at + guest_abi.ACK_OFFSET, epoch)
 
     def accept(self, features: int) -> None:
-        """As Linux writes 64 bits: the lower half first."""
+        """Like Linux, which writes the lower half of 64 bits first."""
         for half in range(2):
             self.vm.writel(self.config_at + guest_abi.ACCEPT_OFFSET + 4 * half, features >> 32 * half & 0xffffffff)
 

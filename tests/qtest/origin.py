@@ -21,7 +21,7 @@ class Origin(QTest):
         self.set_up_nic()
 
     def set_up_nic(self) -> None:
-        """What firmware does with it at each start."""
+        """What firmware does to the device at each start."""
         nic, = self.find_pci(*LEGACY_NET)
         nic.set_bar(0, IO)
         nic.enable()
@@ -45,7 +45,7 @@ class Origin(QTest):
         return bool(self.inb(IO + ISR) & 1)
 
     def take_interrupt_register(self) -> int:
-        """All of it: 1 for queues, 2 for the configuration."""
+        """The whole ISR: 1 for queues, 2 for the configuration."""
         return self.inb(IO + ISR)
 
     def driver_sees_link(self) -> bool:

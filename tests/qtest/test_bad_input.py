@@ -141,7 +141,7 @@ BAD = {name.removeprefix("bad_"): value for name, value in sorted(globals().item
 
 @pytest.fixture(scope="module")
 def mirror_and_neighbour():
-    """One mirror for all cases, with a well-behaved origin that must not notice anything."""
+    """One mirror for all cases, with a well-behaved origin that must notice nothing."""
     from tests.lab.process import RunDir, stop_all
     from .mirror import Mirror
     with RunDir("bad-input") as run, Mirror(run) as mirror, FrontEnd(mirror.path) as neighbour:
@@ -243,7 +243,7 @@ def test_unsealed_memory_with_the_users_consent(run):
 
 
 def test_get_vring_base_says_where_the_ring_is(mirror):
-    """The used index counts, not a number on the wire; and the answer comes when the window is withdrawn."""
+    """The used index counts, not a number on the wire; and the answer comes only when the window is withdrawn."""
     with FrontEnd(mirror.path) as origin:
         origin.greet()
         origin.send(fe.SET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES)
@@ -259,7 +259,7 @@ def test_get_vring_base_says_where_the_ring_is(mirror):
 
 
 def test_window_that_the_firmware_made_too_small(run):
-    """The real window is looked at when an origin connects; the line says what the firmware gave and what to change."""
+    """When an origin connects, the bridge's real window is checked; the log says what the firmware gave and what to change."""
     from .mirror import BUS, MEMORY, WINDOWS, Mirror
     with Mirror(run, firmware=False) as mirror, FrontEnd(mirror.path) as origin:
         bridge, = mirror.find_pci(0x1b36, 0x0001)
@@ -273,7 +273,7 @@ def test_window_that_the_firmware_made_too_small(run):
 
 
 def test_window_without_an_address(run):
-    """A BAR that found no room is silent in a PC; at DRIVER_OK the log says which option to add, and the link stays down."""
+    """A PC says nothing when a BAR finds no room; at DRIVER_OK our log says which option to add, and the link stays down."""
     from .mirror import Mirror
     with Mirror(run) as mirror, FrontEnd(mirror.path) as origin:
         origin.start()

@@ -32,7 +32,7 @@ GET_CONFIG = 24
 
 
 class VhostUserFs:
-    """As much of a virtiofs daemon as a device needs to be there: it answers what asks for an answer."""
+    """Just enough of a virtiofs daemon for the device to exist: it answers whatever asks for an answer."""
 
     def __init__(self, path):
         self.asked: list[int] = []
@@ -166,7 +166,7 @@ def test_options_that_need_something(options, answer):
 
 
 def assert_sandboxed(vm) -> None:
-    """Each thread of it: QEMU's, the library's, and those made later."""
+    """All of its threads: QEMU's, the library's, and those made later."""
     threads = [f"/proc/{vm.qemu.pid}/task/{thread}/status" for thread in os.listdir(f"/proc/{vm.qemu.pid}/task")]
     modes = [re.search(r"^Seccomp:\s+(\d)", open(status, encoding="ascii").read(), re.M).group(1) for status in threads]
     assert len(modes) > 2 and set(modes) == {"2"}, modes
@@ -193,7 +193,7 @@ def use_link(mirror, origin, device) -> None:
 
 
 def test_a_whole_life_in_libvirts_sandbox(run):
-    """Loading, hot-plug, interrupts, resets, refusals, deaths and reports: seccomp kills the process at a call that it forbids."""
+    """Loading, hot-plug, interrupts, resets, refusals, deaths and reports: a call that seccomp forbids would kill the process."""
     dump = run / "dump"
     with Mirror(run, args=SANDBOX, options=f",dump={dump},log-level=debug", connections=8) as mirror:
         with Origin(run, mirror.path, args=SANDBOX) as origin:
@@ -247,7 +247,7 @@ def test_own_socket_and_static_device_in_the_sandbox(run):
 
 
 def test_spawning_is_forbidden_in_the_sandbox(run):
-    """That the sandbox is one: the same command line runs a program without it."""
+    """Proof that the sandbox works: without it the same command line runs a program."""
     script = "exec:echo ran > " + str(run / "ran")
     for sandbox in ((), SANDBOX):
         (run / "ran").unlink(missing_ok=True)
@@ -261,7 +261,7 @@ def test_spawning_is_forbidden_in_the_sandbox(run):
 
 
 def test_what_is_left_out_is_told():
-    """The build prints the list of docs/guide/development.md; what it says must be true of the binary."""
+    """The build prints the list in docs/guide/development.md; it must be true of the binary."""
     page = (paths.ROOT / "docs/guide/development.md").read_text()
     told = re.search(r"^## What Debian's QEMU has and this one has not\n(.*?)^## ", page, re.M | re.S).group(1)
     devices = subprocess.run([str(paths.QEMU), "-device", "help"], capture_output=True, text=True, check=True).stdout

@@ -89,7 +89,7 @@ def test_slots_that_one_user_uses_up_are_not_the_last_ones(run):
     # Four windows beside each other: what is left is for alignment while devices leave
     with Mirror(run, options=f",allow-uid=0:{NOBODY}", room=20 * GIB) as mirror:
         def churn():
-            """Each time another device, which the guest does not let go."""
+            """Another device each time, which the guest never lets go."""
             for number in range(6):
                 with FrontEnd(mirror.path) as origin:
                     origin.greet(fe.F_VHOST_PCI)

@@ -47,7 +47,7 @@ def test_wrong_option(args, expected):
 
 @pytest.mark.parametrize("device", ["server", "static"])
 def test_locked_memory(run, device):
-    """It would fill the windows with real pages, and pin the origins'."""
+    """mem-lock would fill the windows with real pages and pin the origins' memory."""
     text = qemu("-overcommit", "mem-lock=on", *(
         [*server(run / "s"), "-vhost-pci-server", "socket,chardev=s"] if device == "server" else
         ["-chardev", f"socket,id=s,server=on,wait=off,path={run / 's'}", "-device", "vhost-pci-net,chardev=s"]))
@@ -141,7 +141,7 @@ def test_library_is_another_one(run):
 
 
 def test_library_has_another_abi_version(run):
-    """A library that knows another version says so itself."""
+    """A library with another version reports that itself."""
     source, library = run / "old.c", run / "libold.so"
     source.write_text("""
         #include <stdint.h>

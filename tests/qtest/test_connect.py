@@ -99,7 +99,7 @@ def test_the_connection_over_the_limit_is_refused(run):
 
 
 def test_an_origin_that_was_there_first_connects_later(run):
-    """reconnect=: the mirror is absent when the origin starts, then comes, goes and comes again."""
+    """reconnect=: the mirror is not there when the origin starts, then comes, goes and comes again."""
     path = run / "mirror.vhost-pci"
     with Origin(run, path, chardev=",reconnect=1") as origin:
         origin.start_driver()

@@ -169,7 +169,7 @@ def test_requests_of_the_server_on_the_wire(mirror):
 
 
 def test_the_link_of_an_origin_without_a_driver_of_its_own(run, mirror):
-    """Up before the mirror has a driver at all: nothing was said."""
+    """The link is up before the mirror has a driver at all: no driver has said otherwise."""
     with Origin(run, mirror.path) as origin:
         wait_for("carrier", origin.driver_sees_link)
         device = started(mirror)

@@ -21,7 +21,7 @@ WINDOWS = 1 << 40
 
 @pytest.fixture(autouse=True)
 def many_descriptors():
-    """The front-ends are in this process: eight descriptors each."""
+    """The front-ends live in this process, with eight descriptors each."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     yield
@@ -29,7 +29,7 @@ def many_descriptors():
 
 
 class FullMirror(Mirror):
-    """Its firmware gives each bridge a bus number and a window; ejects go to the bridge's number in ACPI."""
+    """The firmware gives each bridge a bus number and a window; ejects go to the bridge's number in ACPI."""
 
     def run_firmware(self) -> None:
         first, = self.find_pci(*BRIDGE_IDS)
@@ -143,7 +143,7 @@ class LastDevice(MirrorDevice):
 
 
 class _Shifted:
-    """A PCI function whose BARs land elsewhere than the test's driver asks."""
+    """A PCI function whose BARs land somewhere else than the test's driver asks."""
 
     def __init__(self, pci, low: int, high: int):
         self._pci, self._low, self._high = pci, low, high

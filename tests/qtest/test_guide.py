@@ -14,7 +14,7 @@ COMMANDS = {name: shlex.split(text.replace("\\\n", " ")) for name, text in re.fi
 
 
 class Vm(MirrorMachine, Origin):
-    """Runs without a guest and without its option ROM, with the sockets where the test may write; everything else is the page's."""
+    """Without a guest and its option ROM, and with the sockets where the test may write; everything else is as on the page."""
 
     def __init__(self, run, name):
         words = COMMANDS[name]
@@ -43,7 +43,7 @@ def test_two_vms(run):
 
 
 def test_a_chain_of_three_vms(run):
-    """A first, as its page says that any order will do."""
+    """A comes first: the page says that any order will do."""
     with contextlib.ExitStack() as stack:
         a, b, c = (stack.enter_context(Vm(run, name)) for name in "abc")
         check_link(a, b)

@@ -18,7 +18,7 @@ DELAY = 1.0                     # unlike 1.9 never too long for one ring, howeve
 
 
 def serve(server: FakeServer, slowly: threading.Event) -> None:
-    """Answers each GET_VRING_BASE, when it is to be slow in a time that is no reason to complain."""
+    """Answers each GET_VRING_BASE; a slow one takes a time that is no reason to complain."""
     try:
         while True:
             request, payload = server.receive()
@@ -53,7 +53,7 @@ def test_a_stop_of_all_pairs_takes_two_seconds(run):
 
 
 def test_a_flood_of_requests(run):
-    """Each of them would take the link down and up, and ask the driver for a reset."""
+    """Each message would take the link down and up and ask the driver for a reset."""
     with FakeServer(run / "server") as server, ModernOrigin(run, server.path, 1) as origin:
         server.accept()
         server.shake_hands()

@@ -31,12 +31,12 @@ class Line:
         return bool(self.vm.raised_lines())
 
     def assert_true(self) -> None:
-        """The line is what PCI says, which is read last because a change comes from another thread."""
+        """The line is what PCI says; PCI is read last because a change comes from another thread."""
         masked = bool(self.function.readw(PCI_COMMAND) & INTX_DISABLE)
         wait_for("line and PCI status to agree", lambda: self.up == (self.function.interrupt_status and not masked))
 
     def settle(self) -> None:
-        """As a handler does: until there is nothing more to take, and then the line is low."""
+        """Like a handler: until there is nothing left to take; then the line is low."""
         wait_for("an ISR of 0", lambda: not self.take() and not self.up)
         assert not self.function.interrupt_status
         self.assert_true()
@@ -50,7 +50,7 @@ class Line:
         self.function.writew(PCI_COMMAND, self.function.readw(PCI_COMMAND) | INTX_DISABLE)
 
     def unmask_by_byte(self) -> None:
-        """As DPDK does: the bit is in the upper byte of the command register."""
+        """Like DPDK, which writes only the upper byte of the command register."""
         self.function.writeb(PCI_COMMAND + 1, self.function.readb(PCI_COMMAND + 1) & ~(INTX_DISABLE >> 8))
 
     def works(self) -> None:
@@ -61,7 +61,7 @@ class Line:
 
 
 def route_lines(vm: QTest) -> None:
-    """What firmware does: without it PCI's lines end nowhere."""
+    """What firmware does; without it PCI's interrupt lines lead nowhere."""
     piix, = vm.find_pci(*PIIX3)
     for register, line in PIRQ_ROUTES.items():
         piix.writeb(register, line)
@@ -150,7 +150,7 @@ def lines(world):
 
 @pytest.mark.parametrize("end", [0, 1], ids=["origin", "mirror"])
 def test_unmasking_by_the_upper_byte_alone_moves_the_line(lines, end):
-    """QEMU ignored such a write when an interrupt was pending; taking that raised the line for ever."""
+    """QEMU used to ignore such a write while an interrupt was pending; the line then stayed up for ever."""
     line = lines[end]
     line.works()
     line.interrupt()

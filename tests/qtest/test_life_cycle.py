@@ -156,7 +156,7 @@ def test_origins_nic_is_unplugged(run, mirror):
 
 
 def test_unplug_takes_nothing_along_that_has_the_same_name(run, mirror):
-    """A device without id is called by its chardev, which may have another device's id; and a netdev by any name."""
+    """A device without an id is named after its chardev, whose id another device may have; and a netdev can have any name."""
     hub = ["-netdev", "hubport,id=n0.vhost-pci,hubid=0"]
     with Origin(run, mirror.path, args=hub) as origin:
         slot = origin.find_pci(*LEGACY_NET)[0].slot

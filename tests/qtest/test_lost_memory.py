@@ -64,7 +64,7 @@ def linked(mirror) -> int:
 
 
 def check_ended(mirror, origin, links: int) -> None:
-    """This connection with its reason, and no other."""
+    """This connection was ended, with its reason, and no other."""
     assert origin.closed_by_server()
     server = mirror.info()["servers"][0]
     assert REASON in server["last-refusal"] and server["refused"] == 1
@@ -106,7 +106,7 @@ def test_the_main_loop_survives(mirror, losing_file, access):
 
 
 def test_the_library_survives(mirror, losing_file):
-    """It looks into a packed ring before it shows it to the driver."""
+    """The server looks into a packed ring before it shows it to the driver."""
     with neighbour(mirror):
         origin = connect(mirror, losing_file, FEATURES | F_RING_PACKED, pairs=2)
         losing_file.lose()
@@ -120,7 +120,7 @@ def test_the_library_survives(mirror, losing_file):
 
 
 def test_a_queue_in_the_window(mirror):
-    """A guest can have a virtqueue of another device in there; QEMU's virtio core then reads it."""
+    """A guest can put another device's virtqueue there, which QEMU's virtio core then reads."""
     with losing.truncated_memfd(SIZE) as file:
         origin = connect(mirror, file)
         device = mirror.device()
@@ -155,7 +155,7 @@ def test_the_monitor_survives(mirror):
 
 
 def test_where_anonymous_memory_is_refused(run):
-    """Strict overcommit: the window shows an empty file then, and what was written there is gone the next time."""
+    """Strict overcommit: the window then shows an empty file, and what was written there is gone the next time."""
     library, flag = run / "no_anonymous.so", run / "no-anonymous"
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("no_anonymous.c")], check=True)
     env = os.environ | {"LD_PRELOAD": str(library), "NO_ANONYMOUS": str(flag)}
@@ -178,7 +178,7 @@ def test_where_anonymous_memory_is_refused(run):
 
 
 def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
-    """The same without a fault: a limit that the process is above already."""
+    """The same without a fault: the process is above the limit already."""
     with losing.truncated_memfd(SIZE) as file:
         origin = connect(mirror, file)
     window = mirror.device().window
@@ -193,7 +193,7 @@ def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
 
 
 def test_a_fault_elsewhere_still_ends_qemu(run):
-    """Memory of the VM itself that is cut off is nothing that vhost-pci could repair."""
+    """When the VM's own memory is cut off, vhost-pci can repair nothing."""
     path = run / "ram"
     path.write_bytes(b"")
     with path.open("r+b") as file, Mirror(run, shared=False, args=[

@@ -20,7 +20,7 @@ ROOM = ORIGINS * 8 * GIB
 
 @pytest.fixture
 def full(run):
-    """A mirror and as many linked origins as it takes, each with its own memory."""
+    """A mirror and as many linked origins as it can take, each with its own memory."""
     with Mirror(run, connections=ORIGINS, room=ROOM) as mirror:
         origins = [FrontEnd(mirror.path) for _ in range(ORIGINS)]
         for number, origin in enumerate(origins):
@@ -37,7 +37,7 @@ def full(run):
 
 
 def seconds(action, times: int = 1) -> float:
-    """The median: one attempt may find the machine busy."""
+    """The median, because one attempt may find the machine busy."""
     took = []
     for _ in range(times):
         begin = time.monotonic()
@@ -97,7 +97,7 @@ def test_one_dies_at_a_time_and_the_others_lose_nothing(full):
 
 
 def test_stalled_peers_delay_nobody(run):
-    """Half messages, and replies that nobody reads, on all connections but one."""
+    """Half messages and unread replies on all connections but one."""
     with Mirror(run, connections=ORIGINS) as mirror, Origin(run, mirror.path) as origin:
         origin.start_driver()
         mirror.wait_link()

@@ -29,7 +29,7 @@ def backend(kind: str, path: pathlib.Path, name: str = "iv", size: int = SIZE) -
 
 
 def map_ivshmem(origin: Origin) -> None:
-    """As the firmware or the guest does it: the RAM is in the guest's address space."""
+    """Like the firmware or the guest: the RAM gets into the guest's address space."""
     device, = origin.find_pci(*IVSHMEM)
     device.set_bar(2, BAR_AT)
     device.enable()
@@ -104,7 +104,7 @@ def test_one_of_two_nodes_is_not_sealed(run, mirror, shm):
 
 
 def test_one_of_two_nodes_is_private(run, mirror, shm):
-    """A deliberate way to show less; but the user is told."""
+    """A deliberate way to show less, but the user is told."""
     args = numa(backend("memfd", shm, "m0", MEMORY // 2), f"memory-backend-ram,id=m1,size={MEMORY // 2}")
     with Origin(run, mirror.path, shared=False, args=args) as origin:
         origin.start_driver()
@@ -140,7 +140,7 @@ def test_a_virtio_mem_comes_along(run, mirror, shm):
 
 
 def test_memory_on_both_sides_of_the_pci_hole(run):
-    """One file, two places: what is behind the hole starts in the middle of it."""
+    """One file, two places: the part behind the hole starts in the middle of the file."""
     with Mirror(run, options=",slot-size=8G") as mirror, Origin(run, mirror.path, memory="4G") as origin:
         origin.start_driver()
         mirror.wait_link()

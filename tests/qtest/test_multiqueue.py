@@ -15,7 +15,7 @@ PAIRS = 4
 
 
 def shown(device: MirrorDevice) -> set[int]:
-    """The pairs in the ring table; both rings of each or none."""
+    """The pairs in the ring table; of each pair both rings or none."""
     config = device.config()
     enabled = [bool(ring.flags & 1) for ring in config.rings]
     assert enabled[0::2] == enabled[1::2]
@@ -39,7 +39,7 @@ def four(mirror):
 
 @pytest.fixture
 def multi(run, mirror):
-    """Our client with four pairs, its driver up with one of them in use."""
+    """Our client with four pairs; its driver is up and uses one of them."""
     with ModernOrigin(run, mirror.path, PAIRS) as origin:
         wait_for("the client's link", lambda: origin.client()["link"])
         origin.start_driver()

@@ -61,7 +61,7 @@ def test_link_changes_raise_the_config_vector(linked):
 
 
 def test_both_rings_are_raised_when_the_link_comes_up(linked):
-    """What the origin queued before cannot have been kicked to anyone."""
+    """Nobody can have got a kick for what the origin queued before."""
     mirror, origin, device = linked
     origin.reset_driver()
     mirror.wait_link(False)
@@ -75,7 +75,7 @@ def test_both_rings_are_raised_when_the_link_comes_up(linked):
 
 
 def test_call_and_kick_fds_of_a_hostile_origin_cannot_block(mirror):
-    """The flag O_NONBLOCK is shared with the peer, who may clear it and fill the counter."""
+    """The peer shares the flag O_NONBLOCK and may clear it and fill the counter."""
     with FrontEnd(mirror.path) as origin:
         (kick0, call0), _ = origin.start()
         mirror.wait_link()
@@ -92,7 +92,7 @@ def test_call_and_kick_fds_of_a_hostile_origin_cannot_block(mirror):
 
 
 def test_an_origin_that_fills_its_counter_in_between_cannot_block(mirror):
-    """Full at the very moment of the signal, however short the time between a look and a write would be."""
+    """Full at the very moment of the signal, however little time passes between a look and a write."""
     with FrontEnd(mirror.path) as origin:
         (_, call), _ = origin.start()
         mirror.wait_link()

@@ -22,7 +22,7 @@ def log_level(mirror, *level):
 
 
 def connect_as(uid, path) -> str:
-    """What a process of another user gets: an answer, the end of the connection, or no connection at all."""
+    """What a process of another user gets: an answer, a closed connection, or no connection at all."""
     program = ("import socket, struct, sys\n"
                "s = socket.socket(socket.AF_UNIX); s.settimeout(60)\n"
                "try:\n"

@@ -130,7 +130,7 @@ def test_a_chardev_that_could_not_be_taken_goes_on_accepting(run):
 
 
 def test_unplugged_and_plugged_by_the_user(run):
-    """On a bridge of the user's; the chardev can be used again, and removed when the device is gone."""
+    """On a bridge of the user's; when the device is gone, the chardev can be used again and removed."""
     path = run / "hot"
     with QTest(run, "hot", ["-device", "pci-bridge,id=br,chassis_nr=1,shpc=off"]) as mirror:
         add_chardev(mirror, "own", path)

@@ -19,7 +19,7 @@ OURS = "vhost-pci does not work with a device that pins all memory of this VM"
 
 @pytest.fixture
 def vdpa(run):
-    """-netdev options of a vhost-vdpa device that is none, and the environment in which QEMU takes it for one."""
+    """-netdev options of a fake vhost-vdpa device, and the environment that makes QEMU take it for a real one."""
     library, device = run / "fake_vdpa.so", run / "vdpa"
     device.touch()
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("fake_vdpa.c")], check=True)
@@ -46,7 +46,7 @@ def test_vdpa_first(run, vdpa, device):
 
 
 def test_vdpa_is_there_without_us(vdpa):
-    """The counter-proof: it is the server that is refused above."""
+    """The counter-proof: what is refused above is the server."""
     path, env = vdpa
     done = start("-netdev", f"vhost-vdpa,id=v,vhostdev={path}", "-device", "no-such-device", env=env)
     assert "no-such-device" in done.stderr and "discarding" not in done.stderr
@@ -88,7 +88,7 @@ def test_vdpa_when_the_last_window_has_gone(run, vdpa):
 
 
 def test_vfio_does_not_get_the_window(run):
-    """It maps the VM's own memory for its devices and passes the window over, so it can stay."""
+    """VFIO maps the VM's own memory for its devices and leaves the window out, so it may stay."""
     library, maps, sysfs = run / "fake_vfio.so", run / "maps", run / "0000:01:00.0"
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("fake_vfio.c")], check=True)
     sysfs.mkdir()

@@ -64,7 +64,7 @@ def eject_all(mirror: Mirror) -> None:
 
 
 def test_connections_leave_no_trace(mirror):
-    """Connects, gets its device, runs or not, leaves at one of several stages."""
+    """Connects, gets its device, runs or does not, and leaves at one of several stages."""
     def cycle(number: int) -> None:
         with FrontEnd(mirror.path) as origin:
             stage = number % 6
@@ -247,7 +247,7 @@ def test_origins_nic_unplugged_and_plugged(run, mirror):
 
 
 def test_server_bridge_deleted_is_refused_and_chardevs_in_use_stay(linked):
-    """What others hang on cannot be taken away, however often it is tried."""
+    """What others depend on cannot be removed, however often one tries."""
     mirror, origin, device = linked
     for _ in range(TIMES):
         for vm, chardev in ((mirror, "srv"), (origin, "vp-client1")):

@@ -69,7 +69,7 @@ def test_another_origin_does_not_get_it(run):
 
 
 def test_memory_that_outgrows_the_window(run):
-    """Added above it: a larger device takes over, the old one is asked for."""
+    """Memory is added above the window: a larger device takes over and the old one is unplugged."""
     with Mirror(run) as mirror, FrontEnd(mirror.path) as origin:
         origin.greet(F_CONFIGURE_MEM_SLOTS)
         origin.send(fe.SET_FEATURES, 1 << 32 | fe.F_PROTOCOL_FEATURES)
@@ -105,7 +105,7 @@ def test_memory_that_outgrows_the_bridge(run):
 
 
 def test_mixed_window_sizes(run):
-    """slot-size=4G and an origin that needs 16G: there is room when others do not use theirs."""
+    """slot-size=4G and an origin that needs 16G: there is room as long as others do not use theirs."""
     with Mirror(run, connections=8) as mirror, FrontEnd(mirror.path) as small, FrontEnd(mirror.path) as large, \
             FrontEnd(mirror.path) as other:
         start_named(small, "small")

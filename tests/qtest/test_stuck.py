@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Descriptors that cannot be closed, wherever a peer can put one: the VM's main thread goes on, and so do all others.
 
-Each of them hangs until the test lets it go, so a monitor that answers at all shows that the main thread is not the one that waits."""
+Each of them hangs until the test lets it go, so a monitor that answers at all shows that the main thread is not waiting."""
 import contextlib
 import mmap
 import os
@@ -30,7 +30,7 @@ MOST_CLOSING = 32               # Budgets.ClosingPeers
 
 
 def hanging(qemu) -> int:
-    """Threads that are closing something: they are in close(), and not waiting for more."""
+    """Threads that are inside close(), not those waiting for work."""
     count = 0
     for task in pathlib.Path(f"/proc/{qemu.pid}/task").iterdir():
         with contextlib.suppress(OSError):
@@ -48,7 +48,7 @@ def silent_files(count: int) -> SilentFiles:
 
 @pytest.fixture(params=[LingeringSockets, SilentFiles], ids=lambda kind: kind.name)
 def stuck(request, mirror_and_neighbour):
-    """After QEMU: a process that is started closes the descriptors that it is not to have, and would hang itself."""
+    """After QEMU, because a new process closes the descriptors that it must not inherit, and would hang itself."""
     with contextlib.closing(silent_files(16) if request.param is SilentFiles else LingeringSockets()) as maker:
         yield maker
 
@@ -67,7 +67,7 @@ def one_of_two_memories(f, stuck):
 
 
 def unread(f, stuck):
-    """The first bytes are refused, the second are never received."""
+    """The first bytes are refused; the second ones are never received."""
     f.send_raw(b"\xff" * 12)
     f.send(fe.GET_FEATURES, fds=[stuck.take()])
 
@@ -87,7 +87,7 @@ def mirror_and_neighbour():
 
 @contextlib.contextmanager
 def stopped(qemu):
-    """Who sends lets go of its own descriptors before QEMU has read anything: the last one is QEMU's."""
+    """The sender closes its own descriptors before QEMU has read anything, so the last reference is QEMU's."""
     qemu.pause()
     try:
         yield
@@ -171,7 +171,7 @@ def test_enough_of_them_and_nobody_new_is_accepted(run):
 
 
 def test_a_sandbox_lets_them_be_closed(run):
-    """The threads that close must be allowed where no process may be started."""
+    """Where no process may be started, the threads that close must still be allowed."""
     sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
     with Mirror(run, args=["-sandbox", sandbox]) as mirror, contextlib.closing(silent_files(3)) as stuck:
         for _ in range(3):
@@ -184,7 +184,7 @@ def test_a_sandbox_lets_them_be_closed(run):
 
 
 def test_memory_whose_owner_is_writing_it(run):
-    """A write() from memory that a FUSE daemon does not give holds the lock of the file that is written to."""
+    """A write() from memory that a FUSE daemon never provides holds the lock of the file it writes to."""
     with Mirror(run) as mirror, FrontEnd(mirror.path) as origin, contextlib.closing(silent_files(1)) as stuck:
         origin.greet(fe.F_VHOST_PCI)
         origin.send_info()
@@ -217,7 +217,7 @@ def test_memory_whose_owner_is_writing_it(run):
 
 
 def test_a_chardev_goes_with_such_a_descriptor_in_its_backlog(run):
-    """Nobody accepts at the socket any more; who has connected, and what they have sent, goes with it."""
+    """Nobody accepts at the socket any more; those who have connected, and what they have sent, go with it."""
     stuck = LingeringSockets()
     with OwnMirror(run) as mirror, contextlib.closing(stuck), FrontEnd(mirror.path, connect=False) as late:
         before = footprint.Footprint(mirror.qemu)
