@@ -13,6 +13,9 @@ internal sealed class Contents
 
     private readonly Dictionary<int, ushort[]> _written = [];
 
+    /// <summary>Counts the changes.</summary>
+    internal long Version { get; private set; }
+
     /// <summary>What every file holds at first.</summary>
     internal static ReadOnlySpan<byte> Noise => MemoryMarshal.AsBytes<ushort>(AllNoise);
 
@@ -32,6 +35,7 @@ internal sealed class Contents
             }
 
             words[offset % PageSize / sizeof(ushort)] = value;
+            Version++;
         }
     }
 
@@ -51,6 +55,7 @@ internal sealed class Contents
 
     internal void CopyFrom(Contents other)
     {
+        Version++;
         _written.Clear();
         foreach ((int page, ushort[] words) in other._written)
         {

@@ -78,9 +78,15 @@ internal sealed class MemoryWindow(MemoryPorts ports, ulong size) : IWindow
     private (Contents Contents, ulong Offset) Find(ulong at, ulong length)
     {
         Assert.False(_disposed);
-        Assert.Equal(0UL, at % sizeof(ushort));
-        (ulong start, _, Contents contents, ulong offset) = Assert.Single(
-            _mapped, part => at >= part.At && (UInt128)at + length <= (UInt128)part.At + part.Length);
-        return (contents, offset + (at - start));
+        Assert.True(at % sizeof(ushort) == 0);
+        foreach ((ulong start, ulong mapped, Contents contents, ulong offset) in _mapped)
+        {
+            if (at >= start && (UInt128)at + length <= (UInt128)start + mapped)
+            {
+                return (contents, offset + (at - start));
+            }
+        }
+
+        throw new InvalidOperationException($"nothing is shown at 0x{at:x}");
     }
 }

@@ -17,8 +17,20 @@ internal sealed class PackedModel(Contents memory, ulong table, int size)
     internal (uint Position, int Left, int LeftCount) Find()
     {
         // Along the ring, the round before in front of it.
-        int[] changes = [.. Enumerable.Range(0, size).Where(slot => IsUsed(slot) == (slot == 0 ? IsUsed(size - 1) : !IsUsed(slot - 1)))];
-        if (changes.Length == 3)
+        var changes = new List<int>();
+        bool before = !IsUsed(size - 1);
+        for (int slot = 0; slot < size; slot++)
+        {
+            bool used = IsUsed(slot);
+            if (used != before)
+            {
+                changes.Add(slot);
+            }
+
+            before = used;
+        }
+
+        if (changes.Count == 3)
         {
             for (int i = 0; i < 3; i++)
             {
