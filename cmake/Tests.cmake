@@ -23,5 +23,5 @@ foreach(folder fuzz bench qtest machine e2e frontends)
         "--junitxml=${reports}/${folder}/${folder}.xml" tests/${folder})
     set_tests_properties(${folder} PROPERTIES ENVIRONMENT "PYTHONPATH=${CMAKE_SOURCE_DIR}/tests")
 endforeach()
-# Takes a second in all; -k is for the others.
-set_property(TEST bench APPEND PROPERTY ENVIRONMENT "PYTEST_ADDOPTS=")
+# -k is for the others: these take seconds.
+set_property(TEST bench driver APPEND PROPERTY ENVIRONMENT "PYTEST_ADDOPTS=")
