@@ -157,14 +157,13 @@ public sealed class BudgetTests
                 $"{Budgets.LogLines} in {Budgets.LogPeriod.TotalSeconds} s; {Budgets.Accounts} users",
                 $"{Budgets.GuestLines} for epochs without an ack",
                 $"{Budgets.NewsBurst} at once, then 1 a second",
-                $"{Budgets.FaultLines} an hour",
                 $"| {Budgets.MaxUnplugDelay} s |",
             ])
         {
             Assert.Contains(part, text, StringComparison.Ordinal);
         }
 
-        Assert.Equal((1, 1), (Budgets.NewsInterval.TotalSeconds, Budgets.FaultPeriod.TotalHours));
+        Assert.Equal(1, Budgets.NewsInterval.TotalSeconds);
         Assert.Equal(2 * 7, Budgets.PlugBurst(7) - Budgets.PlugBurst(0));
         Assert.Equal(16, Budgets.MostKept(32));
     }

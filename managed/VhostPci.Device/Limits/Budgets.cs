@@ -97,10 +97,4 @@ public static class Budgets
 
     /// <summary>Warnings about one kind of thing that the mirror's guest can cause with one device, for as long as the device is there.</summary>
     public const int GuestLines = 10;
-
-    /// <summary>Reports of faults of our own in one <see cref="FaultPeriod"/>: each has a stack trace.</summary>
-    public const int FaultLines = 10;
-
-    /// <summary>After which <see cref="FaultLines"/> reports are allowed again.</summary>
-    public static readonly TimeSpan FaultPeriod = TimeSpan.FromHours(1);
 }

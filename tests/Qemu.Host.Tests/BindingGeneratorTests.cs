@@ -6,9 +6,10 @@ using System.Text;
 using System.Text.Json;
 using Qemu.Host.Generated;
 using Qemu.Host.Generated.Pci;
+using VhostPci.Linux.Tests;
 using VhostPci.Plugin.Generated;
 
-namespace VhostPci.Linux.Tests;
+namespace Qemu.Host.Tests;
 
 /// <summary>
 /// The input of ClangSharpPInvokeGenerator and the outside of its output: what can be checked on a machine that cannot have the generator.

@@ -3,7 +3,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using VhostPci.Plugin;
 
-namespace VhostPci.Linux.Tests;
+namespace Qemu.Host.Tests;
 
 /// <summary>What both hosts of the library, NativeAOT and CoreCLR, ask of its exports.</summary>
 public sealed class ExportsTests

@@ -7,9 +7,10 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Qemu.Host.Generated;
 using Qemu.Host.Generated.Pci;
+using VhostPci.Linux.Tests;
 using VhostPci.Plugin.Generated;
 
-namespace VhostPci.Linux.Tests;
+namespace Qemu.Host.Tests;
 
 /// <summary>The C# bindings against what the C compiler makes of the ABI headers.</summary>
 public sealed partial class AbiLayoutTests
@@ -141,10 +142,10 @@ public sealed partial class AbiLayoutTests
     [Fact]
     public void PortsHaveTheValuesOfTheAbi()
     {
-        AssertSame<Device.Ports.DescriptorEvents, dotnet_fd_events>("DOTNET_FD_");
-        AssertSame<Qemu.Host.FdEvents, dotnet_fd_events>("DOTNET_FD_");
-        AssertSame<Device.Ports.RingEndpoint, vhost_pci_ring_fd>("VHOST_PCI_RING_");
-        AssertSame<Device.Ports.TraceEvent, vhost_pci_trace_event>("VHOST_PCI_TRACE_");
+        AssertSame<VhostPci.Device.Ports.DescriptorEvents, dotnet_fd_events>("DOTNET_FD_");
+        AssertSame<FdEvents, dotnet_fd_events>("DOTNET_FD_");
+        AssertSame<VhostPci.Device.Ports.RingEndpoint, vhost_pci_ring_fd>("VHOST_PCI_RING_");
+        AssertSame<VhostPci.Device.Ports.TraceEvent, vhost_pci_trace_event>("VHOST_PCI_TRACE_");
     }
 
     // By value, and by name as far as the port does not spell an abbreviation out.
