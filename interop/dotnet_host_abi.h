@@ -74,8 +74,10 @@ struct dotnet_host {
 
     /* text is UTF-8, length bytes, one line without newline */
     void (*log)(uint32_t level, const char *text, uint32_t length);
-    /* Whether anybody would see a line of this level: what nobody sees need
-       not be formatted */
+    /*
+     * Whether anybody would see a line of this level: what nobody sees need
+     * not be formatted
+     */
     uint32_t (*log_enabled)(uint32_t level);
 
     /*

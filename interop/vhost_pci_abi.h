@@ -246,8 +246,10 @@ struct vhost_pci_api {
     int (*device_create)(uint64_t server,
                          const struct vhost_pci_static_config *config,
                          uint64_t *object, struct dotnet_error *err);
-    /* realize: reserve the window; object is from plug_device or
-       device_create */
+    /*
+     * realize: reserve the window; object is from plug_device or
+     * device_create
+     */
     int (*device_attach)(uint64_t object, void *device,
                          struct vhost_pci_device_plan *plan,
                          struct dotnet_error *err);
@@ -265,8 +267,10 @@ struct vhost_pci_api {
                                 uint32_t length);
     /* link=: the user switches the link off and on; up without a call */
     void (*device_set_link)(uint64_t object, uint32_t up);
-    /* After each write of the virtio device status; bar is BAR 2's address in
-       the guest, UINT64_MAX when it has none */
+    /*
+     * After each write of the virtio device status; bar is BAR 2's address in
+     * the guest, UINT64_MAX when it has none
+     */
     void (*device_set_status)(uint64_t object, uint32_t status, uint64_t bar);
 
     /* An access found a page of the window gone; see take_window_fault */
@@ -290,8 +294,10 @@ struct vhost_pci_api {
     int (*client_set_features)(uint64_t object, uint64_t features);
     /* The driver has chosen its features, maybe after a reset */
     void (*client_negotiated)(uint64_t object);
-    /* What it has switched since: guest offloads that are on, as virtio-net
-       feature bits, and its address (VHOST_PCI_MAC_SIZE bytes) */
+    /*
+     * What it has switched since: guest offloads that are on, as virtio-net
+     * feature bits, and its address (VHOST_PCI_MAC_SIZE bytes)
+     */
     int (*client_driver_state)(uint64_t object, uint64_t offloads,
                                const uint8_t *mac);
     /* QEMU itself sends a frame for the device: an announcement */
@@ -308,9 +314,11 @@ struct vhost_pci_api {
     int (*client_set_vring_fd)(uint64_t object, uint32_t index, uint32_t which,
                                int32_t fd);
     int (*client_enable)(uint64_t object, uint32_t index, uint32_t enable);
-    /* Stop a ring: returns once the mirror cannot touch it any more, waiting a
-       bounded time; where the ring stands by its descriptors and device area,
-       which are in this process's memory, or NULL; or -errno */
+    /*
+     * Stop a ring: returns once the mirror cannot touch it any more, waiting a
+     * bounded time; where the ring stands by its descriptors and device area,
+     * which are in this process's memory, or NULL; or -errno
+     */
     int64_t (*client_get_vring_base)(uint64_t object, uint32_t index,
                                      uint32_t num, void *desc, void *used);
 

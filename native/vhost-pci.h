@@ -48,13 +48,17 @@ VhostPciFaultWindow *vhost_pci_fault_add(uint64_t object, void *base,
 void vhost_pci_fault_remove(VhostPciFaultWindow *w);
 /* Whether there was a fault since the last call */
 bool vhost_pci_fault_take(VhostPciFaultWindow *w);
-/* Whether this VM can have memory that changes; until .._unneeded() nothing
-   that pins memory can be added */
+/*
+ * Whether this VM can have memory that changes; until .._unneeded() nothing
+ * that pins memory can be added
+ */
 bool vhost_pci_window_allowed(Error **errp);
 void vhost_pci_window_unneeded(void);
 
-/* listener.c: @chr's listening descriptor, or negative; taken again after a
-   release */
+/*
+ * listener.c: @chr's listening descriptor, or negative; taken again after a
+ * release
+ */
 int vhost_pci_listener_take(Chardev *chr, uint32_t *connections, Error **errp);
 void vhost_pci_listener_release(Chardev *chr);
 
@@ -64,8 +68,10 @@ int vhost_pci_server_plug(void *server, uint64_t object, const char *bus,
                           struct dotnet_error *err);
 /* The library's number of the server with this id */
 uint64_t vhost_pci_server_find(const char *id, Error **errp);
-/* What is the same for all servers: one of @chr's, for one origin at a time,
-   without a bridge */
+/*
+ * What is the same for all servers: one of @chr's, for one origin at a time,
+ * without a bridge
+ */
 void vhost_pci_server_config(Chardev *chr, const char *id, int fd,
                              struct vhost_pci_server_config *config);
 void vhost_pci_server_window(void *server, const char *bus,

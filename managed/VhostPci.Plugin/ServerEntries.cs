@@ -49,30 +49,33 @@ internal static class ServerEntries
         {
             ref vhost_pci_server_config config = ref a.config.Value;
             ServerConfig translated = Translate(in config);
-            if (HostText.Read(config.dump) is not { } path)
-            {
-                return Create((void*)a.host, config.listen_fd, translated, null, a.number, text);
-            }
-
-            if (!DumpFile.TryCreate(path, out DumpFile? dump, out string failure))
+            DumpFile? dump = null;
+            if (HostText.Read(config.dump) is { } path && !DumpFile.TryCreate(path, out dump, out string failure))
             {
                 return text.Refuse(Errno.InvalidArgument, $"dump={failure}");
             }
 
-            int result = Errno.IO;
+            VhostPciServer? server = null;
+            string reason;
             try
             {
-                result = Create((void*)a.host, config.listen_fd, translated, dump, a.number, text);
+                server = Create((void*)a.host, config.listen_fd, translated, dump, out reason);
             }
             finally
             {
-                if (result < 0)
+                if (server is null)
                 {
                     dump?.Dispose();
                 }
             }
 
-            return result;
+            if (server is null)
+            {
+                return text.Refuse(Errno.InvalidArgument, reason);
+            }
+
+            a.number.Value = server.Number;
+            return 0;
         });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -108,18 +111,13 @@ internal static class ServerEntries
     private static VhostPciServer? Find(ulong number) => Plugin.Find<VhostPciServer>(number);
 
     // SAFETY: host is handed on, and not looked at.
-    private static unsafe int Create(void* host, int listener, ServerConfig config, DumpFile? dump, HostPointer<ulong> number, ErrorText text)
+    private static unsafe VhostPciServer? Create(void* host, int listener, ServerConfig config, DumpFile? dump, out string reason)
     {
         Plugin plugin = Plugin.Current;
         _ = OpenFileLimit.TryRaise(plugin.Library.Descriptors.CountAll(config), out ulong limit);
         plugin.Library.Descriptors.Limit = limit;
-        if (!plugin.Library.TryCreateServer(new ServerHost(plugin.Host, host), new Listener(listener, plugin.Host), config, out VhostPciServer? server, out string reason, dump) || server is null)
-        {
-            return text.Refuse(Errno.InvalidArgument, reason);
-        }
-
-        number.Value = server.Number;
-        return 0;
+        _ = plugin.Library.TryCreateServer(new ServerHost(plugin.Host, host), new Listener(listener, plugin.Host), config, out VhostPciServer? server, out reason, dump);
+        return server;
     }
 
     private static LogLevel Translate(uint level) => (dotnet_log_level)level switch

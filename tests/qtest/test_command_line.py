@@ -140,20 +140,39 @@ def test_library_is_another_one(run):
     assert "has no dotnet_get_api" in text
 
 
+def fake_library(run, source: str) -> dict[str, str]:
+    """The environment with a library in C."""
+    file, library = run / "fake.c", run / "libfake.so"
+    file.write_text(f"#include <errno.h>\n#include <string.h>\n#include \"dotnet_host_abi.h\"\n{source}")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-I", str(paths.ROOT / "interop"), "-o", str(library), str(file)], check=True)
+    return dict(os.environ, VHOST_PCI_LIBRARY=str(library))
+
+
 def test_library_has_another_abi_version(run):
     """A library with another version reports that itself."""
-    source, library = run / "old.c", run / "libold.so"
-    source.write_text("""
-        #include <stdint.h>
-        #include <string.h>
-        #include <errno.h>
-        int dotnet_get_api(uint32_t version, const void *host, const void **api, char *error);
-        int dotnet_get_api(uint32_t version, const void *host, const void **api, char *error)
-        { strcpy(error, "this library is ABI version 0"); return -EPROTO; }
+    env = fake_library(run, """
+        int dotnet_get_api(uint32_t version, const struct dotnet_host *host, const struct dotnet_api **api, struct dotnet_error *err)
+        { strcpy(err->text, "this library is ABI version 0"); return -EPROTO; }
         """)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
-    env = dict(os.environ, VHOST_PCI_LIBRARY=str(library))
     assert "ABI version 0" in qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", env=env)
+
+
+@pytest.mark.parametrize("body, expected", [
+    ('strcpy(err->text, "it has no interface of that name"); return -ENOENT;', "libfake.so: it has no interface of that name"),
+    ("static uint32_t table[] = { 99, 8 }; *api = table; return 0;", "has version 99 (8 bytes) of the interface 'vhost-pci'"),
+])
+def test_library_has_other_devices(run, body, expected):
+    """Any library can be loaded; what is asked of it is its interface for vhost-pci."""
+    env = fake_library(run, f"""
+        static int find(const char *name, uint32_t version, const void *host, const void **api, struct dotnet_error *err)
+        {{ {body} }}
+        static const struct dotnet_api api = {{
+            .version = DOTNET_HOST_ABI_VERSION, .size = sizeof(api), .get_interface = find
+        }};
+        int dotnet_get_api(uint32_t version, const struct dotnet_host *host, const struct dotnet_api **out, struct dotnet_error *err)
+        {{ *out = &api; return host->library && host->size == sizeof(*host) ? 0 : -EPROTO; }}
+        """)
+    assert expected in qemu(*server(run / "s"), "-vhost-pci-server", "socket,chardev=s", env=env)
 
 
 def test_help_lists_the_options():
