@@ -13,7 +13,9 @@ static bool known(unsigned int bit)
 	return vpnet_features_known() & BIT(bit);
 }
 
-/* virtio: a driver leaves rings alone that are used in a way it does not know */
+/*
+ * virtio: a driver must not touch rings that are used in a way it does not know
+ */
 static void unknown_ring_bits_are_refused(void)
 {
 	for (unsigned int bit = 24; bit <= 41; bit++) {
@@ -28,7 +30,7 @@ static void unknown_ring_bits_are_refused(void)
 	}
 }
 
-/* Frames that would be dropped, and headers of another length */
+/* These bring frames that would be dropped, or longer headers */
 static void what_would_be_dropped_is_refused(void)
 {
 	CHECK(!known(VIRTIO_NET_F_HOST_UFO));
@@ -39,7 +41,7 @@ static void what_would_be_dropped_is_refused(void)
 	CHECK(!known(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS));
 }
 
-/* What every Linux or DPDK guest acks of what a server offers */
+/* What every Linux or DPDK guest accepts of the features offered */
 static void the_usual_features_are_known(void)
 {
 	static const unsigned int bits[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counting checks: one for each named test, however many it makes */
-#ifndef TESTS_GUEST_CHECK_H
-#define TESTS_GUEST_CHECK_H
+/* Counts tests, not checks: a test fails if any of its checks does */
+#ifndef TESTS_DRIVER_CHECK_H
+#define TESTS_DRIVER_CHECK_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,4 +38,4 @@ extern const struct test packed_fuzz_tests[];
 extern const struct test rxbuf_tests[];
 extern const struct test rxbuf64_tests[];
 
-#endif /* TESTS_GUEST_CHECK_H */
+#endif /* TESTS_DRIVER_CHECK_H */

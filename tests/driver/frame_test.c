@@ -51,7 +51,7 @@ static void plain_frames(void)
 	CHECK(valid(0, 0, 0, 0, 0, 14, 0));
 	/* without the flag the checksum fields mean nothing */
 	CHECK(valid(0, 0, 0xffff, 0xffff, 0xffff, 14, 0));
-	/* flags nobody knows are to be ignored */
+	/* unknown flags must be ignored */
 	CHECK(valid(0xfe, 0, 0, 0, 0, 14, 0));
 }
 
@@ -64,7 +64,7 @@ static void checksum_requests(void)
 	CHECK(valid(f, 0, 0, 34, 16, 52, CSUM));
 	CHECK(!valid(f, 0, 0, 34, 16, 51, CSUM));
 	CHECK(!valid(f, 0, 0, 13, 16, 60, CSUM));
-	/* CVE-2024-11614 and the sum that does not fit 16 bits */
+	/* CVE-2024-11614, and a sum that does not fit in 16 bits */
 	CHECK(!valid(f, 0, 0, 0xffff, 0, 60, CSUM));
 	CHECK(!valid(f, 0, 0, 34, 0xffff, 60, CSUM));
 	CHECK(!valid(f, 0, 0, 0xffff, 0xffff, 60, CSUM));
@@ -90,7 +90,7 @@ static void segmentation_requests(void)
 	CHECK(valid(f, VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN,
 		    1448, 34, 16, 9000, tso4 | BIT(VIRTIO_NET_F_HOST_ECN)));
 
-	/* of 256 types exactly these four, with every feature there is */
+	/* with all features, exactly these four of 256 types */
 	for (int type = 1; type < 256; type++) {
 		int base = type & ~VIRTIO_NET_HDR_GSO_ECN;
 
@@ -111,7 +111,7 @@ static void number_of_segments(void)
 {
 	const u32 longest = 65535 - 20 - 20;
 
-	/* what GRO has merged in an origin that routes: SSH's small records */
+	/* as GRO merges in an origin that routes: small records of SSH */
 	CHECK(segments(36, 12 + 3 * 36));
 	CHECK(segments(1, 12 + 2));
 	/* an MSS of 48 less timestamps, in bulk */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rings made of chance.  Two kinds: at rest, where a second, slower and
- * simpler reading of the rules must come to the same result, and changing
- * under our eyes, where only the invariants can be checked.
+ * Random rings of two kinds: at rest, where a second, slower and simpler
+ * implementation of the rules must come to the same result; and changing while
+ * we look, where only the invariants can be checked.
  *
- * RING_FUZZ_ROUNDS and RING_FUZZ_SEED in the environment change the extent.
+ * RING_FUZZ_ROUNDS and RING_FUZZ_SEED in the environment change how much is
+ * done.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -26,7 +27,7 @@ static u64 rng_state;
 
 static u32 rnd(u32 below)
 {
-	/* xorshift: the same rings everywhere for the same seed */
+	/* xorshift: the same seed gives the same rings everywhere */
 	rng_state ^= rng_state << 13;
 	rng_state ^= rng_state >> 7;
 	rng_state ^= rng_state << 17;
@@ -120,8 +121,8 @@ static void ref_pop(const struct origin *o, u32 flags, u16 taken,
 }
 
 /*
- * A loop passes other rules' violations again and again, and both readings
- * stop at the first of them; only where a loop is noticed differs.
+ * Both implementations stop at the first violation, but notice a loop at
+ * different places.
  */
 static void compare(const struct origin *o, const struct vpring *r,
 		    enum vpring_result got, const struct vpring_seg *segs,
@@ -185,7 +186,7 @@ static void random_rings(void)
 	       (unsigned long long)rounds, (unsigned long long)popped);
 	for (int e = VPRING_E_AVAIL_IDX; e <= VPRING_E_INDIRECT; e++) {
 		printf(" %llu", (unsigned long long)seen[e]);
-		/* a generator that never gets there tests nothing */
+		/* a generator that never gets there would test nothing */
 		CHECK(seen[e] || e == VPRING_E_TOO_LONG || rounds < 100000);
 	}
 	printf("\n");
@@ -212,7 +213,7 @@ static void *race_thread(void *arg)
 		x ^= x << 17;
 		i = x % o->size;
 		at = (x >> 20) % (ORIGIN_DATA - ORIGIN_TABLE);
-		/* mostly harmless, or no chain would ever be taken */
+		/* mostly harmless, otherwise no chain would ever be taken */
 		switch ((x >> 40) % 256) {
 		case 0:
 			WRITE_ONCE(o->desc[i].addr, x);
@@ -283,7 +284,7 @@ static void changing_under_our_eyes(void)
 	do {
 		struct vpring r;
 
-		/* the racer may have had the machine for itself meanwhile */
+		/* the racer may have had the machine to itself meanwhile */
 		for (u32 i = 0; i < o.size; i++) {
 			origin_desc(&o.desc[i], ORIGIN_DATA, 1 + i, 0, 0);
 			o.avail->ring[i] = i;
@@ -291,7 +292,7 @@ static void changing_under_our_eyes(void)
 		CHECK(!vpring_init(&r, &o.win, &o.area, VPRING_F_INDIRECT));
 		__atomic_store_n(&o.avail->idx, r.used_pos + 64,
 				 __ATOMIC_RELAXED);
-		/* on one processor they meet only like this */
+		/* on one processor they only meet this way */
 		if (popped >= 1000000)
 			sched_yield();
 		while (vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_OK) {
@@ -301,7 +302,10 @@ static void changing_under_our_eyes(void)
 			for (u32 i = 0; i < c.nsegs; i++) {
 				u8 *at = segs[i].addr;
 
-				/* read it: the sanitizer is the judge */
+				/*
+				 * read all of it: the sanitizer complains if
+				 * anything is outside
+				 */
 				CHECK(segs[i].len);
 				sum += *(volatile u8 *)at;
 				sum += *(volatile u8 *)(at + segs[i].len - 1);
@@ -321,7 +325,7 @@ static void changing_under_our_eyes(void)
 	printf("  %llu chains taken, %llu rings broken (%llu)\n",
 	       (unsigned long long)popped, (unsigned long long)broken,
 	       (unsigned long long)sum);
-	/* else the two did not meet */
+	/* otherwise the two did not meet */
 	CHECK(popped >= 1000000 && broken >= 1000);
 	origin_free(&o);
 }

@@ -80,7 +80,7 @@ static void areas_to_the_last_byte(void)
 	init_fails(&o, VPRING_E_AREA);
 	o.area.avail = ORIGIN_AVAIL;
 
-	/* 6 + 8 * 8 is not a multiple of 4: two bytes to spare */
+	/* 6 + 8 * 8 is not a multiple of 4, which leaves two bytes */
 	o.area.used = ORIGIN_SIZE - (6 + 8 * 8) - 2;
 	CHECK(!vpring_init(&r, &o.win, &o.area, 0));
 	o.area.used += 4;
@@ -89,8 +89,8 @@ static void areas_to_the_last_byte(void)
 }
 
 /*
- * Whatever was set up must break the ring for this reason, change nothing in
- * the origin's memory, and stay broken when the origin repairs it.
+ * The ring must break for this reason, without a change to the origin's memory,
+ * and must stay broken when the origin repairs it.
  */
 static void pop_breaks(struct origin *o, u32 flags, enum vpring_error want)
 {
@@ -106,7 +106,7 @@ static void pop_breaks(struct origin *o, u32 flags, enum vpring_error want)
 	CHECK(strcmp(vpring_strerror(want), "unknown error"));
 	CHECK(!memcmp(before, o->mem, ORIGIN_SIZE));
 
-	/* now everything is fine, but too late */
+	/* all is well now, but it is too late */
 	for (u32 i = 0; i < o->size; i++) {
 		origin_desc(&o->desc[i], ORIGIN_DATA, 1,
 			    flags & VPRING_F_WRITABLE ? WRITE : 0, 0);
@@ -193,7 +193,7 @@ static void next_out_of_range(void)
 		origin_offer(&o, 0);
 		pop_breaks(&o, 0, VPRING_E_DESC_IDX);
 
-		/* inside a table its own size counts, not the ring's */
+		/* in a table, the table's size counts, not the ring's */
 		t = origin_table(&o, ORIGIN_TABLE);
 		origin_desc(&o.desc[0], ORIGIN_TABLE, 2 * sizeof(*t), IND, 0);
 		origin_desc(&t[0], ORIGIN_DATA, 1, NEXT, 2);
@@ -251,7 +251,10 @@ static void empty_descriptors(void)
 
 	origin_init(&o, 8);
 	for (int i = 0; i < 3; i++) {
-		/* CVE-2020-10725: no length must not mean no address check */
+		/*
+		 * CVE-2020-10725: a length of 0 must not skip the check of the
+		 * address
+		 */
 		origin_desc(&o.desc[0], i ? ORIGIN_DATA : ~0ULL, 0, flags[i],
 			    0);
 		o.avail->idx = 0;
@@ -349,7 +352,7 @@ static void indirect_abuses(void)
 	origin_free(&o);
 }
 
-/* Buffers may lie over the ring itself: that hurts its owner only */
+/* Buffers may overlap the ring: that only hurts its owner */
 static void buffers_over_the_ring(void)
 {
 	struct vpring_chain c;

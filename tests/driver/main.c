@@ -5,7 +5,7 @@
 
 int check_failures;
 
-/* ring_tests [REPORT]: runs all and writes what came of each as JUnit has it */
+/* ring_tests [REPORT]: runs all tests and writes a JUnit report */
 int main(int argc, char **argv)
 {
 	const struct test *suites[] = {
@@ -22,9 +22,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	fputs("<testsuite name=\"driver\">\n", report);
-	/* work without bound is what several tests look for */
+	/* several tests look for unbounded work */
 	alarm(300);
-	/* a sanitizer ends the process: show how far it came */
+	/* show how far we came if a sanitizer ends the process */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (unsigned int i = 0; i < sizeof(suites) / sizeof(*suites); i++) {
 		for (const struct test *t = suites[i]; t->name; t++) {

@@ -3,8 +3,8 @@
  * The other side of a ring: an origin's memory and, in it, a split ring that
  * tests fill as its driver would, or would not.
  */
-#ifndef TESTS_GUEST_ORIGIN_H
-#define TESTS_GUEST_ORIGIN_H
+#ifndef TESTS_DRIVER_ORIGIN_H
+#define TESTS_DRIVER_ORIGIN_H
 
 #include "ring.h"
 
@@ -34,4 +34,4 @@ struct vring_desc *origin_table(struct origin *o, u64 at);
 __virtio16 *origin_used_event(struct origin *o);
 __virtio16 *origin_avail_event(struct origin *o);
 
-#endif /* TESTS_GUEST_ORIGIN_H */
+#endif /* TESTS_DRIVER_ORIGIN_H */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Packed rings by chance: a driver that keeps the rules and must get back what
- * it gave, whole and once, also across reloads of ours; and one that does not,
- * against which only the invariants hold.
+ * Random packed rings: a peer that keeps the rules must get back what it gave,
+ * whole and once, even across reloads of our driver; against one that does not,
+ * only the invariants hold.
  *
- * RING_FUZZ_ROUNDS and RING_FUZZ_SEED in the environment change the extent.
+ * RING_FUZZ_ROUNDS and RING_FUZZ_SEED in the environment change how much is
+ * done.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -41,7 +42,7 @@ struct rally {
 	struct vpring r;
 	u32 flags;
 	u32 given[PACKED_MOST];		/* bytes, by id */
-	u16 order[PACKED_MOST];		/* ids on their way, oldest first */
+	u16 order[PACKED_MOST];		/* ids in flight, oldest first */
 	u32 under_way;
 	u32 returned[PACKED_MOST];	/* lengths of the next ones to come */
 	u32 taken;			/* of those under way */
@@ -141,7 +142,7 @@ static void what_was_given_comes_back(void)
 	CHECK(chains > rounds * 50);
 }
 
-/* Each event that was asked for comes, and not many others */
+/* Every event that was asked for comes, and few others */
 static void no_interrupt_is_lost(void)
 {
 	u32 rounds = 300000, wanted = 0;
@@ -272,14 +273,14 @@ static void changing_under_our_eyes(void)
 	do {
 		struct vpring r;
 
-		/* the racer may have had the machine for itself meanwhile */
+		/* the racer may have had the machine to itself meanwhile */
 		for (u32 i = 0; i < o.size; i++)
 			packed_put(&o, i, PACKED_DATA, 1 + i, i,
 				   packed_avail(true));
 		CHECK(!packed_setup(&o, &r, VPRING_F_INDIRECT |
 				    VPRING_F_EVENT_IDX));
 		CHECK(r.used_pos < 2 * o.size);
-		/* on one processor they meet only like this */
+		/* on one processor they only meet this way */
 		if (popped >= 1000000)
 			sched_yield();
 		while (vpring_pop(&r, segs, VPRING_MAX_SEGS, &c) == VPRING_OK) {
@@ -289,7 +290,10 @@ static void changing_under_our_eyes(void)
 			for (u32 i = 0; i < c.nsegs; i++) {
 				u8 *at = segs[i].addr;
 
-				/* read it: the sanitizer is the judge */
+				/*
+				 * read all of it: the sanitizer complains if
+				 * anything is outside
+				 */
 				CHECK(segs[i].len);
 				sum += *(volatile u8 *)at;
 				sum += *(volatile u8 *)(at + segs[i].len - 1);
@@ -317,7 +321,7 @@ static void changing_under_our_eyes(void)
 	printf("  %llu chains taken, %llu rings broken (%llu)\n",
 	       (unsigned long long)popped, (unsigned long long)broken,
 	       (unsigned long long)sum);
-	/* else the two did not meet */
+	/* otherwise the two did not meet */
 	CHECK(popped >= 1000000 && broken >= 1000);
 	packed_free(&o);
 }

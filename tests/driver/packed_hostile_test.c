@@ -55,8 +55,8 @@ static void bad_sizes_and_places(void)
 }
 
 /*
- * It must break for this reason, change nothing in the origin's memory, and
- * stay broken when the origin repairs it.
+ * The ring must break for this reason, without a change to the origin's memory,
+ * and must stay broken when the origin repairs it.
  */
 static void pop_breaks(struct packed_origin *o, u32 flags,
 		       enum vpring_error want)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An origin with a packed ring and a driver that keeps the rules, written from
- * virtio 1.2, 2.8, without a look at the code under test.
+ * virtio 1.2, section 2.8, and not from the code under test.
  */
-#ifndef TESTS_GUEST_PACKED_ORIGIN_H
-#define TESTS_GUEST_PACKED_ORIGIN_H
+#ifndef TESTS_DRIVER_PACKED_ORIGIN_H
+#define TESTS_DRIVER_PACKED_ORIGIN_H
 
 #include "ring.h"
 
@@ -42,7 +42,7 @@ struct packed_origin {
 
 void packed_init(struct packed_origin *o, u32 size, u16 direction);
 void packed_free(struct packed_origin *o);
-/* As if it had been in use: start here, with nothing under way */
+/* Start here, as if the ring had been in use, with nothing in flight */
 void packed_start_at(struct packed_origin *o, u32 slot, bool wrap);
 int packed_setup(struct packed_origin *o, struct vpring *r, u32 flags);
 /* A buffer of @n descriptors of @len bytes; false: no room */
@@ -57,4 +57,4 @@ void packed_put(struct packed_origin *o, u32 slot, u64 addr, u32 len, u16 id,
 /* The flags of a descriptor that is available in this round */
 u16 packed_avail(bool wrap);
 
-#endif /* TESTS_GUEST_PACKED_ORIGIN_H */
+#endif /* TESTS_DRIVER_PACKED_ORIGIN_H */

@@ -134,7 +134,7 @@ static void all_of_the_ring_is_pending_when_it_was_not_enough(void)
 	packed_free(&o);
 }
 
-/* A driver that looks while we return must see all buffers of a frame or none */
+/* A peer that looks meanwhile must see all buffers of a frame or none */
 static void frame_of_several_buffers_comes_at_once(void)
 {
 	struct packed_origin o;
@@ -154,7 +154,7 @@ static void frame_of_several_buffers_comes_at_once(void)
 	CHECK(!r.done[0].joined && !r.done[1].joined && r.done[2].joined &&
 	      !r.done[3].joined);
 	CHECK(vpring_publish(&r));
-	/* the marks are not left for the next round */
+	/* the marks must not last into the next round */
 	for (u32 round = 0; round < 4; round++) {
 		u32 len;
 		u16 id;

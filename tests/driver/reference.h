@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a driver of the device side must make of a ring at rest, written a
- * second time: slower, simpler, and straight from the specification.
+ * The rules for a ring at rest, implemented a second time: slower, simpler, and
+ * straight from the specification.
  */
-#ifndef TESTS_GUEST_REFERENCE_H
-#define TESTS_GUEST_REFERENCE_H
+#ifndef TESTS_DRIVER_REFERENCE_H
+#define TESTS_DRIVER_REFERENCE_H
 
 #include "ring.h"
 
@@ -33,4 +33,4 @@ void ref_packed_chain(const struct vpring_window *win,
 		      u32 flags, u32 pos, u32 room, bool seen,
 		      struct ref_result *ref);
 
-#endif /* TESTS_GUEST_REFERENCE_H */
+#endif /* TESTS_DRIVER_REFERENCE_H */

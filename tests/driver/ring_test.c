@@ -229,7 +229,7 @@ static void interrupt_by_event_index(void)
 
 	origin_init(&o, 8);
 	CHECK(!vpring_init(&r, &o.win, &o.area, VPRING_F_EVENT_IDX));
-	/* the flag has no meaning now */
+	/* the flag means nothing now */
 	o.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	*origin_used_event(&o) = 0;
 	CHECK(publish(&o, &r, 1));

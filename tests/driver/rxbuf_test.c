@@ -47,7 +47,7 @@ static void end(void)
 	CHECK(!shim_mm.pages && !shim_mm.bytes);
 }
 
-/* Does all of it lie in memory that somebody gave? */
+/* Does all of it lie in memory that was allocated? */
 static bool given(const struct sk_buff *skb)
 {
 	const struct skb_shared_info *shinfo;
@@ -150,13 +150,13 @@ static struct sk_buff *receive(u32 len, u32 head, u32 seed)
 		return NULL;
 	CHECK(given(skb));
 	CHECK(skb->len == len && whole(skb, seed));
-	/* one alone, the others dropped: the worst that can be done */
+	/* keep one and drop the others: the worst case */
 	CHECK(pinned(skb) <= 2UL * skb->truesize);
 	CHECK(skb->truesize <= 2 * pinned(skb));
 	return skb;
 }
 
-/* Sizes next to each limit, and any others */
+/* Sizes around each limit, and others at random */
 static u32 random_len(void)
 {
 	static const u32 limits[] = {
@@ -209,7 +209,7 @@ static void charge_is_what_is_pinned(void)
 			charged += skb->truesize;
 			keep(skb, n);
 		}
-		/* what only we have does not belong to it */
+		/* what only we hold does not count */
 		vpnet_rxbuf_free(&rb);
 		CHECK(shim_mm.bytes + kept.count * SHIM_SKB_SIZE <=
 		      2 * charged);
@@ -219,8 +219,8 @@ static void charge_is_what_is_pinned(void)
 }
 
 /*
- * What an allocator that fails leaves behind: the next frame, which would fit
- * into what is left of the last page, must not be given it.
+ * After a failed allocation the next frame must not get the rest of the last
+ * page, even if it fits.
  */
 static void failing_after_a_rest_was_left(void)
 {
@@ -344,7 +344,7 @@ static void pages_are_used_again(void)
 	end();
 }
 
-/* One from the reserves must not make the stack drop for ever */
+/* A page from the reserves must not make the stack drop frames for ever */
 static void pages_from_the_reserves_are_not_kept(void)
 {
 	begin();

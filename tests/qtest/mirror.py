@@ -107,8 +107,8 @@ class MirrorDevice:
     def reset(self) -> None:
         self.status = 0
 
-    def start(self, msix: bool = True) -> None:
-        """Without msix, like a driver that knows only the interrupt line."""
+    def start(self, msix: bool = True, queues: bool = True) -> None:
+        """Without msix, like a driver that knows only the interrupt line; without queues, like one that polls the rings."""
         vm, common = self.vm, self.common
         self.reset()
         self.status = ACKNOWLEDGE | DRIVER
@@ -119,7 +119,7 @@ class MirrorDevice:
         if msix:
             self._enable_msix(self.ring_count + 1)
             vm.writew(common + 16, CONFIG_VECTOR)
-        for queue in range(self.ring_count):
+        for queue in range(self.ring_count if queues else 0):
             vm.writew(common + 22, queue)
             if msix:
                 vm.writew(common + 26, self.vector_of(queue))

@@ -52,6 +52,28 @@ def test_the_token_is_completed_once_and_stays(linked):
     assert device.used_index(TX) == 1
 
 
+def test_a_driver_that_polls_needs_no_virtqueues(linked):
+    mirror, origin, device = linked
+    for msix in (True, False):
+        device.start(msix, queues=False)
+        wait_for("the link", lambda: device.config().up)
+        device.ack(device.config().epoch)
+        origin.take_interrupt()
+        for ring in (RX, TX):
+            origin.kick(ring)
+            device.ring_doorbell(ring)
+            wait_for("the origin's interrupt", origin.take_interrupt)
+    assert not any(device.take_message(ring) for ring in (RX, TX)) and mirror.peers()[0]["link"]
+    # It hears of a withdrawal, and can go back to interrupts.
+    origin.reset_driver()
+    wait_for("link down", lambda: not device.config().up)
+    device.start()
+    origin.start_driver()
+    wait_for("the link again", lambda: device.config().up)
+    origin.kick(TX)
+    wait_for("the kick", lambda: device.take_message(TX))
+
+
 def test_link_changes_raise_the_config_vector(linked):
     _mirror, origin, device = linked
     device.take_message(CONFIG_VECTOR)

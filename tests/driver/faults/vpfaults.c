@@ -24,7 +24,7 @@
 
 #include "vhost_pci_guest_abi.h"
 
-/* the RTNL, held by a thread so that a shell can go on */
+/* a thread holds the RTNL, so that the shell can go on */
 static DECLARE_COMPLETION(taken);
 static struct task_struct *holder;
 
@@ -124,7 +124,7 @@ static struct kprobe config_write_probe = {
 	.pre_handler = config_write,
 };
 
-/* The device of the first of its interfaces, which the RTNL keeps there */
+/* The driver's first interface; the RTNL keeps it there */
 static struct virtio_device *find_device(void)
 {
 	struct virtio_device *vdev;

@@ -32,7 +32,7 @@ enum op {
 	OP_INDIRECT, OP_AGAIN, OP_COUNT
 };
 
-/* What is left of the input; zeros behind its end */
+/* The rest of the input; zeroes beyond its end */
 struct input {
 	const u8 *at;
 	size_t left;
@@ -87,7 +87,7 @@ static u32 take_index(struct input *in)
 	return value & 0x80 ? value : value % 8;
 }
 
-/* Mostly inside, sometimes at an edge, sometimes anything */
+/* Mostly inside, sometimes at the edge, sometimes anywhere */
 static u64 take_addr(struct input *in)
 {
 	u32 how = take(in, 1);
@@ -167,7 +167,7 @@ static void check_positions(const struct run *t)
 	     places(t, 0, t->count));
 }
 
-/* What this pop must come to */
+/* What this pop must return */
 static void expect(struct run *t)
 {
 	const struct vpring *r = &t->r;
@@ -201,14 +201,14 @@ static void expect(struct run *t)
 	t->ref.head = r->avail->ring[r->avail_pos % r->size];
 }
 
-/* A loop is noticed later by one who counts, and may be too long by then */
+/* Whoever counts notices a loop later, and the chain may be too long by then */
 static bool same_error(enum vpring_error got, enum vpring_error wanted)
 {
 	return got == wanted ||
 	       (got == VPRING_E_TOO_LONG && wanted == VPRING_E_LOOP);
 }
 
-/* Somebody else writes there: what we fill in may not stay */
+/* Others write there as well, so what we filled in may not stay */
 static void spoil(struct run *t, const u8 *at, u32 len)
 {
 	const u8 *used = memory + ORIGIN_USED;
@@ -274,7 +274,7 @@ static bool pop(struct run *t, u32 max)
 	return true;
 }
 
-/* What the peer's driver finds in the first of the slots of each buffer */
+/* What the peer's driver finds in the first slot of each buffer */
 static void check_slots(const struct run *t, u32 pos)
 {
 	const struct vpring *r = &t->r;
@@ -288,7 +288,7 @@ static void check_slots(const struct run *t, u32 pos)
 	}
 }
 
-/* The same of a split ring; in order the first entry speaks for all */
+/* The same for a split ring; in order the first entry stands for all */
 static void check_entries(const struct run *t, u16 pos)
 {
 	const struct vpring *r = &t->r;
@@ -309,7 +309,7 @@ static void check_entries(const struct run *t, u16 pos)
 	}
 }
 
-/* What is filled is the peer's from here on */
+/* What was filled belongs to the peer from here on */
 static void shown(struct run *t, u32 before)
 {
 	if (t->packed)
@@ -338,7 +338,7 @@ static void fill(struct run *t, u32 len)
 {
 	if (t->filled == t->count)
 		return;
-	/* of a packed ring it is always told before more is filled */
+	/* a packed ring is always published before more is filled */
 	if (t->packed && t->untold)
 		publish(t);
 	vpring_fill(&t->r, t->taken[t->filled], len);
@@ -348,7 +348,7 @@ static void fill(struct run *t, u32 len)
 
 static void roll_back(struct run *t)
 {
-	/* the tx side, which may complete in order, never does */
+	/* the side that may complete in order never does */
 	if (!t->marked || t->flags & VPRING_F_IN_ORDER)
 		return;
 	vpring_rollback(&t->r, &t->mark);
@@ -402,7 +402,7 @@ static void offer(struct run *t, u16 head)
 	avail->idx++;
 }
 
-/* A descriptor that names a table, right as far as it goes */
+/* A descriptor that names a table, correct in itself */
 static void offer_table(struct run *t, struct input *in)
 {
 	struct vring_desc *d = (void *)(memory + ORIGIN_DESC);
@@ -521,7 +521,7 @@ static void step(struct run *t, struct input *in)
 	MUST(vpring_pending(r) <= r->size);
 }
 
-/* Something sound wherever the input may point, for it to spoil */
+/* Valid content wherever the input may point, for it to spoil */
 static void fill_memory(const struct run *t)
 {
 	u16 direction = t->flags & VPRING_F_WRITABLE ? VRING_DESC_F_WRITE : 0;
@@ -596,7 +596,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	t.win.size = ORIGIN_SIZE;
 	if (how & 0xe0)
 		fill_memory(&t);
-	/* seldom, or most of the time goes into what is refused at once */
+	/* rarely, or most of the time is spent on what is refused at once */
 	t.odd = odd % 8 == 7;
 	place(&t, &in, t.odd ? odd >> 4 : 0);
 	start(&t);
