@@ -454,7 +454,7 @@ static const char *client_name(DeviceState *nic, Chardev *chr)
     return proxy && DEVICE(proxy)->id ? DEVICE(proxy)->id : chr->label;
 }
 
-/* The net core removes what has the same name as well: other pairs, no others */
+/* Removing one removes all of its name: those of other pairs, nobody else's */
 static char *client_unique_name(const char *id)
 {
     char *name = g_strdup_printf("%s.vhost-pci", id);

@@ -42,3 +42,12 @@ def clean_kernels(pair: guests.Pair):
     for vm in (pair.mirror, pair.origin):
         assert vm.qemu.running, vm.qemu.output()[-2000:]
         assert vm.complaints() == [], f"kernel of the {vm.name}"
+
+
+@pytest.fixture
+def vms():
+    """Those that are to be stopped."""
+    found: list[guests.Guest] = []
+    yield found
+    for vm in found:
+        vm.stop()

@@ -30,17 +30,8 @@ def pair(run: process.RunDir):
 
 @pytest.fixture(scope="module")
 def before(pair: Pair) -> footprint.Footprint:
-    assert_link_works(pair)
+    pair.assert_works()
     return footprint.Footprint(pair.mirror.qemu)
-
-
-def assert_link_works(pair: Pair) -> None:
-    pair.wait_link()
-    for sender, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
-        # The first may have to find its neighbour again
-        sender.wait_answer(target)
-        ping = sender.ping(target, 20, 0.02, 1400)
-        assert ping.lossless, f"{sender.name} to {target}: {ping}"
 
 
 def peers(pair: Pair) -> list[dict]:
@@ -181,11 +172,10 @@ EDGES = [the_mirror_is_stopped_and_continued, the_origin_is_stopped_and_continue
 @pytest.mark.parametrize("edge", EDGES, ids=lambda edge: edge.__name__)
 def test_traffic_goes_on_after(pair: Pair, before: footprint.Footprint, edge):
     for number in range(TIMES):
-        traffic.start_flood(pair.origin, MIRROR_IP)
-        traffic.start_flood(pair.mirror, ORIGIN_IP)
+        traffic.flood_both_ways(pair)
         traffic.wait_flow(pair.origin, pair.mirror)
         edge(pair)
-        assert_link_works(pair)
+        pair.assert_works()
         footprint.wait_back(pair.mirror.qemu, before)
         for vm in (pair.mirror, pair.origin):
             assert vm.qemu.running, vm.qemu.output()[-2000:]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import guests, process
+from lab import guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
 from lab.patience import wait_for
 from lab.suspend import suspend_to_idle
@@ -42,29 +42,11 @@ def device(guest: Guest, driver: str) -> str:
     return guest.command(f"cd {driver}; ls -d virtio*")
 
 
-def flood_both_ways(pair: Pair) -> None:
-    for guest, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
-        guest.command(f"killall ping 2>/dev/null; (/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
-
-
-def stop_floods(pair: Pair) -> None:
-    for guest in (pair.origin, pair.mirror):
-        guest.command("killall ping 2>/dev/null; :")
-
-
-def assert_link_works(pair: Pair) -> None:
-    pair.wait_link()
-    for sender, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
-        sender.wait_answer(target)
-        ping = sender.ping(target, 20, 0.02, 1400)
-        assert ping.lossless, f"{sender.name} to {target}: {ping}"
-
-
 def test_the_origin_is_not_blamed_for_withdrawals(pair: Pair):
     """The window turns to zeroes before the driver is told, while it works on both rings."""
     name = pair.mirror.wait_interface(MIRROR_IP)
     before = peer(pair)["epoch"]
-    flood_both_ways(pair)
+    traffic.flood_both_ways(pair)
     received = pair.mirror.counters(name)["origin0_tx_packets"]
     for number in range(80):
         pair.origin.qmp.execute("set_link", {"name": "n0", "up": False})
@@ -73,11 +55,11 @@ def test_the_origin_is_not_blamed_for_withdrawals(pair: Pair):
         # Until packets flow again, so that the next one, too, comes at a bad time
         wait_for("traffic", lambda: peer(pair)["link"] and pair.mirror.counters(name)["origin0_tx_packets"] > received)
         received = pair.mirror.counters(name)["origin0_tx_packets"]
-    stop_floods(pair)
+    traffic.stop_floods(pair.origin, pair.mirror)
     assert peer(pair)["epoch"] - before >= 160
     counters = pair.mirror.counters(name)
     assert {key: value for key, value in counters.items() if key.endswith("_broken") and value} == {}
-    assert_link_works(pair)
+    pair.assert_works()
 
 
 def test_the_virtqueues_keep_their_names(pair: Pair):
@@ -107,7 +89,7 @@ def test_acknowledgments_do_not_wait_for_the_rtnl(pair: Pair):
         assert pair.mirror.command(f"cat {FAULTS}/rtnl") == "1"
     finally:
         pair.mirror.command(f"echo 0 >{FAULTS}/rtnl")
-    assert_link_works(pair)
+    pair.assert_works()
 
 
 def test_the_interface_is_set_up_while_the_driver_is_still_being_bound(pair: Pair):
@@ -117,18 +99,18 @@ def test_the_interface_is_set_up_while_the_driver_is_still_being_bound(pair: Pai
     assert pair.mirror.command(f"cat {FAULTS}/down_delay") == "0", "it was never told"
     pair.mirror.wait_interface(MIRROR_IP)
     assert peer(pair)["driver-link"]
-    assert_link_works(pair)
+    pair.assert_works()
 
 
 def test_a_resume_fails(pair: Pair):
     """The device's queues cannot be set up again: nothing hangs, and once they can, the device is usable again."""
     name = pair.mirror.wait_interface(MIRROR_IP)
-    flood_both_ways(pair)
+    traffic.flood_both_ways(pair)
     pair.mirror.command(f"echo 100000 >{FAULTS}/no_queues")
     suspend_to_idle(pair.mirror, lambda: None)
     pair.mirror.wait_until("[ $(cat /sys/power/suspend_stats/success) -gt 0 ]")
     pair.mirror.command(f"echo 0 >{FAULTS}/no_queues")
-    stop_floods(pair)
+    traffic.stop_floods(pair.origin, pair.mirror)
     assert "failed to resume" in pair.mirror.command("dmesg")
     assert not peer(pair)["driver-ok"]
     # Whatever is asked for now is answered
@@ -139,7 +121,7 @@ def test_a_resume_fails(pair: Pair):
     assert pair.mirror.run(f"/usr/sbin/ip link set {name} up", 20).status != 0
     one = device(pair.mirror, VHOST_PCI_NET)
     pair.mirror.command(f"echo {one} >{VHOST_PCI_NET}/unbind; echo {one} >{VHOST_PCI_NET}/bind", 30)
-    assert_link_works(pair)
+    pair.assert_works()
 
 
 # What goes on in the mirror while its device is pulled out, each in a loop of its own.
@@ -156,7 +138,7 @@ BUSY = [
 
 
 def test_the_device_is_pulled_out_during_everything(pair: Pair):
-    stop_floods(pair)
+    traffic.stop_floods(pair.origin, pair.mirror)
     pair.mirror.load("macvlan")
     pair.mirror.command(": >/tmp/busy")
     for what in BUSY:
@@ -178,10 +160,10 @@ def test_the_device_is_pulled_out_during_everything(pair: Pair):
         pair.mirror.qmp.wait_event("DEVICE_DELETED", match=lambda data: data.get("device") == old["device"])
         wait_for("another device", lambda: [one for one in pair.mirror.qmp.execute("query-vhost-pci")["servers"][0]["peers"]
                                             if one["connection"] > old["connection"] and one.get("device")])
-        stop_floods(pair)
+        traffic.stop_floods(pair.origin, pair.mirror)
     pair.mirror.command("rm /tmp/busy")
     pair.mirror.wait_until(f"[ $(wc -l </tmp/busy-done) = {len(BUSY)} ]", 60)
     name, = wait_for("the interface", pair.mirror.interfaces)
     pair.mirror.command(f"/usr/sbin/ip link set {name} down mtu 1500; /usr/sbin/ip addr replace {MIRROR_IP}/24 dev {name}; "
                         f"/usr/sbin/tc qdisc del dev {name} ingress; /usr/sbin/ip link set {name} up; :")
-    assert_link_works(pair)
+    pair.assert_works()

@@ -14,13 +14,6 @@ def peers(pair: Pair):
     return {"origin": (pair.origin, pair.mirror, MIRROR_IP), "mirror": (pair.mirror, pair.origin, ORIGIN_IP)}
 
 
-def assert_link_works(pair: Pair, count: int = 20) -> None:
-    for sender, _, target in peers(pair).values():
-        sender.wait_answer(target)
-        ping = sender.ping(target, count)
-        assert ping.lossless, f"{sender.name} to {target}: {ping}"
-
-
 def test_the_mirror_has_the_devices_driver_and_the_origin_a_stock_one(pair: Pair):
     name = pair.mirror.wait_interface(MIRROR_IP)
     assert pair.mirror.command(f"/usr/sbin/ethtool -i {name} | sed -n 's/^driver: //p'") == "vhost_pci_net"
@@ -68,7 +61,7 @@ def test_a_flood_of_small_packets_leaves_the_link_whole(pair: Pair):
     flood.wait(5000)
     result = flood.stop()
     assert result.received >= 0.99 * result.sent, result
-    assert_link_works(pair)
+    pair.assert_works()
 
 
 def test_the_monitor_shows_the_link(pair: Pair):
@@ -85,7 +78,7 @@ def test_the_mirrors_driver_reloads(pair: Pair):
         assert pair.mirror.interfaces() == []
         pair.mirror.command("insmod /lib/modules/vhost_pci_net.ko", 30)
         pair.wait_link()
-        assert_link_works(pair)
+        pair.assert_works()
 
 
 def test_the_origins_driver_unbinds_and_binds(pair: Pair):
@@ -95,7 +88,7 @@ def test_the_origins_driver_unbinds_and_binds(pair: Pair):
     pair.mirror.wait_until(f'[ "$(cat /sys/class/net/{mirror_name}/carrier)" = 0 ]', 15)
     pair.origin.command(f"echo {device} > /sys/bus/virtio/drivers/virtio_net/bind")
     pair.wait_link()
-    assert_link_works(pair)
+    pair.assert_works()
 
 
 def test_the_origins_driver_reloads_under_traffic(pair: Pair):
@@ -107,4 +100,4 @@ def test_the_origins_driver_reloads_under_traffic(pair: Pair):
     pair.wait_link()
     traffic.wait_flow(pair.mirror)
     traffic.stop_floods(pair.mirror)
-    assert_link_works(pair)
+    pair.assert_works()

@@ -25,14 +25,6 @@ def mirror(run: process.RunDir):
     mirror.stop()
 
 
-@pytest.fixture
-def vms():
-    found: list[Guest] = []
-    yield found
-    for vm in found:
-        vm.stop()
-
-
 def wait_for(what: str, condition):
     return patience.wait_for(what, condition, 60)
 

@@ -4,23 +4,12 @@ again by itself: nobody touches a thing."""
 import os
 import time
 
-import pytest
-
 from lab import footprint, guests, process, traffic
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest
 
 # Seconds. What is measured here is below 3 on a quiet machine; the limit is for a busy one.
 LIMIT = 60
 TIMES = 20 if os.environ.get("VHOST_PCI_LONG") == "1" else 1
-
-
-@pytest.fixture
-def vms():
-    """Those that are to be stopped."""
-    found: list[Guest] = []
-    yield found
-    for vm in found:
-        vm.stop()
 
 
 def start_mirror(run: process.RunDir, vms: list[Guest], name: str) -> Guest:

@@ -7,26 +7,17 @@ import time
 import pytest
 
 from lab import guests, process, traffic
-from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
+from lab.guests import Guest, Pair
 from lab.suspend import suspend_to_idle
 
 LONG = os.environ.get("VHOST_PCI_LONG") == "1"
 TIMES = 20 if LONG else 2
 
 
-def assert_link_works(pair: Pair) -> None:
-    pair.wait_link()
-    for sender, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
-        sender.wait_answer(target)
-        ping = sender.ping(target, 20, 0.02, 1400)
-        assert ping.lossless, f"{sender.name} to {target}: {ping}"
-
-
 @contextlib.contextmanager
 def flood(pair: Pair):
-    assert_link_works(pair)
-    for guest, target in ((pair.origin, MIRROR_IP), (pair.mirror, ORIGIN_IP)):
-        traffic.start_flood(guest, target)
+    pair.assert_works()
+    traffic.flood_both_ways(pair)
     traffic.wait_flow(pair.origin, pair.mirror)
     yield
     # After all that happened the same two floods go on
@@ -59,7 +50,7 @@ def change_rings_during(pair: Pair, sleep) -> None:
     with flood(pair):
         # The origin must not wait for a mirror that sleeps
         sleep(pair.mirror, lambda: pair.origin.command(f"echo {device} > {folder}/unbind; echo {device} > {folder}/bind", 30))
-        assert_link_works(pair)
+        pair.assert_works()
     assert sleeps(pair.mirror) == before + 1
 
 
@@ -69,7 +60,7 @@ def test_traffic_goes_on_after_suspend_to_idle(pair: Pair):
         before = sleeps(pair.mirror)
         with flood(pair):
             suspend_to_idle(pair.mirror, lambda: time.sleep(0.5))
-            assert_link_works(pair)
+            pair.assert_works()
         assert sleeps(pair.mirror) == before + 1
 
 

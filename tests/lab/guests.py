@@ -198,6 +198,15 @@ class Pair:
         self.origin.wait_interface(ORIGIN_IP, timeout)
         self.mirror.wait_interface(MIRROR_IP, timeout)
 
+    def assert_works(self) -> None:
+        """No packet is lost, either way."""
+        self.wait_link()
+        for sender, target in ((self.origin, MIRROR_IP), (self.mirror, ORIGIN_IP)):
+            # The first may have to find its neighbour again
+            sender.wait_answer(target)
+            ping = sender.ping(target, 20, 0.02, 1400)
+            assert ping.lossless, f"{sender.name} to {target}: {ping}"
+
     def stop(self) -> None:
         self.origin.stop()
         self.mirror.stop()

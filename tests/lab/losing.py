@@ -8,11 +8,17 @@ import pathlib
 import subprocess
 import tempfile
 
+import pytest
+
 MIB = 1 << 20
 HUGE_PAGE = 2 * MIB
 F_SEAL_SHRINK = 2
 PUNCH_HOLE, KEEP_SIZE = 2, 1        # of fallocate
 NR_HUGE_PAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+
+
+SIZE = 16 * MIB
+REASON = "has lost pages that this VM was using"    # what the origin's connection ends with
 
 
 class CannotMake(Exception):
@@ -125,3 +131,13 @@ def _fallocate(fd: int, mode: int, offset: int, length: int) -> None:
 
 KINDS = {"truncated-memfd": truncated_memfd, "truncated-tmpfs": truncated_tmpfs, "punched-huge-pages": punched_huge_pages,
          "full-tmpfs": full_tmpfs}
+
+
+@pytest.fixture(params=KINDS)
+def losing_file(request):
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(KINDS[request.param](SIZE))
+        except CannotMake as reason:
+            pytest.skip(str(reason))
+        yield file

@@ -73,6 +73,11 @@ def start_flood(guest: Guest, target: str) -> None:
     guest.command(f"(/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
 
 
+def flood_both_ways(pair: Pair) -> None:
+    start_flood(pair.origin, MIRROR_IP)
+    start_flood(pair.mirror, ORIGIN_IP)
+
+
 def stop_floods(*those: Guest) -> None:
     for guest in those:
         guest.command("killall ping 2>/dev/null; :")

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from tests.lab import paths  # noqa: E402
+from tests.lab.losing import losing_file  # noqa: E402, F401
 from tests.lab.process import RunDir, stop_all  # noqa: E402
 from tests.machine.guest import FIRST_VECTOR, LAPIC, Guest, assemble  # noqa: E402
 from tests.machine.machines import FakeOriginLink, Mirror, TwoMachines  # noqa: E402

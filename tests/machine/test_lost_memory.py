@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest touches a page of its window that the origin's file has lost: the machine goes on, the connection does not."""
 import contextlib
-import os
 import pathlib
-import subprocess
 
 import pytest
 
-from tests.lab import footprint, losing
+from tests.lab import footprint, losing, preload
 from tests.qtest.front_end import FrontEnd
 from tests.qtest.mirror import wait_for
 
@@ -15,8 +13,6 @@ from .conftest import reason_against_kvm
 from .guest import assemble
 from .machines import FakeOriginLink, Mirror
 
-REASON = "has lost pages that this VM was using"
-SIZE = 16 << 20
 
 
 @pytest.fixture
@@ -25,20 +21,10 @@ def mirror(run, accel):
         yield machine
 
 
-@pytest.fixture(params=losing.KINDS)
-def losing_file(request):
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(losing.KINDS[request.param](SIZE))
-        except losing.CannotMake as reason:
-            pytest.skip(str(reason))
-        yield file
-
-
 def check_ended(mirror, link) -> None:
     assert link.origin.closed_by_server()
     server = mirror.info()["servers"][0]
-    assert REASON in server["last-refusal"] and server["refused"] == 1
+    assert losing.REASON in server["last-refusal"] and server["refused"] == 1
     link.origin.close()
 
 
@@ -72,9 +58,8 @@ def no_page(run):
     """The file whose presence makes KVM_RUN fail once, and the environment for it."""
     if reason := reason_against_kvm():
         pytest.skip(reason)
-    library = run / "no_page.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("no_page.c")], check=True)
-    return run / "no-page", os.environ | {"LD_PRELOAD": str(library), "NO_PAGE": str(run / "no-page")}
+    flag = run / "no-page"
+    return flag, preload.environment(run, pathlib.Path(__file__).with_name("no_page.c"), NO_PAGE=flag)
 
 
 def refuse_a_page(mirror, flag) -> None:
@@ -95,7 +80,7 @@ def test_kvm_run_without_an_address(run, no_page, losing_file):
             losing_file.lose()
             refuse_a_page(mirror, flag)
             assert origin.closed_by_server()
-            assert REASON in mirror.info()["servers"][0]["last-refusal"]
+            assert losing.REASON in mirror.info()["servers"][0]["last-refusal"]
         assert sum(peer["link"] for peer in mirror.peers()) == 1
 
 

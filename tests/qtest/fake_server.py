@@ -2,7 +2,6 @@
 """A vhost-pci server in Python that says what it is told to, right or wrong, to an origin's client."""
 import array
 import os
-import select
 import socket
 import struct
 import threading
@@ -89,12 +88,4 @@ class FakeServer:
                 return
 
     def closed_by_client(self, timeout=5.0) -> bool:
-        end = select.poll()
-        end.register(self.socket, select.POLLIN | select.POLLHUP)
-        while end.poll(timeout * TIMES * 1000):
-            try:
-                if not self.socket.recv(65536):
-                    return True
-            except ConnectionResetError:
-                return True
-        return False
+        return fe.closed(self.socket, timeout)

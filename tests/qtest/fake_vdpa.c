@@ -3,16 +3,13 @@
  * Preloaded into QEMU: the file $FAKE_VDPA answers ioctl() as a vhost-vdpa
  * network device does that has nothing to say.
  */
-#define _GNU_SOURCE
+#include "preload.h"
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static int is_fake(int fd)
 {
@@ -22,16 +19,10 @@ static int is_fake(int fd)
            device.st_ino == file.st_ino && device.st_dev == file.st_dev;
 }
 
-int ioctl(int fd, unsigned long request, ...)
+static int answer(int fd, unsigned long request, void *argument)
 {
-    va_list arguments;
-    void *argument;
-
-    va_start(arguments, request);
-    argument = va_arg(arguments, void *);
-    va_end(arguments);
     if (_IOC_TYPE(request) != VHOST_VIRTIO || !is_fake(fd)) {
-        return syscall(SYS_ioctl, fd, request, argument);
+        return ask_kernel(fd, request, argument);
     }
     if (_IOC_DIR(request) & _IOC_READ) {
         memset(argument, 0, _IOC_SIZE(request));

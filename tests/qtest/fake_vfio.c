@@ -4,25 +4,14 @@
  * QEMU maps for DMA is written into the file $FAKE_VFIO, a line "iova size"
  * for each; the group has no device.
  */
-#define _GNU_SOURCE
+#include "preload.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static int fake_open(const char *path, int flags, mode_t mode)
-{
-    if (!strncmp(path, "/dev/vfio/", strlen("/dev/vfio/"))) {
-        path = "/dev/null";
-    }
-    return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-}
 
 int open(const char *path, int flags, ...)
 {
@@ -32,19 +21,14 @@ int open(const char *path, int flags, ...)
     va_start(arguments, flags);
     mode = va_arg(arguments, mode_t);
     va_end(arguments);
-    return fake_open(path, flags, mode);
+    if (!strncmp(path, "/dev/vfio/", strlen("/dev/vfio/"))) {
+        path = "/dev/null";
+    }
+    return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
-int open64(const char *path, int flags, ...)
-{
-    va_list arguments;
-    mode_t mode;
-
-    va_start(arguments, flags);
-    mode = va_arg(arguments, mode_t);
-    va_end(arguments);
-    return fake_open(path, flags, mode);
-}
+/* On 64-bit hosts they are the same */
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
 static void note(const struct vfio_iommu_type1_dma_map *map)
 {
@@ -55,14 +39,8 @@ static void note(const struct vfio_iommu_type1_dma_map *map)
     fclose(file);
 }
 
-int ioctl(int fd, unsigned long request, ...)
+static int answer(int fd, unsigned long request, void *argument)
 {
-    va_list arguments;
-    void *argument;
-
-    va_start(arguments, request);
-    argument = va_arg(arguments, void *);
-    va_end(arguments);
     switch (request) {
     case VFIO_CHECK_EXTENSION:
         return (uintptr_t)argument == VFIO_TYPE1v2_IOMMU;
@@ -83,5 +61,5 @@ int ioctl(int fd, unsigned long request, ...)
         return -1;
     }
     return _IOC_TYPE(request) == VFIO_TYPE ? 0 :
-           syscall(SYS_ioctl, fd, request, argument);
+           ask_kernel(fd, request, argument);
 }

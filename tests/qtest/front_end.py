@@ -53,6 +53,19 @@ def drain(eventfd: int) -> int:
         return 0
 
 
+def closed(connection: socket.socket, timeout: float) -> bool:
+    """Whether the other end closes it; what comes before is passed over."""
+    end = select.poll()
+    end.register(connection, select.POLLIN | select.POLLHUP)
+    while end.poll(timeout * TIMES * 1000):
+        try:
+            if not connection.recv(65536):
+                return True
+        except ConnectionResetError:
+            return True
+    return False
+
+
 class FrontEnd:
     def __init__(self, path, connect: bool = True):
         self.path = path
@@ -117,15 +130,7 @@ class FrontEnd:
         return int.from_bytes(data[:8], "little")
 
     def closed_by_server(self, timeout=5.0) -> bool:
-        end = select.poll()
-        end.register(self.socket, select.POLLIN | select.POLLHUP)
-        while end.poll(timeout * TIMES * 1000):
-            try:
-                if not self.socket.recv(65536):
-                    return True
-            except ConnectionResetError:
-                return True
-        return False
+        return closed(self.socket, timeout)
 
     # -- the ordinary way ---------------------------------------------------------------------------------------------
     def greet(self, protocol_features=0) -> None:

@@ -4,18 +4,15 @@ import contextlib
 import os
 import pathlib
 import resource
-import subprocess
 
 import pytest
 
-from tests.lab import footprint, losing
+from tests.lab import footprint, losing, preload
 
 from . import front_end as fe
 from .front_end import FrontEnd, region
 from .mirror import Mirror, wait_for
 
-REASON = "has lost pages that this VM was using"
-SIZE = 16 << 20
 F_RING_PACKED = 1 << 34
 FEATURES = 1 << 32 | fe.F_PROTOCOL_FEATURES
 
@@ -24,16 +21,6 @@ FEATURES = 1 << 32 | fe.F_PROTOCOL_FEATURES
 def mirror(run):
     with Mirror(run, options=",allow-unsealed=on") as vm:
         yield vm
-
-
-@pytest.fixture(params=losing.KINDS)
-def losing_file(request):
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(losing.KINDS[request.param](SIZE))
-        except losing.CannotMake as reason:
-            pytest.skip(str(reason))
-        yield file
 
 
 @contextlib.contextmanager
@@ -64,10 +51,10 @@ def linked(mirror) -> int:
 
 
 def check_ended(mirror, origin, links: int) -> None:
-    """This connection was ended, with its reason, and no other."""
+    """This connection with its reason, and no other."""
     assert origin.closed_by_server()
     server = mirror.info()["servers"][0]
-    assert REASON in server["last-refusal"] and server["refused"] == 1
+    assert losing.REASON in server["last-refusal"] and server["refused"] == 1
     wait_for("the neighbour's link alone", lambda: linked(mirror) == links)
 
 
@@ -106,7 +93,7 @@ def test_the_main_loop_survives(mirror, losing_file, access):
 
 
 def test_the_library_survives(mirror, losing_file):
-    """The server looks into a packed ring before it shows it to the driver."""
+    """It looks into a packed ring before it shows it to the driver."""
     with neighbour(mirror):
         origin = connect(mirror, losing_file, FEATURES | F_RING_PACKED, pairs=2)
         losing_file.lose()
@@ -120,8 +107,8 @@ def test_the_library_survives(mirror, losing_file):
 
 
 def test_a_queue_in_the_window(mirror):
-    """A guest can put another device's virtqueue there, which QEMU's virtio core then reads."""
-    with losing.truncated_memfd(SIZE) as file:
+    """A guest can have a virtqueue of another device in there; QEMU's virtio core then reads it."""
+    with losing.truncated_memfd(losing.SIZE) as file:
         origin = connect(mirror, file)
         device = mirror.device()
         device.start()
@@ -140,12 +127,12 @@ def test_a_queue_in_the_window(mirror):
         device.status = 15
         mirror.writew(device.notify, 0)
         assert origin.closed_by_server()
-        assert REASON in mirror.info()["servers"][0]["last-refusal"]
+        assert losing.REASON in mirror.info()["servers"][0]["last-refusal"]
         origin.close()
 
 
 def test_the_monitor_survives(mirror):
-    with losing.truncated_memfd(SIZE) as file:
+    with losing.truncated_memfd(losing.SIZE) as file:
         origin = connect(mirror, file)
         device = mirror.device()
         file.lose()
@@ -155,21 +142,20 @@ def test_the_monitor_survives(mirror):
 
 
 def test_where_anonymous_memory_is_refused(run):
-    """Strict overcommit: the window then shows an empty file, and what was written there is gone the next time."""
-    library, flag = run / "no_anonymous.so", run / "no-anonymous"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("no_anonymous.c")], check=True)
-    env = os.environ | {"LD_PRELOAD": str(library), "NO_ANONYMOUS": str(flag)}
+    """Strict overcommit: the window shows an empty file then, and what was written there is gone the next time."""
+    flag = run / "no-anonymous"
+    env = preload.environment(run, pathlib.Path(__file__).with_name("no_anonymous.c"), NO_ANONYMOUS=flag)
     with Mirror(run, options=",allow-unsealed=on", env=env) as mirror:
         for _ in range(2):
             flag.unlink(missing_ok=True)
-            with losing.truncated_memfd(SIZE) as file:
+            with losing.truncated_memfd(losing.SIZE) as file:
                 origin = connect(mirror, file)
                 window = mirror.device().window
                 flag.touch()
                 file.lose()
                 assert mirror.readl(window + 0x3000) == 0
                 assert origin.closed_by_server()
-                assert REASON in mirror.info()["servers"][0]["last-refusal"]
+                assert losing.REASON in mirror.info()["servers"][0]["last-refusal"]
                 mirror.writel(window + 0x3000, 0x55aa55aa)
                 assert mirror.readl(window + 0x3000) == 0x55aa55aa
                 origin.close()
@@ -178,8 +164,8 @@ def test_where_anonymous_memory_is_refused(run):
 
 
 def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
-    """The same without a fault: the process is above the limit already."""
-    with losing.truncated_memfd(SIZE) as file:
+    """The same without a fault: a limit that the process is above already."""
+    with losing.truncated_memfd(losing.SIZE) as file:
         origin = connect(mirror, file)
     window = mirror.device().window
     before = resource.prlimit(mirror.qemu.pid, resource.RLIMIT_DATA, (1 << 20, resource.RLIM_INFINITY))
@@ -193,7 +179,7 @@ def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
 
 
 def test_a_fault_elsewhere_still_ends_qemu(run):
-    """When the VM's own memory is cut off, vhost-pci can repair nothing."""
+    """Memory of the VM itself that is cut off is nothing that vhost-pci could repair."""
     path = run / "ram"
     path.write_bytes(b"")
     with path.open("r+b") as file, Mirror(run, shared=False, args=[

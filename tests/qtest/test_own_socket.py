@@ -17,6 +17,7 @@ from . import front_end as fe
 from .front_end import FrontEnd
 from .mirror import DEVICE_IDS, GIB, WINDOWS, MirrorDevice, MirrorMachine, wait_for
 from .origin import Origin
+from .test_static import check_link
 
 
 class OwnMirror(MirrorMachine, QTest):
@@ -43,15 +44,7 @@ def test_origins_come_and_go_and_the_device_stays(run):
         baseline = footprint.Footprint(mirror.qemu)
         for number in range(20):
             with Origin(run, mirror.path) as origin:
-                origin.start_driver()
-                peer = mirror.wait_link()
-                assert peer["device"] == "vpn0" and peer["pid"] == origin.qemu.pid
-                origin.writeq(0x2000000, 0x1000 + number)
-                assert mirror.readq(WINDOWS + 0x2000000) == 0x1000 + number
-                assert device.config().up and device.config().mac == bytes.fromhex("525400000077")
-                device.take_message(1)
-                origin.kick(1)
-                wait_for("the interrupt", lambda: device.take_message(1))
+                check_link(mirror, device, origin, number)
                 if number % 2:
                     origin.qemu.kill()
                     mirror.wait_peer("waiting", lambda p: p["state"] == "waiting")

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A device of the mirror that pins all memory would pin the windows: whoever comes second is refused, and says why."""
-import os
 import pathlib
 import subprocess
 
 import pytest
 
-from tests.lab import paths
+from tests.lab import paths, preload
 from tests.lab.qmp import QmpError
 
 from .front_end import FrontEnd
@@ -14,16 +13,16 @@ from .mirror import PCIHP_EJECT, PCIHP_SELECT, Mirror, wait_for
 from .test_command_line import server
 from .test_own_socket import OwnMirror
 
+FOLDER = pathlib.Path(__file__).parent
 OURS = "vhost-pci does not work with a device that pins all memory of this VM"
 
 
 @pytest.fixture
 def vdpa(run):
-    """-netdev options of a fake vhost-vdpa device, and the environment that makes QEMU take it for a real one."""
-    library, device = run / "fake_vdpa.so", run / "vdpa"
+    """-netdev options of a vhost-vdpa device that is none, and the environment in which QEMU takes it for one."""
+    device = run / "vdpa"
     device.touch()
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("fake_vdpa.c")], check=True)
-    return device, os.environ | {"LD_PRELOAD": str(library), "FAKE_VDPA": str(device)}
+    return device, preload.environment(run, FOLDER / "fake_vdpa.c", FAKE_VDPA=device)
 
 
 def start(*args, env) -> subprocess.CompletedProcess:
@@ -46,7 +45,7 @@ def test_vdpa_first(run, vdpa, device):
 
 
 def test_vdpa_is_there_without_us(vdpa):
-    """The counter-proof: what is refused above is the server."""
+    """The counter-proof: it is the server that is refused above."""
     path, env = vdpa
     done = start("-netdev", f"vhost-vdpa,id=v,vhostdev={path}", "-device", "no-such-device", env=env)
     assert "no-such-device" in done.stderr and "discarding" not in done.stderr
@@ -88,12 +87,11 @@ def test_vdpa_when_the_last_window_has_gone(run, vdpa):
 
 
 def test_vfio_does_not_get_the_window(run):
-    """VFIO maps the VM's own memory for its devices and leaves the window out, so it may stay."""
-    library, maps, sysfs = run / "fake_vfio.so", run / "maps", run / "0000:01:00.0"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, pathlib.Path(__file__).with_name("fake_vfio.c")], check=True)
+    """It maps the VM's own memory for its devices and passes the window over, so it can stay."""
+    maps, sysfs = run / "maps", run / "0000:01:00.0"
     sysfs.mkdir()
     (sysfs / "iommu_group").symlink_to("/kernel/iommu_groups/77")
-    with Mirror(run, env=os.environ | {"LD_PRELOAD": str(library), "FAKE_VFIO": str(maps)}) as mirror, FrontEnd(mirror.path) as origin:
+    with Mirror(run, env=preload.environment(run, FOLDER / "fake_vfio.c", FAKE_VFIO=maps)) as mirror, FrontEnd(mirror.path) as origin:
         origin.start()
         mirror.wait_link()
         device = mirror.device()

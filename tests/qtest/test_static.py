@@ -26,6 +26,19 @@ def peer_of(mirror, device):
     return next(p for p in mirror.peers() if p.get("device") == device)
 
 
+def check_link(mirror, device, origin, number: int) -> None:
+    """The device vpn0 has this origin's memory, and is woken by its kicks."""
+    origin.start_driver()
+    peer = mirror.wait_link()
+    assert peer["device"] == "vpn0" and peer["pid"] == origin.qemu.pid
+    origin.writeq(0x2000000, 0x1000 + number)
+    assert mirror.readq(WINDOWS + 0x2000000) == 0x1000 + number
+    assert device.config().up and device.config().mac == bytes.fromhex("525400000077")
+    device.take_message(1)
+    origin.kick(1)
+    wait_for("the interrupt", lambda: device.take_message(1))
+
+
 def test_origins_come_and_go_and_the_device_stays(run):
     with Mirror(run, args=STATIC) as mirror:
         pci = mirror.pci(0, 9)
@@ -38,16 +51,8 @@ def test_origins_come_and_go_and_the_device_stays(run):
         assert "waiting for an origin" in mirror.hmp("info vhost-pci")
         for number in range(3):
             with Origin(run, mirror.path) as origin:
-                origin.start_driver()
-                peer = mirror.wait_link()
-                assert peer["device"] == "vpn0" and peer["pid"] == origin.qemu.pid
-                origin.writeq(0x2000000, 0x1000 + number)
-                assert mirror.readq(WINDOWS + 0x2000000) == 0x1000 + number
-                assert device.config().up and device.config().mac == bytes.fromhex("525400000077")
+                check_link(mirror, device, origin, number)
                 assert device.config().origin_mac == bytes.fromhex("525400000001")
-                device.take_message(1)
-                origin.kick(1)
-                wait_for("the interrupt", lambda: device.take_message(1))
             peer = mirror.wait_peer("waiting", lambda p: p["state"] == "waiting")
             assert mirror.readq(WINDOWS + 0x2000000) == 0
             assert pci.ids == DEVICE_IDS and not device.config().up
