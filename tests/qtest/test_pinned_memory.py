@@ -9,11 +9,12 @@ from tests.lab import paths, preload
 from tests.lab.qmp import QmpError
 
 from .front_end import FrontEnd
-from .mirror import PCIHP_EJECT, PCIHP_SELECT, Mirror, wait_for
+from .mirror import GIB, PCIHP_EJECT, PCIHP_SELECT, Mirror, wait_for
 from .test_command_line import server
 from .test_own_socket import OwnMirror
 
 FOLDER = pathlib.Path(__file__).parent
+VTD = 0xfed90000           # its registers
 OURS = "vhost-pci does not work with a device that pins all memory of this VM"
 
 
@@ -86,19 +87,63 @@ def test_vdpa_when_the_last_window_has_gone(run, vdpa):
         wait_for("room for vhost-vdpa", taken)
 
 
-def test_vfio_does_not_get_the_window(run):
-    """It maps the VM's own memory for its devices and passes the window over, so it can stay."""
-    maps, sysfs = run / "maps", run / "0000:01:00.0"
+def plug_vfio(mirror, run, **where) -> None:
+    """It has no device in the end, but QEMU has mapped all that there is to map by then."""
+    sysfs = run / "0000:01:00.0"
     sysfs.mkdir()
     (sysfs / "iommu_group").symlink_to("/kernel/iommu_groups/77")
+    with pytest.raises(QmpError, match="error getting device from group 77"):
+        mirror.qmp.execute("device_add", {"driver": "vfio-pci", "sysfsdev": str(sysfs), "addr": "9"} | where)
+
+
+def mapped(maps: pathlib.Path) -> list[tuple[int, int]]:
+    return [(int(iova, 16), int(size, 16)) for iova, size in map(str.split, maps.read_text().splitlines())]
+
+
+def test_vfio_does_not_get_the_window(run):
+    """It maps the VM's own memory for its devices and passes the window over, so it can stay."""
+    maps = run / "maps"
     with Mirror(run, env=preload.environment(run, FOLDER / "fake_vfio.c", FAKE_VFIO=maps)) as mirror, FrontEnd(mirror.path) as origin:
         origin.start()
         mirror.wait_link()
         device = mirror.device()
         assert mirror.readl(device.window + 0x8000) == 0
-        with pytest.raises(QmpError, match="error getting device from group 77"):
-            mirror.qmp.execute("device_add", {"driver": "vfio-pci", "sysfsdev": str(sysfs), "addr": "9"})
-        mapped = [[int(word, 16) for word in line.split()] for line in maps.read_text().splitlines()]
-        assert any(iova <= 1 << 20 < iova + size for iova, size in mapped), mapped
-        assert all(iova + size <= device.window for iova, size in mapped), mapped
+        plug_vfio(mirror, run)
+        assert any(iova <= 1 << 20 < iova + size for iova, size in mapped(maps)), mapped(maps)
+        assert all(iova + size <= device.window for iova, size in mapped(maps)), mapped(maps)
+        assert mirror.peers()[0]["link"]
+
+
+def translate(mirror, function, pages: dict[int, int]) -> None:
+    """As a guest's driver of VT-d: the function's DMA goes through these pages, all within one GiB at 1 GiB, and nowhere else."""
+    root, contexts, level3, level2, level1 = (0x400000 + 0x1000 * i for i in range(5))
+    mirror.write(root, bytes(0x5000))
+    mirror.writeq(root, contexts | 1)
+    context = contexts + 16 * (function.slot << 3 | function.function)
+    mirror.writeq(context, level3 | 1)
+    mirror.writeq(context + 8, 1 << 8 | 1)              # domain 1; 39 bits, in three levels
+    mirror.writeq(level3 + 8, level2 | 3)
+    mirror.writeq(level2, level1 | 3)
+    for iova, page in pages.items():
+        mirror.writeq(level1 + 8 * (iova - GIB >> 12), page | 3)
+    mirror.writeq(VTD + 0x20, root)
+    for command in (1 << 30, 1 << 31):                  # take the root table; translate
+        mirror.writel(VTD + 0x18, command)
+        assert mirror.readl(VTD + 0x1c) & command
+
+
+def test_vfio_does_not_get_the_window_through_an_iommu_either(run):
+    """There the guest says what is mapped: its own memory is, the window is not, and it is told why."""
+    maps = run / "maps"
+    with Mirror(run, machine="q35", args=["-device", "intel-iommu,caching-mode=on,intremap=off"],
+                env=preload.environment(run, FOLDER / "fake_vfio.c", FAKE_VFIO=maps)) as mirror, FrontEnd(mirror.path) as origin:
+        origin.start()
+        mirror.wait_link()
+        device = mirror.device()
+        assert mirror.readl(device.window + 0x8000) == 0
+        # What is behind a conventional bridge does its DMA as the bridge
+        translate(mirror, mirror.bridge, {GIB + 0x1000: 0x200000, GIB + 0x3000: device.window + 0x8000, GIB + 0x5000: 0x300000})
+        plug_vfio(mirror, run, bus="vps")
+        assert mapped(maps) == [(GIB + 0x1000, 0x1000), (GIB + 0x5000, 0x1000)]
+        assert f"iommu map to protected memory: {device.window + 0x8000:x}" in mirror.qemu.output()
         assert mirror.peers()[0]["link"]
