@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import guests, process, traffic
+from lab import guests, process, traffic, xdp
 from lab.guests import MIRROR_IP, ORIGIN_IP, Guest, Pair
 from lab.patience import wait_for
 from lab.suspend import suspend_to_idle
@@ -134,12 +134,14 @@ BUSY = [
     "ethtool -K $i hw-tc-offload on; tc qdisc add dev $i ingress; "
     "tc filter add dev $i ingress matchall action mirred egress redirect dev lo; tc qdisc del dev $i ingress",
     "ip link add link $i name v5 type macvlan mode bridge; ip link set v5 up; ip link del v5",
+    "/tmp/xdprun $(cat /sys/class/net/$i/ifindex) echo >>/tmp/busy-xdp & x=$!; usleep 50000; kill $x; wait $x",
 ]
 
 
-def test_the_device_is_pulled_out_during_everything(pair: Pair):
+def test_the_device_is_pulled_out_during_everything(run: process.RunDir, pair: Pair):
     traffic.stop_floods(pair.origin, pair.mirror)
     pair.mirror.load("macvlan")
+    xdp.install(pair.mirror, run)
     pair.mirror.command(": >/tmp/busy")
     for what in BUSY:
         # By their paths: busybox has its own of these names
@@ -148,8 +150,7 @@ def test_the_device_is_pulled_out_during_everything(pair: Pair):
         pair.mirror.command(f"(while [ -e /tmp/busy ]; do for i in /sys/class/net/*; do [ -e $i/device ] || continue; i=${{i##*/}}; "
                             f"{what}; done; done >/dev/null 2>&1; echo done >>/tmp/busy-done) &")
     for _ in range(4):
-        pair.origin.command(f"(/usr/bin/ping -f -q {MIRROR_IP} >/dev/null 2>&1 &)")
-        pair.mirror.command(f"(/usr/bin/ping -f -q {ORIGIN_IP} >/dev/null 2>&1 &)")
+        traffic.flood_both_ways(pair)
         wait_for("the driver", lambda: peer(pair)["driver-ok"])
         time.sleep(1)
         old = peer(pair)
@@ -163,6 +164,7 @@ def test_the_device_is_pulled_out_during_everything(pair: Pair):
         traffic.stop_floods(pair.origin, pair.mirror)
     pair.mirror.command("rm /tmp/busy")
     pair.mirror.wait_until(f"[ $(wc -l </tmp/busy-done) = {len(BUSY)} ]", 60)
+    assert int(pair.mirror.command("grep -c attached /tmp/busy-xdp")) > 0
     name, = wait_for("the interface", pair.mirror.interfaces)
     pair.mirror.command(f"/usr/sbin/ip link set {name} down mtu 1500; /usr/sbin/ip addr replace {MIRROR_IP}/24 dev {name}; "
                         f"/usr/sbin/tc qdisc del dev {name} ingress; /usr/sbin/ip link set {name} up; :")
