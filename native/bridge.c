@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A conventional bridge with an SHPC is what both firmwares and both machine
- * types give hot-plug slots and a big 64-bit window to, without any option:
- * see docs/adr in the project.
+ * The bridge behind which vhost-pci-net devices are plugged: conventional PCI
+ * with an SHPC.  SeaBIOS and OVMF, on i440fx and q35, give such a bridge
+ * hot-plug slots and a large 64-bit window without any option.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -28,13 +28,13 @@ void vhost_pci_bridge_realize(PCIDevice *d, Error **errp)
         pci_bridge_exitfn(d);
         return;
     }
-    /* Without MSI the SHPC has its pin */
+    /* If this fails, the SHPC uses INTx */
     msi_init(d, 0, 1, true, true, NULL);
     if (pci_bridge_qemu_reserve_cap_init(d, 0, reserve, errp) < 0) {
         vhost_pci_bridge_exit(d);
         return;
     }
-    /* A 64-bit BAR would disturb the alignment of the window */
+    /* 32 bits: a 64-bit BAR would spoil the alignment of the window */
     pci_register_bar(d, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &b->shpc_bar);
 }
 
@@ -79,14 +79,14 @@ static void bridge_class_init(ObjectClass *klass, void *data)
     k->realize = vhost_pci_bridge_realize;
     k->exit = vhost_pci_bridge_exit;
     k->config_write = bridge_write_config;
-    /* The ids whose resource reservation SeaBIOS honours */
+    /* SeaBIOS honours the resource reservation of these ids only */
     k->vendor_id = PCI_VENDOR_ID_REDHAT;
     k->device_id = PCI_DEVICE_ID_REDHAT_BRIDGE;
     k->class_id = PCI_CLASS_BRIDGE_PCI;
     dc->desc = "more slots of a vhost-pci server";
     dc->reset = bridge_reset;
     dc->hotpluggable = false;
-    /* Only a server makes them */
+    /* Created by servers only */
     dc->user_creatable = false;
     set_bit(DEVICE_CATEGORY_BRIDGE, dc->categories);
     hc->plug = pci_bridge_dev_plug_cb;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of an origin's memory the mirror gets: the machine's own RAM, in files
- * and shared.  Not the RAM of PCI devices (ivshmem, another VM's memory in a
- * window), which belongs to somebody else, and not storage (nvdimm,
- * virtio-pmem), whatever kind of memory is behind it.
+ * Selects the memory that the origin shows to the mirror: the machine's own
+ * RAM, if it is a shared mapping of a file.  RAM of PCI devices (ivshmem,
+ * another VM's memory in a window) belongs to others and is left out; so is
+ * storage (nvdimm, virtio-pmem), whatever backs it.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -49,14 +49,14 @@ static const char *backend_id(const MemoryRegion *mr)
         object_get_canonical_path_component(owner) : memory_region_name(mr);
 }
 
-/* What the device that has a backend makes of it */
+/* How a device uses its memory backend */
 typedef struct BackendUse {
     Object *backend;
     bool ram;
     bool storage;
 } BackendUse;
 
-/* A device that is being plugged is in no list of memory devices yet */
+/* The list of memory devices lacks a device that is just being plugged */
 static int find_use(Object *obj, void *opaque)
 {
     BackendUse *use = opaque;
@@ -85,7 +85,7 @@ static BackendUse backend_use(const MemoryRegion *mr)
     return use;
 }
 
-/* One backend for all, or one for each NUMA node */
+/* The machine's RAM: one backend, or one per NUMA node */
 static bool is_first_ram(const MemoryRegion *mr)
 {
     MemoryRegion *ram = MACHINE(qdev_get_machine())->ram;
@@ -123,7 +123,7 @@ bool vhost_pci_memory_is_shared(const MemoryRegion *mr,
             return false;
         }
     }
-    /* A private mapping of a file has a descriptor as well */
+    /* Having a descriptor is not enough: the mapping may be private */
     if (memory_region_get_fd((MemoryRegion *)mr) < 0 ||
         !qemu_ram_is_shared(mr->ram_block)) {
         warn_once(left_out, mr, "it is private; make it a "

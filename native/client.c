@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The origin: virtio-net whose rings another VM serves.
+ * The origin's side: a virtio-net whose rings are served by another VM.
  *
- * QEMU's vhost core does what it does for vhost-user: it follows the memory
- * map, starts and stops rings, and switches notifiers.  Its calls end here and
- * go to the library, which speaks to the server.
+ * To QEMU's vhost core this is a back end like vhost-user: the core tracks
+ * the memory map, starts and stops rings, and switches notifiers.  Its calls
+ * are passed on to the library, which talks to the server.
  */
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
@@ -20,7 +20,7 @@
 #include "client-memory.h"
 #include "vhost-pci.h"
 
-/* More than any machine has; the library merges and then has its own limit */
+/* More than any machine has; the library merges them and has its own limit */
 #define CLIENT_MAX_REGIONS 64
 
 /* Room for the rings of a vhost-pci-net */
@@ -29,7 +29,7 @@
 /* One connection for all pairs of the device */
 typedef struct VhostPciClient {
     VirtIODevice *vdev;
-    uint64_t host_features;     /* that the device was realized with */
+    uint64_t host_features;     /* as realized */
     CharBackend *chr;
     const struct vhost_pci_api *api;
     uint64_t object;
@@ -37,7 +37,7 @@ typedef struct VhostPciClient {
     QEMUBH *link_bh;
     QEMUBH *driver_bh;
     NetClientState *first;
-    uint32_t pairs;             /* that exist */
+    uint32_t pairs;             /* created so far */
     VhostPciLeftOut *left_out;
 } VhostPciClient;
 
@@ -47,13 +47,13 @@ typedef struct VhostPciClientPair {
     struct vhost_net *net;
 } VhostPciClientPair;
 
-/* While there is no server the state is kept by the core and sent later */
+/* Without a server the core keeps the state; it is sent later */
 static int client_result(int r)
 {
     return r == -ENOTCONN ? 0 : r;
 }
 
-/* The core asks each pair for what belongs to the connection */
+/* The core asks each pair; settings of the connection are sent once */
 static bool is_first_pair(struct vhost_dev *dev)
 {
     return dev->vq_index == 0;
@@ -64,7 +64,7 @@ static int op_backend_init(struct vhost_dev *dev, void *opaque, Error **errp)
     VhostPciClient *c = opaque;
 
     dev->opaque = c;
-    /* The vhost core installs it */
+    /* The vhost core installs this blocker */
     error_setg(&dev->migration_blocker, "virtio-net '%s' shares this VM's "
                "memory with another VM (vhost-pci-client) and cannot be "
                "migrated", c->first->name);
@@ -94,7 +94,7 @@ static int op_get_features(struct vhost_dev *dev, uint64_t *features)
     return 0;
 }
 
-/* What the driver has switched by its control queue */
+/* What the driver has set through its control queue */
 static int client_tell_state(VhostPciClient *c)
 {
     VirtIONet *n = VIRTIO_NET(c->vdev);
@@ -155,7 +155,7 @@ static int op_set_vring_base(struct vhost_dev *dev,
                                                        s->num));
 }
 
-/* The core has host addresses in @a; the server gets guest ones */
+/* @a has host addresses; the server wants guest-physical ones */
 static int op_set_vring_addr(struct vhost_dev *dev, struct vhost_vring_addr *a)
 {
     VhostPciClient *c = dev->opaque;
@@ -185,8 +185,8 @@ static int op_set_vring_kick(struct vhost_dev *dev, struct vhost_vring_file *f)
 }
 
 /*
- * The core takes the eventfd of a ring away that starts while the interrupt
- * line is switched off, and does not give it back when it is switched on.
+ * If a ring starts while INTx is disabled, the core takes its eventfd away and
+ * does not restore it when INTx is enabled.
  */
 static int op_set_vring_call(struct vhost_dev *dev, struct vhost_vring_file *f)
 {
@@ -215,7 +215,7 @@ static int op_get_vq_index(struct vhost_dev *dev, int idx)
     return idx;
 }
 
-/* Stopping is GET_VRING_BASE's, which waits for the other side */
+/* GET_VRING_BASE stops a ring, and waits for the server */
 static int op_set_vring_enable(struct vhost_dev *dev, int enable)
 {
     VhostPciClient *c = dev->opaque;
@@ -283,7 +283,7 @@ void vhost_pci_client_link(void *client, uint32_t up)
     NICPeers *peers = &VIRTIO_NET(c->vdev)->nic_conf.peers;
     NetClientState *nic = c->first->peer;
 
-    /* As set_link, which finds devices by name: that may be another's, too */
+    /* Like set_link, but that looks devices up by name, which may be shared */
     for (int i = 0; i < peers->queues; i++) {
         peers->ncs[i]->link_down = !up;
         if (peers->ncs[i]->peer) {
@@ -302,7 +302,7 @@ uint64_t vhost_pci_client_driver_features(void *client)
     return c->vdev->guest_features;
 }
 
-/* virtio reads the field at each negotiation */
+/* virtio reads host_features anew for each negotiation */
 void vhost_pci_client_offer(void *client, uint64_t features)
 {
     VhostPciClient *c = client;
@@ -322,7 +322,7 @@ void vhost_pci_client_ask_for_reset(void *client)
     }
 }
 
-/* One for all that it has switched in this turn of the main loop */
+/* One message for everything that changed in this turn of the main loop */
 static void client_driver_bh(void *opaque)
 {
     VhostPciClient *c = opaque;
@@ -331,7 +331,7 @@ static void client_driver_bh(void *opaque)
     client_tell_state(c);
 }
 
-/* The NIC, which does not exist yet at attach, takes over our link state */
+/* At attach there is no NIC yet: set its link state later */
 static void client_link_bh(void *opaque)
 {
     VhostPciClient *c = opaque;
@@ -344,14 +344,14 @@ static struct vhost_net *client_get_vhost_net(NetClientState *nc)
     return DO_UPCAST(VhostPciClientPair, nc, nc)->net;
 }
 
-/* While the rings are QEMU's own, before a server is there */
+/* Frames before a server is there are dropped */
 static ssize_t client_receive(NetClientState *nc, const uint8_t *buf,
                               size_t size)
 {
     return size;
 }
 
-/* QEMU's own: the announcement of an address */
+/* Frames that QEMU itself sends: address announcements */
 static ssize_t client_receive_raw(NetClientState *nc, const uint8_t *buf,
                                   size_t size)
 {
@@ -361,7 +361,7 @@ static ssize_t client_receive_raw(NetClientState *nc, const uint8_t *buf,
     return size;
 }
 
-/* Told in the middle of a negotiation; and what, the device knows itself */
+/* Called during negotiation: read the new state from the device later */
 static void client_set_offload(NetClientState *nc, int csum, int tso4,
                                int tso6, int ecn, int ufo)
 {
@@ -382,7 +382,7 @@ static void client_free(VhostPciClient *c)
 {
     qemu_chr_fe_set_handlers(c->chr, NULL, NULL, NULL, NULL, NULL, NULL,
                              false);
-    /* The server must see the end of this device, not of its chardev */
+    /* End the connection with the device, not with its chardev */
     qemu_chr_fe_disconnect(c->chr);
     if (c->object) {
         c->api->client_destroy(c->object);
@@ -443,7 +443,7 @@ static bool client_check_chardev(Chardev *chr, Error **errp)
     return true;
 }
 
-/* The user's name is that of the PCI device around the virtio device */
+/* Users name the PCI device, which contains the virtio device */
 static const char *client_name(DeviceState *nic, Chardev *chr)
 {
     Object *proxy = object_dynamic_cast(OBJECT(nic)->parent, TYPE_DEVICE);
@@ -454,7 +454,7 @@ static const char *client_name(DeviceState *nic, Chardev *chr)
     return proxy && DEVICE(proxy)->id ? DEVICE(proxy)->id : chr->label;
 }
 
-/* Removing one removes all of its name: those of other pairs, nobody else's */
+/* Deleting a net client deletes all of that name, so no one may share it */
 static char *client_unique_name(const char *id)
 {
     char *name = g_strdup_printf("%s.vhost-pci", id);
@@ -479,7 +479,7 @@ static NetClientState *client_add_pair(VhostPciClient *c, const char *name)
     nc = qemu_new_net_client(&client_info, NULL, "vhost-pci", name);
     nc->link_down = true;
     nc->queue_index = c->pairs++;
-    /* A driver that accepts no feature has the first pair nevertheless */
+    /* A driver without multiqueue uses the first pair only */
     nc->vring_enable = nc->queue_index == 0;
     pair = DO_UPCAST(VhostPciClientPair, nc, nc);
     pair->c = c;
@@ -568,7 +568,7 @@ bool vhost_pci_client_attach(VirtIONet *n, Error **errp)
     }
     peers->queues = n->vhost_pci_queues;
     qemu_bh_schedule(c->link_bh);
-    /* Says OPENED at once when the chardev is connected already */
+    /* Reports CHR_EVENT_OPENED at once if it is connected already */
     qemu_chr_fe_set_handlers(chr, NULL, NULL, client_event, NULL, c, NULL,
                              true);
     return true;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Closing what a peer has sent, where nobody waits for it.
+ * Closes descriptors that a peer has sent, on threads that may block.
  *
- * close() can last as long as whoever made the file likes: a socket with
- * SO_LINGER sends what is left, a file on FUSE asks its daemon, an eventfd can
- * be in an epoll that its owner holds up.  Nothing tells beforehand, so none
- * of them is closed by a thread that the VM needs.
+ * Whoever made a file decides how long its close() takes: a socket with
+ * SO_LINGER sends what is left, a file on FUSE asks its daemon, an eventfd may
+ * be in an epoll that its owner stalls.  We cannot tell in advance, so no
+ * thread that the VM needs closes any of them.
  *
- * The descriptors of one lane are closed one after the other by one thread,
- * and each lane with something to close has a thread: so a peer holds up
- * itself only.  One thread is always there; the others come when it is busy
- * and go when nothing is left to do.  How many lanes there may be is decided
- * by each library, which has lanes of its own.
+ * Descriptors are queued in lanes.  Each lane with something to close has a
+ * thread, which closes one descriptor after the other, so a peer delays only
+ * its own.  One thread stays; more are started while it is busy and exit when
+ * they run out of work.  Each library has its own lanes and limits their
+ * number.
  */
 #include "qemu/osdep.h"
 #include "qemu/thread.h"
@@ -20,11 +20,11 @@
 
 #define CLOSER_STACK_SIZE (256 * KiB)
 
-/* Descriptors that one peer has to do with, none of them closed yet */
+/* Descriptors of one peer that still have to be closed */
 typedef struct Lane {
     DotnetLibrary *library;
     uint64_t number;
-    uint32_t unclosed;          /* those below and the one in close() */
+    uint32_t unclosed;          /* queued, and the one in close() */
     GQueue descriptors;
 } Lane;
 
@@ -39,7 +39,7 @@ static void lane_free(gpointer opaque)
     g_free(opaque);
 }
 
-/* With the lock held, which is dropped for each close() */
+/* Called with the lock held; drops it for each close() */
 static void serve(Lane *lane)
 {
     while (!g_queue_is_empty(&lane->descriptors)) {
@@ -70,7 +70,7 @@ static void *closer(void *stays)
     return NULL;
 }
 
-/* Not qemu_thread_create(), which ends the VM when there can be no thread */
+/* Not qemu_thread_create(), which aborts if no thread can be created */
 static int start_closer(bool stays)
 {
     sigset_t all, before;
@@ -81,7 +81,7 @@ static int start_closer(bool stays)
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, CLOSER_STACK_SIZE);
-    /* Signals are QEMU's main thread's */
+    /* Only QEMU's main thread handles signals */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&thread, &attr, closer, stays ? &running : NULL);
@@ -132,7 +132,7 @@ void dotnet_close_later(void *library, uint64_t number, int32_t fd)
     }
     lane->unclosed++;
     g_queue_push_tail(&lane->descriptors, GINT_TO_POINTER(fd));
-    /* Without a thread more it is closed when one of the others gets to it */
+    /* If no thread can be started, a running one closes it in the end */
     if (g_queue_get_length(&unserved) > idle) {
         start_closer(false);
     } else {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory that goes away under a window.
+ * Window pages that the origin has taken away.
  *
- * The origin can truncate its file, punch holes into it, or have one on a file
- * system without room.  Whoever then touches such a page in the window gets a
- * SIGBUS: a vCPU, a device model, the library.  The handler makes the whole
- * window anonymous, as a withdrawal does, so that the access finds a page and
- * no later one can fault; the library ends the connection from the main loop.
- * Under KVM a vCPU can get an EFAULT out of KVM_RUN instead, without an
- * address: then the library looks for the window.  When it finds none, and
- * trying again does not help, all windows go before the VM is given up.
+ * The origin can truncate its file, punch holes into it, or put it on a file
+ * system that is full.  Whatever then touches such a page in the window, be it
+ * a vCPU, a device model or the library, gets SIGBUS.  The handler replaces
+ * the whole window by anonymous memory, as a withdrawal does: the access
+ * succeeds and none after it can fault.  The library then drops the connection
+ * from the main loop.
+ *
+ * Under KVM, KVM_RUN may fail with EFAULT instead, which gives no address: the
+ * library then searches for the window.  If it finds none and a retry fails as
+ * well, all windows are replaced before the VM is stopped.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -26,34 +28,34 @@
 #include "vhost-pci.h"
 #include "trace.h"
 
-/* Never freed, but used again: a handler may be reading the list */
+/* Reused but never freed, because a handler may be walking the list */
 struct VhostPciFaultWindow {
     VhostPciFaultWindow *next;
-    QemuSeqLock lock;           /* of these three; writers have the BQL */
+    QemuSeqLock lock;           /* for base and size; writers hold the BQL */
     uintptr_t base;
     uintptr_t size;             /* 0: not in use */
     uint64_t object;
-    unsigned epoch;             /* one more with each withdrawal */
+    unsigned epoch;             /* incremented by each withdrawal */
     bool lost;
 };
 
 static VhostPciFaultWindow *windows;
-static unsigned withdrawals;    /* of all windows */
+static unsigned withdrawals;    /* from any window */
 static EventNotifier notifier;
 static struct sigaction previous;
 
 /*
- * As long as the largest window and empty, for when the kernel gives no
- * anonymous memory: under strict overcommit it counts, a shared file does not.
+ * An empty file, as long as the largest window, for when the kernel refuses
+ * anonymous memory: strict overcommit charges that, but not a sparse file.
  */
 static int spare = -1;
 static uint64_t spare_size;
 
-/* Advance notice of the machine's own pages that have become bad */
+/* Poisoned pages of the machine's own RAM, reported before any access */
 static void *bad_pages[16];
 static unsigned bad_page_count;
 
-/* What follows, up to on_sigbus(), runs in a signal handler */
+/* From here to on_sigbus() everything runs in a signal handler */
 
 static VhostPciFaultWindow *find_window(void *address, unsigned *epoch)
 {
@@ -65,7 +67,7 @@ static VhostPciFaultWindow *find_window(void *address, unsigned *epoch)
         uintptr_t base = qatomic_read(&w->base);
         uintptr_t size = qatomic_read(&w->size);
 
-        /* One that changes now is nobody's yet, or nobody's any more */
+        /* A window that changes right now is not in use: skip it */
         if (!seqlock_read_retry(&w->lock, start) &&
             (uintptr_t)address - base < size) {
             *epoch = now;
@@ -76,8 +78,8 @@ static VhostPciFaultWindow *find_window(void *address, unsigned *epoch)
 }
 
 /*
- * All of the window: a single page would have to be a page of the file, and
- * with many of them the process could run out of mappings.
+ * Replace the whole window.  Replacing single pages could exceed the number of
+ * mappings that a process may have.
  */
 static bool empty_window(VhostPciFaultWindow *w)
 {
@@ -118,18 +120,18 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
     VhostPciFaultWindow *w = NULL;
     unsigned epoch;
 
-    if (info->si_code > 0) {    /* the kernel's, not somebody's kill() */
+    if (info->si_code > 0) {    /* from the kernel, not from kill() */
         w = find_window(info->si_addr, &epoch);
     }
-    /* Withdrawn meanwhile: it may be the next origin's now, so look again */
+    /* If it was withdrawn meanwhile, the access is simply repeated */
     if (w && (qatomic_read(&w->epoch) != epoch || empty_window(w))) {
         errno = saved_errno;
         return;
     }
     if (info->si_code == BUS_MCEERR_AO && context && !current_cpu) {
         /*
-         * QEMU wants it in the main loop, from a signalfd that does not get it
-         * now that the signal is not blocked.
+         * QEMU reads these from a signalfd, which gets nothing while SIGBUS is
+         * unblocked: hand it over from the main loop.
          */
         if (bad_page_count < ARRAY_SIZE(bad_pages)) {
             bad_pages[bad_page_count++] = info->si_addr;
@@ -151,7 +153,7 @@ static void report_bad_pages(void)
     sigemptyset(&sigbus);
     sigaddset(&sigbus, SIGBUS);
     while (qatomic_read(&bad_page_count)) {
-        /* The handler interrupts this thread, so this keeps it out */
+        /* The handler runs on this thread: blocking keeps it out */
         pthread_sigmask(SIG_BLOCK, &sigbus, NULL);
         page = bad_pages[--bad_page_count];
         pthread_sigmask(SIG_UNBLOCK, &sigbus, NULL);
@@ -173,7 +175,7 @@ static void notified(EventNotifier *e)
 }
 
 #ifdef CONFIG_KVM
-/* Whoever it was is among them, if it was one */
+/* If a window caused the failure, this removes the cause */
 static void empty_all_windows(void)
 {
     warn_report("vhost-pci: a vCPU cannot reach memory, and no origin's is "
@@ -195,7 +197,7 @@ static bool kvm_window_fault(void)
     bool again = true;
 
     qemu_mutex_lock_iothread();
-    /* Another thread may have been first */
+    /* Another thread may have handled it already */
     if (qatomic_read(&withdrawals) == seen) {
         ended = vhost_pci_library_loaded()->check_windows();
     }
@@ -207,7 +209,7 @@ static bool kvm_window_fault(void)
         if (tries == 1) {
             empty_all_windows();
         }
-        /* The first one is for a page that has come back */
+        /* The first retry is for a page that has come back */
         again = tries++ < 2;
     }
     seen = qatomic_read(&withdrawals);
@@ -217,7 +219,7 @@ static bool kvm_window_fault(void)
 }
 #endif
 
-/* Once, and not when memory or descriptors may be short already */
+/* Done once, early: later, descriptors may have run out */
 static bool handle_faults(Error **errp)
 {
     static bool handling;
@@ -233,7 +235,7 @@ static bool handle_faults(Error **errp)
     }
     ret = event_notifier_init(&notifier, false);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "cannot watch for lost memory");
+        error_setg_errno(errp, -ret, "cannot handle lost memory");
         return false;
     }
     spare = memfd_create("vhost-pci-spare", MFD_CLOEXEC);
@@ -245,7 +247,7 @@ static bool handle_faults(Error **errp)
     event_notifier_set_handler(&notifier, notified);
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, &previous);
-    /* This is the main thread; QEMU leaves it open in the others */
+    /* QEMU blocks it in the main thread only */
     sigemptyset(&sigbus);
     sigaddset(&sigbus, SIGBUS);
     pthread_sigmask(SIG_UNBLOCK, &sigbus, NULL);
@@ -294,13 +296,13 @@ void vhost_pci_fault_remove(VhostPciFaultWindow *w)
 
 bool vhost_pci_fault_take(VhostPciFaultWindow *w)
 {
-    /* A handler that is on its way with the former contents starts again */
+    /* A handler that still works on the old contents starts again */
     qatomic_inc(&w->epoch);
     qatomic_inc(&withdrawals);
     if (!qatomic_xchg(&w->lost, false)) {
         return false;
     }
-    /* What was written there is nobody's */
+    /* Drop what was written there meanwhile */
     fallocate(spare, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, spare_size);
     return true;
 }
@@ -321,8 +323,8 @@ bool vhost_pci_window_allowed(Error **errp)
         return false;
     }
     /*
-     * VFIO passes the window over, because it is RAM_PROTECTED; in the sense
-     * of QEMU its changes are coordinated with it.
+     * VFIO skips the window, because it is RAM_PROTECTED: for QEMU that is a
+     * coordinated discard.
      */
     if (ram_block_coordinated_discard_require(true)) {
         error_setg(errp, "vhost-pci does not work with a device that pins all "

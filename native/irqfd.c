@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vhost-pci-net: a kick becomes an MSI-X message inside KVM.
+ * vhost-pci-net: KVM turns a kick into an MSI-X message by itself.
  *
- * The guest can change what an interrupt is at any time: DRIVER_OK, MSI-X
- * enable and function mask, the mask of a vector, the vector of a queue.
- * After each change the whole of it is looked at again, so that no order of
- * events is special.
+ * The guest can reconfigure interrupts at any time: DRIVER_OK, MSI-X enable,
+ * function mask, the mask of a vector, the vector of a queue.  Each change
+ * recomputes everything from the current state, so the order of events does
+ * not matter.
  */
 #include "qemu/osdep.h"
 #include "hw/pci/msix.h"
@@ -29,8 +29,8 @@ static uint16_t wanted_vector(VhostPciNetPCI *p, uint32_t ring)
 }
 
 /*
- * Nothing is lost on the way here and back: KVM looks at the eventfd when it
- * gets it, and the main loop's handler is level-triggered.
+ * Switching between KVM and the main loop loses no kick: KVM polls the eventfd
+ * when it is assigned, and the main loop's handler is level-triggered.
  */
 static bool irqfd_add(VhostPciNetPCI *p, uint32_t ring, uint16_t vector)
 {
@@ -38,7 +38,7 @@ static bool irqfd_add(VhostPciNetPCI *p, uint32_t ring, uint16_t vector)
 
     event_notifier_set_handler(&r->kick, NULL);
     r->polled = false;
-    /* The origin can make this fail, with one eventfd for two rings */
+    /* Fails if the origin uses one eventfd for two rings */
     if (kvm_irqchip_add_irqfd_notifier_gsi(kvm_state, &r->kick, NULL,
                                            r->virq) < 0) {
         kvm_irqchip_release_virq(kvm_state, r->virq);
@@ -60,7 +60,7 @@ static void irqfd_del(VhostPciNetPCI *p, uint32_t ring)
     trace_vhost_pci_irqfd(p, ring, r->irqfd_vector, false);
 }
 
-/* KVM gets its routes once, for all of them */
+/* Commits KVM's routes once for all rings */
 static void update(VhostPciNetPCI *p, uint32_t first, uint32_t count)
 {
     KVMRouteChange change = kvm_irqchip_begin_route_changes(kvm_state);
@@ -125,7 +125,7 @@ static void vector_masked(PCIDevice *pci, unsigned vector)
     vhost_pci_irqfd_update_all(VHOST_PCI_NET_PCI(pci));
 }
 
-/* No vector notifier is called when MSI-X is switched off */
+/* Disabling MSI-X calls no vector notifier */
 static void config_write(PCIDevice *pci, uint32_t addr, uint32_t val, int len)
 {
     VhostPciNetPCI *p = VHOST_PCI_NET_PCI(pci);
@@ -135,8 +135,8 @@ static void config_write(PCIDevice *pci, uint32_t addr, uint32_t val, int len)
 }
 
 /*
- * Nor is one when a queue gets another vector, so its register is ours.  The
- * ops are called and not the region: QEMU refuses a device's access to itself.
+ * Nor does assigning a vector to a queue, so we overlay that register.  Call
+ * the ops directly: QEMU refuses a device that accesses its own region.
  */
 static uint64_t queue_vector_read(void *opaque, hwaddr addr, unsigned size)
 {
@@ -181,7 +181,7 @@ void vhost_pci_irqfd_realize(VhostPciNetPCI *p)
                                         VIRTIO_PCI_COMMON_Q_MSIX,
                                         &p->queue_vector, 1);
     p->watching = true;
-    /* virtio-pci sets its own only for vhost back-ends of ordinary devices */
+    /* virtio-pci installs its own only for devices with a vhost back end */
     msix_set_vector_notifiers(pci, vector_unmasked, vector_masked, NULL);
 }
 

@@ -134,7 +134,7 @@ BUSY = [
     "ethtool -K $i hw-tc-offload on; tc qdisc add dev $i ingress; "
     "tc filter add dev $i ingress matchall action mirred egress redirect dev lo; tc qdisc del dev $i ingress",
     "ip link add link $i name v5 type macvlan mode bridge; ip link set v5 up; ip link del v5",
-    "/tmp/xdprun $(cat /sys/class/net/$i/ifindex) echo >>/tmp/busy-xdp & x=$!; usleep 50000; kill $x; wait $x",
+    "/tmp/xdprun $(cat /sys/class/net/$i/ifindex) echo >>/tmp/busy-xdp 2>&1 & x=$!; usleep 500000; kill $x; wait $x",
 ]
 
 

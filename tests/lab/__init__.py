@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The lab: real QEMU processes under test, with consoles, monitors, counters and a sure end. Standard library only."""
+"""Runs real QEMU processes for tests: consoles, monitors, counters, and none of them survives the tests."""

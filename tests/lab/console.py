@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest's serial console, driven by a program: one command, its output, its exit status."""
+"""Runs commands on a guest's serial console: output and exit status of each."""
 import dataclasses
 import itertools
 import pathlib
@@ -16,7 +16,7 @@ LONGEST_LINE = 4000
 
 
 class CommandFailed(RuntimeError):
-    """A guest command ended with a status other than 0."""
+    """A guest command returned a nonzero status."""
 
 
 @dataclasses.dataclass
@@ -27,7 +27,7 @@ class Result:
 
 class Console:
     def __init__(self, name: str, path: pathlib.Path, log: pathlib.Path, check, timeout: float = 20):
-        """check() raises when QEMU is gone; it is called whenever the console is silent."""
+        """check() is called while the console is silent; it raises if QEMU has exited."""
         self.name = name
         self._check = check
         self._buffer = ""
@@ -70,7 +70,7 @@ class Console:
             self._buffer += data
 
     def wait_ready(self, timeout: float = 120) -> float:
-        """Seconds of guest uptime at which its first process was done."""
+        """Guest uptime in seconds when init had finished."""
         return float(self.expect(READY + r"\r?\n", timeout).group(2))
 
     def run(self, command: str, timeout: float = 60) -> Result:
@@ -84,7 +84,7 @@ class Console:
         return Result(int(match.group(1)), self._before.replace("\r", "").strip("\n"))
 
     def press(self) -> None:
-        """One key, which a guest that sleeps may take as a reason to wake."""
+        """Sends one character, which can wake a sleeping guest."""
         self._socket.sendall(b"\n")
 
     def command(self, command: str, timeout: float = 60) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a process holds: descriptors, threads and shared memory. To compare before and after."""
+"""Counts the descriptors, threads and shared memory of a process, to find leaks."""
 import collections
 import pathlib
 import re
@@ -8,7 +8,7 @@ import time
 from .patience import Deadline
 from .process import Qemu
 
-# QEMU's pool for slow calls: threads that come when needed and leave after a while
+# Threads of QEMU's pool for blocking calls: they come and go by themselves
 POOL = {"worker"}
 
 
@@ -20,7 +20,7 @@ class Footprint:
     def __init__(self, qemu: Qemu):
         self.descriptors = collections.Counter(_kind(target) for target in qemu.open_fds())
         self.threads = collections.Counter(name for name in qemu.threads() if name not in POOL)
-        # Which part of which file is where does not matter, nor that a peer's memory is another file after its return
+        # Only sizes count: a peer that returns has the same memory in another file
         sizes: collections.Counter[str] = collections.Counter()
         for line in pathlib.Path(f"/proc/{qemu.pid}/maps").read_text().splitlines():
             fields = line.split(None, 5)
@@ -30,12 +30,12 @@ class Footprint:
         self.shared = collections.Counter(f"{size >> 10} KiB" for size in sizes.values())
 
     def more(self, before: "Footprint") -> str:
-        """What is held now and was not before. Not the reverse: QEMU frees some things late, perhaps after the first look."""
+        """What is held now and was not before. Less is fine: QEMU may have freed something late."""
         return "; ".join(f"{what}: {dict(more)}" for what, now in vars(self).items() if (more := now - getattr(before, what)))
 
 
 def wait_back(qemu: Qemu, before: Footprint, timeout: float = 20) -> None:
-    """Fails with the difference when the process goes on holding more than it held."""
+    """Waits until the process holds no more than before; fails with the difference."""
     end = Deadline(timeout)
     while True:
         more = Footprint(qemu).more(before)

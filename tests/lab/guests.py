@@ -24,7 +24,7 @@ COMPLAINTS = (r"BUG:|Oops|WARNING:|Call Trace|nobody cared|general protection|rc
 def base_arguments(run: RunDir, name: str, role: str, address: str, machine: str, *, count: bool = False,
                    human: bool = False, smp: str = "1", memory_mb: int = MEMORY_MB, qemu: pathlib.Path = paths.QEMU,
                    unpacked: bool = True) -> list[str]:
-    """unpacked: boots sooner; but a kernel that was started so does not wake from suspend to RAM."""
+    """unpacked: boots faster, but a kernel started like this cannot resume from suspend to RAM."""
     append = f"console=ttyS0 quiet panic=-1 {kernel.arguments()} vp.role={role}"
     if address:
         append += f" vp.ip={address}/24"
@@ -96,7 +96,7 @@ class Guest:
             time.sleep(pause)
 
     def load(self, module: str) -> None:
-        """One of those that make-initramfs packs but init does not load, with what it needs."""
+        """Loads a module that make-initramfs packs but init does not load, with its dependencies."""
         self.command(f"for m in $(cat /lib/modules/{module}.order); do insmod /lib/modules/$m 2>/dev/null; done; grep -q '^{module} ' /proc/modules")
 
     def counters(self, interface: str) -> dict[str, int]:
@@ -107,7 +107,7 @@ class Guest:
         return self.command('for i in /sys/class/net/*; do [ -e $i/device ] && echo ${i##*/}; done; :').split()
 
     def wait_interface(self, address: str, timeout: float = 40) -> str:
-        """Waits until the interface with this address exists, is up and has a carrier; its name."""
+        """Waits until the interface with this address exists, is up and has a carrier; returns its name."""
         found = f"/usr/sbin/ip -o -4 addr show to {address}"
         line = self.wait_until(f"{found} | grep -q . && {found}", timeout)
         name = line.split()[1]
@@ -118,7 +118,7 @@ class Guest:
         return re.findall(rf".*(?:{COMPLAINTS}).*", self.command("dmesg"))
 
     def wait_answer(self, target: str) -> None:
-        """After a link has come up: the kernel shows the carrier before it sends anything, and may have to find its neighbour."""
+        """Waits until the target answers: after the carrier comes up the kernel still has to resolve its neighbour."""
         self.wait_until(f"/usr/bin/ping -q -c 1 -W 1 {target}", 20)
 
     def ping(self, target: str, count: int = 20, interval: float = 0.05, size: int = 56) -> "Ping":
@@ -189,7 +189,7 @@ def start_origin(run: RunDir, machine: str = "q35", name: str = "origin", mac: s
 
 
 class Pair:
-    """Both guests, booted and with an address on the link."""
+    """Mirror and origin, booted and linked."""
 
     def __init__(self, run: RunDir, mirror: Guest, origin: Guest):
         self.run, self.mirror, self.origin = run, mirror, origin
@@ -199,10 +199,10 @@ class Pair:
         self.mirror.wait_interface(MIRROR_IP, timeout)
 
     def assert_works(self) -> None:
-        """No packet is lost, either way."""
+        """Pings both ways lose no packet."""
         self.wait_link()
         for sender, target in ((self.origin, MIRROR_IP), (self.mirror, ORIGIN_IP)):
-            # The first may have to find its neighbour again
+            # The neighbour may have to be resolved first
             sender.wait_answer(target)
             ping = sender.ping(target, 20, 0.02, 1400)
             assert ping.lossless, f"{sender.name} to {target}: {ping}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What makes the guests' kernel boot in a sixth of the instructions: no unpacking under TCG, and no measuring of a clock that is known."""
+"""Makes the guests' kernel boot with a sixth of the instructions: it is unpacked on the host, and told the TSC frequency."""
 import ctypes
 import functools
 import lzma
@@ -18,7 +18,7 @@ SETUP_SECTORS, PAYLOAD = 0x1f1, 0x248
 
 
 def unpacked() -> pathlib.Path:
-    """The kernel as an ELF file, which QEMU starts by its PVH entry; the packed one where it is not in XZ."""
+    """The kernel as ELF, which QEMU boots through PVH; the packed kernel if it is not compressed with XZ."""
     target = paths.BUILD / "vmlinux"
     if target.exists() and target.stat().st_mtime_ns >= paths.KERNEL.stat().st_mtime_ns:
         return target
@@ -41,8 +41,8 @@ def unpacked() -> pathlib.Path:
 
 @functools.cache
 def tsc_khz() -> int | None:
-    """The rate of this machine's counter, which TCG hands to the guest. On a busy machine guests that measure it themselves
-    have come out wrong by a factor of eight, and with it all their times."""
+    """The host's TSC frequency, which TCG passes to the guest. On a busy host, guests that calibrate it themselves have been
+    off by a factor of eight."""
     if os.uname().machine != "x86_64":
         return None
     code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)

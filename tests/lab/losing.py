@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files that can be an origin's memory and lose their pages while another process has them mapped."""
+"""Memory files that lose pages while another process has them mapped."""
 import contextlib
 import ctypes
 import fcntl
@@ -22,11 +22,11 @@ REASON = "has lost pages that this VM was using"    # what the origin's connecti
 
 
 class CannotMake(Exception):
-    """Why this kind of file cannot be had on this machine."""
+    """This machine cannot provide such a file; the text says why."""
 
 
 class LosingFile:
-    """Has all its pages until lose(); then an access at `at` finds none."""
+    """After lose() there is no page at offset `at`."""
 
     def __init__(self, fd: int, size: int, lose, at: int):
         self.fd, self.size, self.lose, self.at = fd, size, lose, at
@@ -59,7 +59,7 @@ def _set_huge_pages(number: int) -> int:
 
 @contextlib.contextmanager
 def punched_huge_pages(size: int):
-    """Sealed against shrinking, which does not forbid holes; the pool has nothing to fill them with."""
+    """Sealing against shrinking does not forbid holes, and no huge page is left to fill them."""
     before = int(NR_HUGE_PAGES.read_text())
     fd = -1
     try:
@@ -91,7 +91,7 @@ def punched_huge_pages(size: int):
 
 @contextlib.contextmanager
 def full_tmpfs(size: int):
-    """A sparse file in a tmpfs that has room for a part of it only, and then for none."""
+    """A sparse file on a tmpfs that is too small for it, and full after lose()."""
     with tempfile.TemporaryDirectory() as folder:
         # In a mount namespace of its own, which ends with it
         script = (f"mount -t tmpfs -o size={size // 2} none {folder} && truncate -s {size} {folder}/memory "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the built pieces are."""
+"""Paths of what the build produces."""
 import os
 import pathlib
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long is waited for what must happen. The limits in the tests are for a machine with nothing else to do; another one may be
-ten times as slow. A wait that ends well takes no longer for it."""
+"""Waiting with a time limit. Limits in tests are written for an idle machine and multiplied here, for one that is ten times slower."""
 import time
 
 TIMES = 5
@@ -21,7 +20,7 @@ class Deadline:
 
 
 def wait_for(what: str, condition, timeout: float = 30, pause: float = 0.05):
-    """The first true result of condition(); says what was waited for when the time is over."""
+    """Returns the first true result of condition(); fails naming what it waited for."""
     end = Deadline(timeout)
     while not (result := condition()):
         if end.over:

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For what is preloaded into QEMU and answers some of its ioctl()s itself.
+ * For libraries that are preloaded into QEMU to answer some of its ioctl()s.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The including file's */
+/* Defined by the file that includes this one */
 static int answer(int fd, unsigned long request, void *argument);
 
 static inline int ask_kernel(int fd, unsigned long request, void *argument)

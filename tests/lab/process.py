@@ -18,7 +18,7 @@ _live: list["Qemu"] = []
 
 
 class QemuDied(RuntimeError):
-    """The process ended when it should have been running; the text has what it said."""
+    """The process has exited unexpectedly; the text has its output."""
 
 
 def die_with_parent() -> None:
@@ -39,7 +39,7 @@ atexit.register(stop_all)
 
 
 def exit_on_signals() -> None:
-    """For programs: turns SIGINT and SIGTERM into an ordinary exit, so that 'finally' and atexit run."""
+    """For programs: makes SIGINT and SIGTERM an ordinary exit, so that 'finally' and atexit run."""
     def leave(number: int, _frame: object) -> None:
         # A second one must not cut the clean-up short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -50,7 +50,7 @@ def exit_on_signals() -> None:
 
 
 class RunDir:
-    """A folder for sockets and logs, in /tmp because a UNIX socket's path must be short. Kept when something failed."""
+    """A folder for sockets and logs; in /tmp, because paths of UNIX sockets must be short. Kept after a failure."""
 
     def __init__(self, name: str = "run", keep: bool = False):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"vhost-pci-{name}-"))
@@ -108,7 +108,7 @@ class Qemu:
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """The hard death: what a crash of the process looks like to its peer."""
+        """SIGKILL: to its peer this looks like a crash."""
         if self.running:
             self.process.kill()
         self.process.wait()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A QMP client: one command at a time, events kept aside."""
+"""A QMP client: one command at a time; events are queued."""
 import collections
 import json
 import pathlib
@@ -29,7 +29,7 @@ class Qmp:
 
     @classmethod
     def connect(cls, path: pathlib.Path, check, timeout: float = 30) -> "Qmp":
-        """check() is called while waiting and raises when QEMU is gone."""
+        """check() is called while waiting; it raises if QEMU has exited."""
         end = Deadline(timeout)
         while True:
             connection = socket.socket(socket.AF_UNIX)
@@ -71,7 +71,7 @@ class Qmp:
         return self.execute("human-monitor-command", {"command-line": line}).replace("\r\n", "\n")
 
     def wait_event(self, name: str, timeout: float = 30, match=lambda data: True) -> dict:
-        """The first event of this name whose data match, from those kept or still to come; others stay kept."""
+        """The first matching event, queued or still to come; others stay queued."""
         end = Deadline(timeout)
         while True:
             for event in list(self.events):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU without a guest: the test is the CPU. Port and memory accesses by QEMU's qtest protocol, PCI on top of them."""
+"""QEMU without a guest: the test accesses ports, memory and PCI through the qtest protocol, as a CPU would."""
 import pathlib
 import socket
 
@@ -13,7 +13,7 @@ PCI_CAP_VENDOR, PCI_CAP_MSIX = 0x09, 0x11
 
 
 class PciHost:
-    """Anything with inb() to outl() that reach a machine's ports."""
+    """Anything that provides inb() to outl()."""
 
     def pci(self, bus: int, slot: int, function: int = 0) -> "PciFunction":
         return PciFunction(self, bus, slot, function)
@@ -133,7 +133,7 @@ class QTest(PciHost):
         self.command("write", hex(address), hex(len(data)), "0x" + data.hex())
 
     def watch_lines(self) -> None:
-        """Notes what raises and lowers the inputs of the I/O APIC from now on."""
+        """Starts tracking the I/O APIC's input lines."""
         self.command("irq_intercept_in", "ioapic")
 
     def raised_lines(self) -> set[int]:
@@ -141,7 +141,7 @@ class QTest(PciHost):
         return {line for line, up in self._lines.items() if up}
 
     def clock_step(self, nanoseconds: int | None = None) -> int:
-        """qtest's virtual clock stands still by itself: timers on it run only by this."""
+        """Advances the virtual clock, which stands still otherwise; to the next timer by default."""
         return int(self.command("clock_step", *([] if nanoseconds is None else [nanoseconds]))[0])
 
 
@@ -167,7 +167,7 @@ class PciFunction:
 
     @property
     def interrupt_status(self) -> bool:
-        """Whether it wants an INTx interrupt, masked or not."""
+        """PCI status: an INTx interrupt is pending, even if masked."""
         return bool(self.readw(PCI_STATUS) & 8)
 
     @property
@@ -210,7 +210,7 @@ class PciFunction:
 
     def set_up_bridge(self, secondary: int, memory: tuple[int, int] | None = None,
                       prefetchable: tuple[int, int] | None = None) -> None:
-        """Bus numbers and windows, each (first, last) address, so that what is behind the bridge answers."""
+        """Sets bus numbers and windows, each (first, last), so that devices behind the bridge respond."""
         self.writel(0x18, self.bus | secondary << 8 | secondary << 16)
         first, last = memory or (0xfff00000, 0)
         self.writel(0x20, first >> 16 & 0xfff0 | last & 0xfff00000)

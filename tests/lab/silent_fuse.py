@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """silent_fuse.py SOCKET_FD COUNT FOLDER: a FUSE file system on FOLDER that answers until COUNT files are open and sent over the socket,
-and then never again. It is seen in no other mount namespace. What waits for it goes on when this process is killed."""
+and never again after that. Mounted in its own namespace. Killing this process releases whoever waits for it."""
 import array
 import ctypes
 import os

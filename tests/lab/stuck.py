@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Descriptors whose close() takes as long as their maker likes."""
+"""Descriptors whose close() blocks until the test releases it."""
 import contextlib
 import os
 import pathlib
@@ -13,7 +13,7 @@ LINGER_SECONDS = 100_000
 
 
 class LingeringSockets:
-    """TCP over loopback with bytes that the other end does not take: the last close() waits for that. Who sends one closes it."""
+    """TCP sockets with SO_LINGER and unsent data: the last close() blocks. After sending one, call forget()."""
     name = "linger"
 
     def __init__(self):
@@ -22,7 +22,7 @@ class LingeringSockets:
         self._near: list[socket.socket] = []
 
     def take(self) -> int:
-        """A new one; it stays this object's until forget()."""
+        """A new one, owned by this object until forget()."""
         near = socket.create_connection(self._listener.getsockname())
         self._far.append(self._listener.accept()[0])
         near.setblocking(False)
@@ -36,13 +36,13 @@ class LingeringSockets:
         return near.fileno()
 
     def forget(self) -> None:
-        """Whoever received them has the last descriptors now."""
+        """Closes our descriptors: the last ones are the receiver's now."""
         for near in self._near:
             near.close()
         self._near = []
 
     def release(self) -> None:
-        """What hangs goes on."""
+        """Ends all blocked close() calls."""
         for far in self._far:
             # A reset, which drops what was not taken
             far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -56,7 +56,7 @@ class LingeringSockets:
 
 
 class SilentFiles:
-    """Files of a FUSE daemon that answers no more: every look at them and every close() waits for it."""
+    """Files of a FUSE daemon that has stopped answering: every access and every close() blocks."""
     name = "fuse"
 
     def __init__(self, count: int = 16):
@@ -79,7 +79,7 @@ class SilentFiles:
         return self._unused.pop()
 
     def forget(self) -> None:
-        """They cannot be closed here; each close() asks the daemon, not only the last."""
+        """Nothing: closing them would block here, because each close() asks the daemon, not only the last."""
 
     def release(self) -> None:
         if self._daemon.poll() is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A mirror's guest asleep, with a way to wake it."""
+"""Suspends and wakes a mirror's guest."""
 import pathlib
 import time
 
@@ -13,7 +13,7 @@ def driver_ok(mirror: Guest) -> bool:
 
 
 def wait_idle(guest: Guest) -> None:
-    """Until its CPUs have slept for a second."""
+    """Waits until its CPUs have been idle for a second."""
     stats = [pathlib.Path(f"/proc/{guest.qemu.pid}/task/{cpu['thread-id']}/stat") for cpu in guest.qmp.execute("query-cpus-fast")]
     end, quiet, before = Deadline(30), 0, []
     while quiet < 20:
@@ -27,7 +27,7 @@ def wait_idle(guest: Guest) -> None:
 
 
 def suspend_to_idle(mirror: Guest, meanwhile) -> None:
-    """Freeze and restore of every driver with an idle machine in between; a key wakes it, as it would a laptop."""
+    """Suspend to idle: every driver is frozen and restored. A key wakes the guest."""
     mirror.command("echo enabled >/sys/class/tty/ttyS0/power/wakeup; (sleep 0.2; echo freeze >/sys/power/state) >/tmp/sleep 2>&1 &")
     end = Deadline(30)
     while driver_ok(mirror):

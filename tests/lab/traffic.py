@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Work for a link: TCP streams, checksummed files, packet floods."""
+"""Traffic generators: TCP streams, checksummed files, packet floods."""
 import dataclasses
 import json
 import re
@@ -27,8 +27,8 @@ def tcp_stream(sender: Guest, receiver: Guest, receiver_ip: str, seconds: int = 
 
 def flowing_stream(sender: Guest, receiver: Guest, receiver_ip: str, least: float, streams: int = 1,
                    cpu: int | None = None) -> Stream:
-    """The first of a few with so many Mbit/s, else the last: one may find the machine busy. A link that limps from timeout to
-    timeout has 3."""
+    """Returns the first of four streams above `least` Mbit/s, else the last: one may hit a busy moment. A link that
+    lives on timeouts reaches 3."""
     for _ in range(4):
         stream = tcp_stream(sender, receiver, receiver_ip, 3, streams, cpu)
         if stream.mbit_per_second > least:
@@ -43,15 +43,15 @@ def start_server(guest: Guest, options: str = "") -> None:
 
 
 def start_client(guest: Guest, target: str, name: str, options: str = "") -> None:
-    """In the background, connected, with its output in /tmp/NAME and its number in /tmp/NAME.pid. Again while the server is busy:
-    it may not have noticed that its last client has gone. What it writes is in the file after its first interval (-i)."""
+    """Starts iperf3 in the background and waits until it is connected; output in /tmp/NAME, its process in /tmp/NAME.pid. Retries
+    while the server is busy with the client before. The output appears after the first interval (-i)."""
     alive = f"kill -0 $(cat /tmp/{name}.pid) 2>/dev/null"
     guest.wait_until(f"(exec /usr/bin/iperf3 --forceflush {options} -c {target} >/tmp/{name} 2>&1 & echo $! >/tmp/{name}.pid); "
                      f"until grep -q 'connected to' /tmp/{name} || ! {alive}; do usleep 100000; done; {alive}")
 
 
 def transfer_file(source: Guest, target: Guest, target_ip: str, megabytes: int = 24) -> tuple[str, str]:
-    """Random bytes over TCP from source to target; the SHA-256 computed on each side."""
+    """Sends random bytes over TCP; returns the SHA-256 of both sides."""
     # nc, because Debian's static busybox crashes in wget's name lookup. It hangs up when its input ends, so that must last.
     target.command("rm -f /tmp/received; tail -f /dev/null | nc -l -p 5001 >/tmp/received & true")
     target.wait_until("netstat -ltn | grep -q ':5001 '", 10)
@@ -67,7 +67,7 @@ def transfer_file(source: Guest, target: Guest, target_ip: str, megabytes: int =
 
 
 def start_flood(guest: Guest, target: str) -> None:
-    """ping -f in the background, until stop_floods(); what another has left behind ends."""
+    """Starts ping -f in the background, until stop_floods(); ends earlier ones."""
     stop_floods(guest)
     # In a shell of its own: nobody waits for it
     guest.command(f"(/usr/bin/ping -f -q {target} >/dev/null 2>&1 &)")
@@ -84,7 +84,7 @@ def stop_floods(*those: Guest) -> None:
 
 
 def wait_flow(*those: Guest, least: int = 20) -> None:
-    """Until each has got so many more answers: its flood is under way, now and not only once."""
+    """Waits until each guest has got `least` more answers: traffic flows now."""
     for guest, before in [(guest, guest.icmp("InEchoReps")) for guest in those]:
         end = Deadline(30)
         while (now := guest.icmp("InEchoReps")) < before + least:
@@ -93,7 +93,7 @@ def wait_flow(*those: Guest, least: int = 20) -> None:
 
 
 class SteadyPing:
-    """Echo requests at a steady pace until stop(), counted by the kernel: what is late is not lost."""
+    """Sends echo requests at a steady rate until stop(). The kernel counts the answers, so late ones count."""
 
     def __init__(self, guest: Guest, target: str, interval: float = 0.02):
         self.guest = guest
@@ -102,7 +102,7 @@ class SteadyPing:
         guest.command(f"(exec /usr/bin/ping -q -n -i {interval} {target} >/tmp/steady-ping 2>&1 & echo $! >/tmp/steady-ping.pid)")
 
     def counts(self) -> tuple[int, int]:
-        """Requests and answers so far; the requests first, so a difference may be what is under way."""
+        """Requests and answers so far, read in this order: the difference includes what is in flight."""
         return self.guest.icmp("OutEchos") - self.before[0], self.guest.icmp("InEchoReps") - self.before[1]
 
     def stop(self, timeout: float = 10) -> tuple[int, int]:
@@ -128,7 +128,7 @@ class Flood:
 
 
 def set_up_pktgen(guest: Guest, interface: str, *settings: str) -> None:
-    """The kernel's packet generator on this interface; for its frames not to be answered they want a destination that is nobody's."""
+    """Sets up the kernel's packet generator; give its frames a destination that nobody has, or they are answered."""
     guest.command(f"cd /proc/net/pktgen && echo rem_device_all >kpktgend_0 && echo 'add_device {interface}' >kpktgend_0 && "
                   + " && ".join(f"echo '{setting}' >{interface}" for setting in settings) + " && cd /")
 
@@ -138,8 +138,8 @@ def pktgen_sent(guest: Guest, interface: str) -> int:
 
 
 class PacketFlood:
-    """The origin's kernel pktgen, to a MAC that is nobody's: the receiver drops early, after its driver. At full speed until stop(),
-    or a frame each `delay` nanoseconds (late ones catch up), or so many with burst()."""
+    """Sends frames to a MAC address that nobody has, so the receiver drops them right after its driver. At full speed until
+    stop(), or one each `delay` nanoseconds (late ones catch up), or a given number with burst()."""
 
     def __init__(self, pair: Pair, size: int, delay: int = 0):
         # pktgen's size has no checksum: 60 is a 64-byte frame.
@@ -151,7 +151,7 @@ class PacketFlood:
                       "dst_mac 02:00:00:00:99:99")
 
     def burst(self, frames: int) -> None:
-        """Sends so many and waits until all have arrived."""
+        """Sends that many and waits until all have arrived."""
         self.before = rx_packets(self.pair.mirror, self.receiver)
         self.pair.origin.command(f"echo 'count {frames}' > /proc/net/pktgen/{self.sender}; echo start > /proc/net/pktgen/pgctrl")
         self.wait(frames)
@@ -162,7 +162,7 @@ class PacketFlood:
         self.pair.origin.command("echo start > /proc/net/pktgen/pgctrl & true")
 
     def wait(self, frames: int) -> None:
-        """Until so many have arrived since the start."""
+        """Waits until that many have arrived since the start."""
         self.pair.mirror.wait_until(
             f'[ "$(cat /sys/class/net/{self.receiver}/statistics/rx_packets)" -ge {self.before + frames} ]', 60)
 

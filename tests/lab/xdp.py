@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Programs of tests/driver/xdp in a booted guest."""
+"""Runs the XDP programs of tests/driver/xdp in a booted guest."""
 import base64
 import gzip
 import subprocess

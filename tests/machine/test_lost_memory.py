@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest touches a page of its window that the origin's file has lost: the machine goes on, the connection does not."""
+"""A guest accesses a window page that the origin has taken away: only the connection ends."""
 import contextlib
 import pathlib
 
@@ -55,7 +55,7 @@ def test_the_guest_survives(mirror, losing_file, access):
 
 @pytest.fixture
 def no_page(run):
-    """The file whose presence makes KVM_RUN fail once, and the environment for it."""
+    """A file that makes KVM_RUN fail once when it exists, and the environment for that."""
     if reason := reason_against_kvm():
         pytest.skip(reason)
     flag = run / "no-page"
@@ -69,7 +69,7 @@ def refuse_a_page(mirror, flag) -> None:
 
 
 def test_kvm_run_without_an_address(run, no_page, losing_file):
-    """No signal comes then: the window is found by what is missing, and the neighbour is not touched."""
+    """Without a signal, the library finds the window that has lost pages; the neighbour keeps its link."""
     flag, env = no_page
     with Mirror(run, "kvm", assemble(run.path), ",allow-unsealed=on", env) as mirror, FrontEnd(mirror.path) as neighbour:
         neighbour.start()
@@ -85,7 +85,7 @@ def test_kvm_run_without_an_address(run, no_page, losing_file):
 
 
 def test_kvm_run_and_another_thread_was_first(run, no_page):
-    """The page's window is withdrawn when the vCPU's turn comes: that is no reason to stop, however often it happens."""
+    """The window is withdrawn already when the vCPU handles the failure: never a reason to stop the VM."""
     flag, env = no_page
     with Mirror(run, "kvm", assemble(run.path), "", env) as mirror, contextlib.ExitStack() as stack:
         origins = [stack.enter_context(FrontEnd(mirror.path)) for _ in range(4)]
@@ -101,7 +101,7 @@ def test_kvm_run_and_another_thread_was_first(run, no_page):
 
 
 def test_kvm_run_fails_for_another_reason(run, no_page):
-    """It is tried again, because a page may have come back; then without all windows; then it is QEMU's affair."""
+    """Retried once, then with all windows replaced; then QEMU stops the VM."""
     flag, env = no_page
     with Mirror(run, "kvm", assemble(run.path), "", env) as mirror, FrontEnd(mirror.path) as origin:
         origin.start()

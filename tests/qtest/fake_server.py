@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A vhost-pci server in Python that says what it is told to, right or wrong, to an origin's client."""
+"""A vhost-pci server in Python that sends valid or invalid messages to an origin's client."""
 import array
 import os
 import socket
@@ -54,7 +54,7 @@ class FakeServer:
         self.send_raw(struct.pack("=IIIQ", request, fe.VERSION, 8, value), fds)
 
     def receive(self) -> tuple[int, bytes]:
-        """The next message; its descriptors are closed."""
+        """The next message; closes the descriptors that come with it."""
         request, payload, fds = self.receive_all()
         for fd in fds:
             os.close(fd)
@@ -78,7 +78,7 @@ class FakeServer:
         return data, fds
 
     def shake_hands(self, features: int = (1 << 64) - 1, pairs: int = 32) -> None:
-        """Returns once the client has introduced itself and its link is up."""
+        """Answers until the client has sent its device info, which brings its link up."""
         answers = {fe.GET_FEATURES: features, fe.GET_PROTOCOL_FEATURES: fe.F_VHOST_PCI | 1 << 0, fe.GET_QUEUE_NUM: pairs}
         while True:
             request, _ = self.receive()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A vhost-user front-end in Python that can do everything wrong."""
+"""A vhost-user front-end in Python that can violate the protocol in every way."""
 import array
 import fcntl
 import os
@@ -46,7 +46,7 @@ def readable(eventfd: int) -> bool:
 
 
 def drain(eventfd: int) -> int:
-    """How often it has been signalled since the last call."""
+    """Signals since the last call."""
     try:
         return os.eventfd_read(eventfd)
     except BlockingIOError:
@@ -54,7 +54,7 @@ def drain(eventfd: int) -> int:
 
 
 def closed(connection: socket.socket, timeout: float) -> bool:
-    """Whether the other end closes it; what comes before is passed over."""
+    """Whether the other end closes the connection; discards what it sends before."""
     end = select.poll()
     end.register(connection, select.POLLIN | select.POLLHUP)
     while end.poll(timeout * TIMES * 1000):
@@ -109,7 +109,7 @@ class FrontEnd:
         return request, self._exactly(size)
 
     def receive_request(self) -> tuple[int, int]:
-        """The features that the server offers."""
+        """Receives a request of the server."""
         request, flags, size = struct.unpack("=III", self._exactly(12))
         assert flags == VERSION and size == 8
         return request, int.from_bytes(self._exactly(size), "little")
@@ -141,7 +141,7 @@ class FrontEnd:
         self.send(SET_OWNER)
 
     def send_info(self, name="python", mac=bytes.fromhex("525400000001"), memory_end=16 * MIB) -> None:
-        """Introduces this front-end; after greet(F_VHOST_PCI)."""
+        """Sends the device info; requires greet(F_VHOST_PCI)."""
         self.send(SET_DEVICE_INFO, struct.pack("=IHH16s6sHQ64s", 1, 1, 1, bytes(16), mac, 1500, memory_end, name.encode()))
 
     def set_memory(self, regions=None, fds=None) -> None:
@@ -152,7 +152,7 @@ class FrontEnd:
         self.send(SET_MEM_TABLE, struct.pack("=II", len(regions), 0) + b"".join(regions), fds)
 
     def set_ring(self, index: int, size=256, desc=0x10000, kick=None, call=None, enable=True, base=0) -> tuple[int, int]:
-        """Ring at guest address desc + index * 0x10000 of the first region; returns its kick and call eventfds."""
+        """Sets up a ring at guest address desc + index * 0x10000; returns its kick and call eventfds."""
         kick = self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if kick is None else kick
         call = self.own(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)) if call is None else call
         at = USER + desc + index * 0x10000
@@ -166,9 +166,9 @@ class FrontEnd:
         return kick, call
 
     def start(self, features=1 << 32 | F_PROTOCOL_FEATURES, pairs=1, files=None) -> list[tuple[int, int]]:
-        """The eventfds of each ring. Mentions all rings before the memory, as other front-ends do.
+        """Negotiates and starts all rings; returns their eventfds. Like other front-ends, mentions all rings before the memory.
 
-        files: descriptor and size of each file that the memory consists of, in order."""
+        files: (descriptor, size) of the memory's regions, which are contiguous."""
         self.greet()
         self.send(SET_FEATURES, features)
         for ring in range(2 * pairs):
@@ -181,7 +181,7 @@ class FrontEnd:
         return [self.set_ring(ring) for ring in range(2 * pairs)]
 
     def get_base(self, ring: int) -> int:
-        """Stops the ring and returns its position."""
+        """Stops the ring and returns its base."""
         self.send(GET_VRING_BASE, struct.pack("=II", ring, 0))
         answer, data = self.receive()
         assert answer == GET_VRING_BASE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The mirror VM: a QEMU with a vhost-pci-server, and a driver of its vhost-pci-net that is this test."""
+"""The mirror VM: a QEMU with a vhost-pci-server, and a minimal driver for its devices that runs in the test."""
 
 from tests.lab import patience
 from tests.lab.process import RunDir
@@ -27,7 +27,7 @@ def wait_for(what, condition, timeout=10):
 
 
 class MirrorMachine:
-    """What does not depend on the CPU: the bridge, the monitor, the hot-plug registers."""
+    """Bridge, monitor and hot-plug registers, for qtest and for real CPUs."""
 
     room = 160 * GIB        # of the bridge's windows
 
@@ -50,7 +50,7 @@ class MirrorMachine:
         return self.wait_peer(f"link {'up' if up else 'down'}", lambda p: p["link"] == up)
 
     def eject(self, slot: int) -> None:
-        """What the guest's ACPI code does when it has let a device go."""
+        """Ejects a device as the guest's ACPI code does."""
         self.outl(PCIHP_SELECT, 1)
         self.outl(PCIHP_EJECT, 1 << slot)
 
@@ -58,8 +58,8 @@ class MirrorMachine:
 class Mirror(MirrorMachine, QTest):
     def __init__(self, run: RunDir, name="mirror", connections=4, options="", firmware=True, room=160 * GIB, args=(),
                  unplug_delay=0, plug_rate=0, **more):
-        """unplug_delay: in seconds; only tests of the delay itself set one, the others need not wait.
-        plug_rate: devices a minute for each user; many tests let their origins come and go as fast as they can."""
+        """unplug_delay: in seconds; 0 unless a test is about it.
+        plug_rate: new devices a minute per user; 0, no limit, unless a test is about it."""
         self.path = run / f"{name}.vhost-pci"
         self.room = room
         super().__init__(run, name, [
@@ -69,14 +69,14 @@ class Mirror(MirrorMachine, QTest):
             self.run_firmware()
 
     def device(self, slot: int | None = None) -> "MirrorDevice":
-        """The plugged device, with BARs and a driver that has set DRIVER_OK."""
+        """The plugged device, with BARs assigned and decoding enabled."""
         if slot is None:
             slot = self.wait_peer("a device", lambda p: "slot" in p)["slot"]
         return MirrorDevice(self, self.pci(BUS, slot))
 
 
 class MirrorDevice:
-    """A minimal virtio driver for one vhost-pci-net. MSI-X messages go to plain memory, where the test can see them."""
+    """A minimal virtio driver for one vhost-pci-net. MSI-X messages are written to RAM, where the test reads them."""
 
     def __init__(self, vm: Mirror, pci: PciFunction, index: int = 0):
         self.vm, self.pci = vm, pci
@@ -108,7 +108,7 @@ class MirrorDevice:
         self.status = 0
 
     def start(self, msix: bool = True, queues: bool = True) -> None:
-        """Without msix, like a driver that knows only the interrupt line; without queues, like one that polls the rings."""
+        """Without msix, like a driver that only supports INTx; without queues, like one that polls the rings."""
         vm, common = self.vm, self.common
         self.reset()
         self.status = ACKNOWLEDGE | DRIVER
@@ -137,7 +137,7 @@ class MirrorDevice:
 
     @staticmethod
     def vector_of(ring: int) -> int:
-        """Ring i has vector i, except for the one that the configuration has."""
+        """Ring i has vector i, skipping the configuration's vector."""
         return ring if ring < CONFIG_VECTOR else ring + 1
 
     def _enable_msix(self, vectors: int) -> None:
@@ -151,7 +151,7 @@ class MirrorDevice:
         self.pci.writew(cap + 2, self.pci.readw(cap + 2) | 0x8000)
 
     def post_token(self, queue: int) -> None:
-        """The one buffer that a driver leaves in each queue's used ring."""
+        """Posts the one buffer that a driver leaves in each queue."""
         vm, desc = self.vm, self.queues + queue * 0x1000
         vm.write(desc, (desc + 0xa00).to_bytes(8, "little") + (1).to_bytes(4, "little") + b"\x02\x00\x00\x00")
         vm.writew(desc + 0x404, 0)
@@ -164,7 +164,7 @@ class MirrorDevice:
         return self.vm.readw(self.queues + queue * 0x1000 + 0x802)
 
     def take_message(self, vector: int) -> bool:
-        """Whether the vector's message came since the last call."""
+        """Whether the vector was raised since the last call."""
         at = self.messages + 4 * vector
         if self.vm.readl(at) != vector + 1:
             return False
@@ -172,11 +172,11 @@ class MirrorDevice:
         return True
 
     def take_kick(self, ring: int) -> bool:
-        """Whether the origin's kick of this ring came through since the last call."""
+        """Whether the ring's kick interrupt came since the last call."""
         return self.take_message(self.vector_of(ring))
 
     def take_interrupt(self) -> int:
-        """The ISR, which reading clears and with it the interrupt line: 1 for queues, 2 for the configuration."""
+        """Reads the ISR, which clears it and lowers INTx: 1 for queues, 2 for the configuration."""
         return self.vm.readb(self.modern + self.regions[3]["offset"])
 
     # -- vhost-pci-net ------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class MirrorDevice:
         self.vm.writel(self.config_at + guest_abi.ACK_OFFSET, epoch)
 
     def accept(self, features: int) -> None:
-        """Like Linux, which writes the lower half of 64 bits first."""
+        """Writes the lower half first, as Linux does."""
         for half in range(2):
             self.vm.writel(self.config_at + guest_abi.ACCEPT_OFFSET + 4 * half, features >> 32 * half & 0xffffffff)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The origin VM with a virtio 1.x driver that is this test: several queue pairs, MSI-X, the control queue."""
+"""The origin VM with a virtio 1.x driver in the test: several queue pairs, MSI-X, the control queue."""
 import struct
 
 from tests.lab.process import RunDir
@@ -102,7 +102,7 @@ class ModernOrigin(QTest):
         return True
 
     def use_pairs(self, pairs: int) -> None:
-        """VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, and its answer."""
+        """Sends VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET; returns the answer."""
         assert self.command_control(CTRL_MQ, CTRL_MQ_PAIRS_SET, struct.pack("<H", pairs)) == 0, f"{pairs} queue pairs were refused"
 
     def set_offloads(self, offloads: int) -> int:
@@ -112,7 +112,7 @@ class ModernOrigin(QTest):
         return self.command_control(CTRL_MAC, CTRL_MAC_ADDR_SET, mac)
 
     def command_control(self, group: int, command: int, data: bytes) -> int:
-        """A command of the control queue; returns the device's answer, 0 for done."""
+        """Sends a control command; returns the device's answer, 0 for success."""
         at, end = self.ring_at(self.control), COMMAND + 2 + len(data)
         self.write(COMMAND, bytes([group, command]) + data + b"\xff")
         self.write(at, struct.pack("<QIHH", COMMAND, 2, 1, 1) + struct.pack("<QIHH", COMMAND + 2, len(data), 1, 2)

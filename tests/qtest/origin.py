@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The origin VM: a QEMU with virtio-net and vhost-pci-client=, and a legacy driver for it that is this test."""
+"""The origin VM: a QEMU with virtio-net and vhost-pci-client=, and a legacy driver for it in the test."""
 from tests.lab.process import RunDir
 from tests.lab.qtest import QTest
 
@@ -21,7 +21,7 @@ class Origin(QTest):
         self.set_up_nic()
 
     def set_up_nic(self) -> None:
-        """What firmware does to the device at each start."""
+        """Sets up the NIC as firmware does at each start."""
         nic, = self.find_pci(*LEGACY_NET)
         nic.set_bar(0, IO)
         nic.enable()

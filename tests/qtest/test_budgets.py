@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What one origin, one user and the mirror's guest can take: one more is refused with its reason, and everybody else is served."""
+"""Budgets of an origin, a user and the mirror's guest: whoever exceeds one is refused with a reason, all others are served."""
 import contextlib
 import os
 
@@ -20,7 +20,7 @@ def last_refusal(mirror) -> str:
 
 
 def limited(run, files: int):
-    """A QEMU that may have that many files open."""
+    """A QEMU with this limit of open files."""
     script = run / "limited-qemu"
     script.write_text(f"#!/bin/sh\nulimit -n {files}\nexec {paths.QEMU} \"$@\"\n")
     script.chmod(0o755)

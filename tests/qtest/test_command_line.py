@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a user sees who gets the options wrong: one line with the mistake, one with what to type."""
+"""Wrong options: one line names the mistake, one says what to type."""
 import os
 import shutil
 import subprocess

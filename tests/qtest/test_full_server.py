@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""As many connections as a server can have, on eight bridges in one PCI slot."""
+"""A server with the most connections it can have, on eight bridges in one PCI slot."""
 import contextlib
 import resource
 import subprocess
@@ -21,7 +21,7 @@ WINDOWS = 1 << 40
 
 @pytest.fixture(autouse=True)
 def many_descriptors():
-    """The front-ends live in this process, with eight descriptors each."""
+    """The front-ends run in this process, with eight descriptors each."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     yield
@@ -29,7 +29,7 @@ def many_descriptors():
 
 
 class FullMirror(Mirror):
-    """The firmware gives each bridge a bus number and a window; ejects go to the bridge's number in ACPI."""
+    """Assigns a bus number and a window to each bridge; ejects by the bridge's ACPI number."""
 
     def run_firmware(self) -> None:
         first, = self.find_pci(*BRIDGE_IDS)
@@ -130,7 +130,7 @@ def test_a_device_on_the_last_bridge_works_like_any(run):
 
 
 class LastDevice(MirrorDevice):
-    """Its BARs are in the windows of the last bridge."""
+    """A device with its BARs in the windows of the last bridge."""
 
     def __init__(self, vm, pci):
         self._base = WINDOWS + 7 * 132 * GIB
@@ -143,7 +143,7 @@ class LastDevice(MirrorDevice):
 
 
 class _Shifted:
-    """A PCI function whose BARs land somewhere else than the test's driver asks."""
+    """A PCI function that relocates the BARs that the test's driver assigns."""
 
     def __init__(self, pci, low: int, high: int):
         self._pci, self._low, self._high = pci, low, high

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server that is slow or talks too much: its client's VM goes on."""
+"""A server that is slow or floods its client does not hold up the client's VM."""
 import contextlib
 import os
 import struct
@@ -18,7 +18,7 @@ DELAY = 1.0                     # unlike 1.9 never too long for one ring, howeve
 
 
 def serve(server: FakeServer, slowly: threading.Event) -> None:
-    """Answers each GET_VRING_BASE; a slow one takes a time that is no reason to complain."""
+    """Answers each GET_VRING_BASE; if slow, just below the timeout."""
     try:
         while True:
             request, payload = server.receive()
@@ -53,7 +53,7 @@ def test_a_stop_of_all_pairs_takes_two_seconds(run):
 
 
 def test_a_flood_of_requests(run):
-    """Each message would take the link down and up and ask the driver for a reset."""
+    """Each request would toggle the link and ask the driver for a reset."""
     with FakeServer(run / "server") as server, ModernOrigin(run, server.path, 1) as origin:
         server.accept()
         server.shake_hands()
@@ -93,7 +93,7 @@ def test_a_flood_of_requests(run):
 
 
 def test_eventfds_that_the_server_makes_blocking(run):
-    """O_NONBLOCK belongs to the open files, which the server has as well: it clears the flag, empties and fills the counters."""
+    """The server shares the open files of the eventfds: it clears O_NONBLOCK, empties and fills the counters."""
     with FakeServer(run / "server") as server, ModernOrigin(run, server.path, 1) as origin:
         server.accept()
         server.shake_hands()

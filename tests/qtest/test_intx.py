@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Drivers that know only the interrupt line, at both ends: after each edge of the life cycle the line is what the device says it is,
-and reading the ISR lowers it. A line that stays up is an interrupt storm that no driver can end."""
+"""Drivers with INTx only, in both VMs: after each event of the life cycle the line agrees with the PCI status, and reading the ISR
+lowers it. A line that stays raised is an interrupt storm that no driver can stop."""
 import dataclasses
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ STATIC_SLOT = 9
 
 @dataclasses.dataclass
 class Line:
-    """One function's interrupt as its driver sees it, and the line as the interrupt controller does."""
+    """The INTx of one function, as its driver and as the interrupt controller see it."""
     vm: QTest
     function: PciFunction
     take: Callable[[], int]     # reads the ISR
@@ -31,12 +31,12 @@ class Line:
         return bool(self.vm.raised_lines())
 
     def assert_true(self) -> None:
-        """The line is what PCI says; PCI is read last because a change comes from another thread."""
+        """The line agrees with the PCI status, which is read last because another thread may change it."""
         masked = bool(self.function.readw(PCI_COMMAND) & INTX_DISABLE)
         wait_for("line and PCI status to agree", lambda: self.up == (self.function.interrupt_status and not masked))
 
     def settle(self) -> None:
-        """Like a handler: until there is nothing left to take; then the line is low."""
+        """Reads the ISR until it is 0; then the line must be low."""
         wait_for("an ISR of 0", lambda: not self.take() and not self.up)
         assert not self.function.interrupt_status
         self.assert_true()
@@ -50,7 +50,7 @@ class Line:
         self.function.writew(PCI_COMMAND, self.function.readw(PCI_COMMAND) | INTX_DISABLE)
 
     def unmask_by_byte(self) -> None:
-        """Like DPDK, which writes only the upper byte of the command register."""
+        """Writes only the upper byte of the command register, as DPDK does."""
         self.function.writeb(PCI_COMMAND + 1, self.function.readb(PCI_COMMAND + 1) & ~(INTX_DISABLE >> 8))
 
     def works(self) -> None:
@@ -61,7 +61,7 @@ class Line:
 
 
 def route_lines(vm: QTest) -> None:
-    """What firmware does; without it PCI's interrupt lines lead nowhere."""
+    """Routes PCI's interrupt lines, as firmware does."""
     piix, = vm.find_pci(*PIIX3)
     for register, line in PIRQ_ROUTES.items():
         piix.writeb(register, line)
@@ -150,7 +150,7 @@ def lines(world):
 
 @pytest.mark.parametrize("end", [0, 1], ids=["origin", "mirror"])
 def test_unmasking_by_the_upper_byte_alone_moves_the_line(lines, end):
-    """QEMU used to ignore such a write while an interrupt was pending; the line then stayed up for ever."""
+    """QEMU ignored such a write while an interrupt was pending, and the line stayed raised for ever."""
     line = lines[end]
     line.works()
     line.interrupt()

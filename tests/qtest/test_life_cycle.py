@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Resets, deaths and unplugs of either side; afterwards nothing is left."""
+"""Resets, crashes and unplugs of either side leave nothing behind."""
 import time
 
 from tests.lab import footprint

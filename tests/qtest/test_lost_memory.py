@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A file that is mapped into a window loses its pages: the connection ends, and nothing else."""
+"""A file that is mapped into a window loses pages: only its connection ends."""
 import contextlib
 import os
 import pathlib
@@ -32,7 +32,7 @@ def neighbour(mirror):
 
 
 def connect(mirror, file, features=FEATURES, pairs=1) -> FrontEnd:
-    """The first pair runs."""
+    """Starts the first pair."""
     links = linked(mirror)
     origin = FrontEnd(mirror.path)
     origin.greet()
@@ -51,7 +51,7 @@ def linked(mirror) -> int:
 
 
 def check_ended(mirror, origin, links: int) -> None:
-    """This connection with its reason, and no other."""
+    """Only this connection was dropped, for this reason."""
     assert origin.closed_by_server()
     server = mirror.info()["servers"][0]
     assert losing.REASON in server["last-refusal"] and server["refused"] == 1
@@ -67,7 +67,7 @@ def serve_another(mirror) -> None:
 
 @pytest.mark.parametrize("access", ["read", "write"])
 def test_the_main_loop_survives(mirror, losing_file, access):
-    """qtest's accesses are made in the main loop, as those of a device model are."""
+    """qtest accesses memory from the main loop, as device models do."""
     with neighbour(mirror) as other:
         held = footprint.Footprint(mirror.qemu)
         origin = connect(mirror, losing_file)
@@ -93,7 +93,7 @@ def test_the_main_loop_survives(mirror, losing_file, access):
 
 
 def test_the_library_survives(mirror, losing_file):
-    """It looks into a packed ring before it shows it to the driver."""
+    """The library reads a packed ring before it shows it."""
     with neighbour(mirror):
         origin = connect(mirror, losing_file, FEATURES | F_RING_PACKED, pairs=2)
         losing_file.lose()
@@ -107,7 +107,7 @@ def test_the_library_survives(mirror, losing_file):
 
 
 def test_a_queue_in_the_window(mirror):
-    """A guest can have a virtqueue of another device in there; QEMU's virtio core then reads it."""
+    """A guest can place a virtqueue of another device in the window, which QEMU's virtio core then reads."""
     with losing.truncated_memfd(losing.SIZE) as file:
         origin = connect(mirror, file)
         device = mirror.device()
@@ -142,7 +142,7 @@ def test_the_monitor_survives(mirror):
 
 
 def test_where_anonymous_memory_is_refused(run):
-    """Strict overcommit: the window shows an empty file then, and what was written there is gone the next time."""
+    """Strict overcommit: the window gets the spare file, which is emptied before the next use."""
     flag = run / "no-anonymous"
     env = preload.environment(run, pathlib.Path(__file__).with_name("no_anonymous.c"), NO_ANONYMOUS=flag)
     with Mirror(run, options=",allow-unsealed=on", env=env) as mirror:
@@ -164,7 +164,7 @@ def test_where_anonymous_memory_is_refused(run):
 
 
 def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
-    """The same without a fault: a limit that the process is above already."""
+    """The same without a fault: RLIMIT_DATA is below what the process uses."""
     with losing.truncated_memfd(losing.SIZE) as file:
         origin = connect(mirror, file)
     window = mirror.device().window
@@ -179,7 +179,7 @@ def test_a_withdrawal_where_anonymous_memory_is_refused(mirror):
 
 
 def test_a_fault_elsewhere_still_ends_qemu(run):
-    """Memory of the VM itself that is cut off is nothing that vhost-pci could repair."""
+    """If the VM's own memory is truncated, vhost-pci does not interfere."""
     path = run / "ram"
     path.write_bytes(b"")
     with path.open("r+b") as file, Mirror(run, shared=False, args=[

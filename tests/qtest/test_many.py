@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All connections of a server in use at once: each has its device, and none delays another or the main loop."""
+"""All connections of a server in use: each has its device, and none delays another or the main loop."""
 import os
 import struct
 import time
@@ -20,7 +20,7 @@ ROOM = ORIGINS * 8 * GIB
 
 @pytest.fixture
 def full(run):
-    """A mirror and as many linked origins as it can take, each with its own memory."""
+    """A mirror with its maximum of linked origins, each with its own memory."""
     with Mirror(run, connections=ORIGINS, room=ROOM) as mirror:
         origins = [FrontEnd(mirror.path) for _ in range(ORIGINS)]
         for number, origin in enumerate(origins):
@@ -37,7 +37,7 @@ def full(run):
 
 
 def seconds(action, times: int = 1) -> float:
-    """The median, because one attempt may find the machine busy."""
+    """The median, because one attempt may hit a busy moment."""
     took = []
     for _ in range(times):
         begin = time.monotonic()

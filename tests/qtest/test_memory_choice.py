@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which of an origin's memory the mirror gets: the machine's own, and nothing of others."""
+"""Which memory an origin shows: the machine's own RAM, and none of others."""
 import os
 import pathlib
 

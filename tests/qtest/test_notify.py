@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Doorbells and interrupts; each is counted where it arrives."""
+"""Doorbells and interrupts between the two VMs."""
 import os
 import threading
 
@@ -41,7 +41,7 @@ def test_origins_kick_raises_the_rings_vector(linked):
 
 
 def test_the_token_is_completed_once_and_stays(linked):
-    """Linux drops an interrupt of a queue that has no used entry; one un-popped entry is what lets every kick through."""
+    """Linux ignores an interrupt of a queue without used entries; one entry that is never popped lets every kick through."""
     _mirror, origin, device = linked
     device.take_message(TX)
     device.post_token(TX)
@@ -83,7 +83,7 @@ def test_link_changes_raise_the_config_vector(linked):
 
 
 def test_both_rings_are_raised_when_the_link_comes_up(linked):
-    """Nobody can have got a kick for what the origin queued before."""
+    """Buffers that the origin queued before the link was up have not been kicked to anyone."""
     mirror, origin, device = linked
     origin.reset_driver()
     mirror.wait_link(False)
@@ -97,7 +97,7 @@ def test_both_rings_are_raised_when_the_link_comes_up(linked):
 
 
 def test_call_and_kick_fds_of_a_hostile_origin_cannot_block(mirror):
-    """The peer shares the flag O_NONBLOCK and may clear it and fill the counter."""
+    """O_NONBLOCK is shared with the peer, which can clear it and fill the counter."""
     with FrontEnd(mirror.path) as origin:
         (kick0, call0), _ = origin.start()
         mirror.wait_link()
@@ -114,7 +114,7 @@ def test_call_and_kick_fds_of_a_hostile_origin_cannot_block(mirror):
 
 
 def test_an_origin_that_fills_its_counter_in_between_cannot_block(mirror):
-    """Full at the very moment of the signal, however little time passes between a look and a write."""
+    """The origin fills the counter at any moment, also between a poll() and the write() after it."""
     with FrontEnd(mirror.path) as origin:
         (_, call), _ = origin.start()
         mirror.wait_link()
@@ -156,7 +156,7 @@ def test_an_origin_that_fills_its_counter_in_between_cannot_block(mirror):
 
 
 def test_a_signal_to_the_old_call_is_not_lost(mirror):
-    """The doorbell rings the old eventfd until the server has read of the new one, and none while there is none."""
+    """Until the server has read SET_VRING_CALL the doorbell rings the old eventfd, and without a call none at all."""
     with FrontEnd(mirror.path) as origin:
         (_, old), _ = origin.start()
         mirror.wait_link()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A device of the mirror that pins all memory would pin the windows: whoever comes second is refused, and says why."""
+"""Devices that pin all memory of the mirror would pin the windows: the one that comes second is refused with a reason."""
 import pathlib
 import subprocess
 
@@ -20,7 +20,7 @@ OURS = "vhost-pci does not work with a device that pins all memory of this VM"
 
 @pytest.fixture
 def vdpa(run):
-    """-netdev options of a vhost-vdpa device that is none, and the environment in which QEMU takes it for one."""
+    """A fake vhost-vdpa device, and the environment in which QEMU accepts it."""
     device = run / "vdpa"
     device.touch()
     return device, preload.environment(run, FOLDER / "fake_vdpa.c", FAKE_VDPA=device)
@@ -46,7 +46,7 @@ def test_vdpa_first(run, vdpa, device):
 
 
 def test_vdpa_is_there_without_us(vdpa):
-    """The counter-proof: it is the server that is refused above."""
+    """The counter-proof: what is refused above is the server."""
     path, env = vdpa
     done = start("-netdev", f"vhost-vdpa,id=v,vhostdev={path}", "-device", "no-such-device", env=env)
     assert "no-such-device" in done.stderr and "discarding" not in done.stderr
@@ -88,7 +88,7 @@ def test_vdpa_when_the_last_window_has_gone(run, vdpa):
 
 
 def plug_vfio(mirror, run, **where) -> None:
-    """It has no device in the end, but QEMU has mapped all that there is to map by then."""
+    """Fails in the end, because the group has no device; by then QEMU has mapped all memory."""
     sysfs = run / "0000:01:00.0"
     sysfs.mkdir()
     (sysfs / "iommu_group").symlink_to("/kernel/iommu_groups/77")
@@ -101,7 +101,7 @@ def mapped(maps: pathlib.Path) -> list[tuple[int, int]]:
 
 
 def test_vfio_does_not_get_the_window(run):
-    """It maps the VM's own memory for its devices and passes the window over, so it can stay."""
+    """VFIO maps the VM's own memory and skips the window, so both can be used."""
     maps = run / "maps"
     with Mirror(run, env=preload.environment(run, FOLDER / "fake_vfio.c", FAKE_VFIO=maps)) as mirror, FrontEnd(mirror.path) as origin:
         origin.start()
@@ -115,7 +115,7 @@ def test_vfio_does_not_get_the_window(run):
 
 
 def translate(mirror, function, pages: dict[int, int]) -> None:
-    """As a guest's driver of VT-d: the function's DMA goes through these pages, all within one GiB at 1 GiB, and nowhere else."""
+    """Sets up VT-d like a guest's driver: the function's DMA can reach these pages only. I/O addresses are between 1 and 2 GiB."""
     root, contexts, level3, level2, level1 = (0x400000 + 0x1000 * i for i in range(5))
     mirror.write(root, bytes(0x5000))
     mirror.writeq(root, contexts | 1)
@@ -133,7 +133,7 @@ def translate(mirror, function, pages: dict[int, int]) -> None:
 
 
 def test_vfio_does_not_get_the_window_through_an_iommu_either(run):
-    """There the guest says what is mapped: its own memory is, the window is not, and it is told why."""
+    """There the guest chooses what is mapped: its own memory works, the window is refused with a message."""
     maps = run / "maps"
     with Mirror(run, machine="q35", args=["-device", "intel-iommu,caching-mode=on,intremap=off"],
                 env=preload.environment(run, FOLDER / "fake_vfio.c", FAKE_VFIO=maps)) as mirror, FrontEnd(mirror.path) as origin:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each edge of the life cycle many times over; afterwards descriptors, mappings, threads and memory are as before."""
+"""Repeats each event of the life cycle; descriptors, mappings, threads and memory do not grow."""
 import collections
 import os
 import time
@@ -20,7 +20,7 @@ CYCLES = 10_000 if LONG else 300
 
 
 class Footprint:
-    """What a QEMU holds of its host."""
+    """What a QEMU process uses on the host."""
 
     def __init__(self, vm):
         self.vm = vm
@@ -64,7 +64,7 @@ def eject_all(mirror: Mirror) -> None:
 
 
 def test_connections_leave_no_trace(mirror):
-    """Connects, gets its device, runs or does not, and leaves at one of several stages."""
+    """Connects and leaves, at one of several stages."""
     def cycle(number: int) -> None:
         with FrontEnd(mirror.path) as origin:
             stage = number % 6
@@ -190,7 +190,7 @@ def test_origin_killed_and_started(run, mirror):
 
 
 def test_mirror_killed_and_started(run):
-    """The origin with reconnect=1 finds each new server by itself."""
+    """An origin with reconnect=1 connects to each new server."""
     with Origin(run, run / "mirror.vhost-pci", chardev=",reconnect=1") as origin:
         origin.start_driver()
         for number in range(4 if not LONG else TIMES):
@@ -247,7 +247,7 @@ def test_origins_nic_unplugged_and_plugged(run, mirror):
 
 
 def test_server_bridge_deleted_is_refused_and_chardevs_in_use_stay(linked):
-    """What others depend on cannot be removed, however often one tries."""
+    """What is in use cannot be removed, however often it is tried."""
     mirror, origin, device = linked
     for _ in range(TIMES):
         for vm, chardev in ((mirror, "srv"), (origin, "vp-client1")):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Origins that return to their device, and origins that outgrow it."""
+"""Origins that return to their device, and origins whose memory outgrows it."""
 import os
 import struct
 import time

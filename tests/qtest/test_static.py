@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""-device vhost-pci-net,server=: there from the start, keeps its place, takes one origin after the other."""
+"""-device vhost-pci-net,server=: there from the start, keeps its slot, serves one origin after the other."""
 import pytest
 
 from tests.lab import footprint
@@ -27,7 +27,7 @@ def peer_of(mirror, device):
 
 
 def check_link(mirror, device, origin, number: int) -> None:
-    """The device vpn0 has this origin's memory, and is woken by its kicks."""
+    """The device vpn0 shows this origin's memory and gets its kicks."""
     origin.start_driver()
     peer = mirror.wait_link()
     assert peer["device"] == "vpn0" and peer["pid"] == origin.qemu.pid

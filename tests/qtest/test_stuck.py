@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Descriptors that cannot be closed, wherever a peer can put one: the VM's main thread goes on, and so do all others.
+"""Descriptors whose close() blocks, everywhere a peer can send one: neither the VM nor any other peer is held up.
 
-Each of them hangs until the test lets it go, so a monitor that answers at all shows that the main thread is not waiting."""
+They block until the test releases them, so a monitor that answers proves that the main thread does not wait."""
 import contextlib
 import mmap
 import os
@@ -30,7 +30,7 @@ MOST_CLOSING = 32               # Budgets.ClosingPeers
 
 
 def hanging(qemu) -> int:
-    """Threads that are inside close(), not those waiting for work."""
+    """Closer threads that are inside close() now."""
     count = 0
     for task in pathlib.Path(f"/proc/{qemu.pid}/task").iterdir():
         with contextlib.suppress(OSError):
@@ -48,7 +48,7 @@ def silent_files(count: int) -> SilentFiles:
 
 @pytest.fixture(params=[LingeringSockets, SilentFiles], ids=lambda kind: kind.name)
 def stuck(request, mirror_and_neighbour):
-    """After QEMU, because a new process closes the descriptors that it must not inherit, and would hang itself."""
+    """Created after QEMU is started: a child process closes inherited descriptors, and would block."""
     with contextlib.closing(silent_files(16) if request.param is SilentFiles else LingeringSockets()) as maker:
         yield maker
 
@@ -67,7 +67,7 @@ def one_of_two_memories(f, stuck):
 
 
 def unread(f, stuck):
-    """The first bytes are refused; the second ones are never received."""
+    """The first message is refused; the second is never received."""
     f.send_raw(b"\xff" * 12)
     f.send(fe.GET_FEATURES, fds=[stuck.take()])
 
@@ -87,7 +87,7 @@ def mirror_and_neighbour():
 
 @contextlib.contextmanager
 def stopped(qemu):
-    """The sender closes its own descriptors before QEMU has read anything, so the last reference is QEMU's."""
+    """QEMU is stopped while the sender closes its copies, so QEMU holds the last ones."""
     qemu.pause()
     try:
         yield
@@ -149,7 +149,7 @@ def test_one_connection_too_many_with_such_a_descriptor(mirror_and_neighbour, st
 
 
 def test_enough_of_them_and_nobody_new_is_accepted(run):
-    """Each connection leaves one that hangs. Who is there is served; who comes waits until it is over."""
+    """Each connection leaves one behind. Existing connections are served; new ones have to wait."""
     with Mirror(run) as mirror, FrontEnd(mirror.path) as neighbour, contextlib.closing(silent_files(MOST_CLOSING)) as stuck:
         neighbour.start()
         mirror.wait_link()
@@ -171,7 +171,7 @@ def test_enough_of_them_and_nobody_new_is_accepted(run):
 
 
 def test_a_sandbox_lets_them_be_closed(run):
-    """Where no process may be started, the threads that close must still be allowed."""
+    """The sandbox allows the closer threads, although spawn=deny."""
     sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
     with Mirror(run, args=["-sandbox", sandbox]) as mirror, contextlib.closing(silent_files(3)) as stuck:
         for _ in range(3):
@@ -184,7 +184,7 @@ def test_a_sandbox_lets_them_be_closed(run):
 
 
 def test_memory_whose_owner_is_writing_it(run):
-    """A write() from memory that a FUSE daemon never provides holds the lock of the file it writes to."""
+    """A write() from memory on a silent FUSE holds the inode lock of its target, the origin's memory."""
     with Mirror(run) as mirror, FrontEnd(mirror.path) as origin, contextlib.closing(silent_files(1)) as stuck:
         origin.greet(fe.F_VHOST_PCI)
         origin.send_info()
@@ -217,7 +217,7 @@ def test_memory_whose_owner_is_writing_it(run):
 
 
 def test_a_chardev_goes_with_such_a_descriptor_in_its_backlog(run):
-    """Nobody accepts at the socket any more; those who have connected, and what they have sent, go with it."""
+    """The backlog of the listening socket is closed with it, and what has been sent there."""
     stuck = LingeringSockets()
     with OwnMirror(run) as mirror, contextlib.closing(stuck), FrontEnd(mirror.path, connect=False) as late:
         before = footprint.Footprint(mirror.qemu)
