@@ -11,7 +11,7 @@ public interface IWindowFactory
     bool TryReserve(ulong size, out IWindow? window, out string error);
 }
 
-/// <summary>A reserved range of host addresses that is a device's memory BAR (design D5).</summary>
+/// <summary>A reserved range of host addresses that is a device's memory BAR (ADR 0007).</summary>
 /// <remarks>
 /// Its address never changes, so the hypervisor's memory slot stays; the peer's files are laid over it with MAP_FIXED and replaced by
 /// anonymous memory when they go. Dispose only when no vCPU can reach it any more.

@@ -26,6 +26,7 @@ public sealed class DumpFile : IDumpFile
     }
 
     /// <inheritdoc/>
+    // SAFETY: the bytes are pinned for the call, and their number goes with them.
     public unsafe bool TryAppend(ReadOnlySpan<byte> bytes)
     {
         nint written;

@@ -17,6 +17,7 @@ public static class EventDescriptor
     /// <summary>Adds 1.</summary>
     /// <remarks>Only for eventfds that are known to be non-blocking: a peer can make a shared one block.</remarks>
     /// <returns>False when it is full or not an eventfd.</returns>
+    // SAFETY: eight bytes on this stack, and the count says so.
     public static unsafe bool Signal(int number)
     {
         ulong one = 1;
@@ -27,6 +28,7 @@ public static class EventDescriptor
     /// <param name="number">A non-blocking eventfd.</param>
     /// <param name="count">What it was; 0 when nothing was signalled.</param>
     /// <returns>False when nothing was signalled.</returns>
+    // SAFETY: eight bytes on this stack, and the count says so.
     public static unsafe bool TryTake(int number, out ulong count)
     {
         ulong value = 0;

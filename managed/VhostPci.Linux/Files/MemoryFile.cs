@@ -13,6 +13,7 @@ public static class MemoryFile
     /// <param name="sealShrink">Adds F_SEAL_SHRINK: it can be relied upon not to become shorter.</param>
     /// <param name="hugePages">On hugetlbfs, with the default huge page size.</param>
     /// <exception cref="IOException">The kernel refused, for example because there are no huge pages.</exception>
+    // SAFETY: the name ends in a NUL that was put there, and is pinned for the call.
     public static unsafe Descriptor Create(string name, ulong size, bool sealShrink, bool hugePages = false)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -10,6 +10,7 @@ public static class OpenFileLimit
     /// <param name="needed">Descriptors.</param>
     /// <param name="limit">What may be open now.</param>
     /// <returns>Whether that is enough.</returns>
+    // SAFETY: structs of the kernel's size (LibcLayoutTests) on this stack; 'now' is read only when the kernel has filled it.
     public static unsafe bool TryRaise(ulong needed, out ulong limit)
     {
         ResourceLimit now;

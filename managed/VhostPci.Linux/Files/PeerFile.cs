@@ -20,6 +20,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// <remarks>
     /// An eventfd has no other mark than its name in /proc. Where /proc is not mounted nothing is recognised, so nothing is accepted.
     /// </remarks>
+    // SAFETY: the path was cleared and its last byte is never written, so it ends in a NUL; the target's length goes with it. Both are on this stack.
     public unsafe bool IsEventDescriptor
     {
         get
@@ -40,6 +41,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     }
 
     /// <inheritdoc/>
+    // SAFETY: the kernel writes structs of its own sizes (LibcLayoutTests), and reads a path that is just its NUL; all are on this stack.
     public unsafe PeerFileFacts GetFacts()
     {
         int number = Descriptor;
@@ -96,6 +98,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// swapped out looks like a hole. The kernel calls every page present when this process may not write to the inode, which is so with
     /// another user's file without such permissions: its holes are not found.
     /// </remarks>
+    // SAFETY: mincore writes a byte for each page asked about, at most Pages of them, into as many on this stack. The mapping is ours until the end and never touched.
     public unsafe bool TryFindHole(ulong offset, ulong length, out ulong hole)
     {
         const int Pages = 1 << 14;
@@ -126,6 +129,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
 
     /// <inheritdoc/>
     /// <remarks>Only for files whose <see cref="PeerFileFacts.IsMemoryFile"/> holds: reading another kind could block.</remarks>
+    // SAFETY: the destination is pinned for the call, and its length goes with it.
     public unsafe bool TryRead(ulong offset, Span<byte> destination)
     {
         if (offset > long.MaxValue - (ulong)destination.Length)
@@ -148,6 +152,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// Not by pwrite(), which waits for the file's lock: a peer keeps it for as long as it likes with a write of its own, from memory that
     /// its FUSE daemon does not hand out. The kernel copies into a mapping, and says so when there is nothing to copy to.
     /// </remarks>
+    // SAFETY: at is even and below length, so two bytes from first + at are inside of the mapping, which is ours until the end and which only the kernel touches: where it has no page, pread fails.
     public unsafe bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words)
     {
         PeerFileFacts facts = GetFacts();

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace VhostPci.Linux.Libc;
 
+// SAFETY: the signatures are libc's on x86-64; each caller says why its pointers and addresses are right.
 internal static unsafe partial class LibcMemory
 {
     /// <summary>What mmap returns on failure.</summary>

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace VhostPci.Linux.Libc;
 
+// SAFETY: the signatures are libc's on x86-64; each caller says why its pointers are right.
 internal static unsafe partial class LibcSockets
 {
     [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]

@@ -5,6 +5,7 @@ namespace VhostPci.Linux.Libc;
 
 // As 64-bit little-endian Linux has them; the layout test compares each with the C compiler's.
 
+// SAFETY: points to memory that whoever fills it in keeps pinned for the call.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct IoVector
 {
@@ -12,6 +13,7 @@ internal unsafe struct IoVector
     internal nuint Length;
 }
 
+// SAFETY: as IoVector.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MessageDescription
 {

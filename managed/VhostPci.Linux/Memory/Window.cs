@@ -87,9 +87,11 @@ public sealed class Window : IWindow
     }
 
     /// <inheritdoc/>
+    // SAFETY: At is inside of the window. A page that the peer's file has lost is the host's to handle, as for the guest's accesses.
     public unsafe ushort ReadUInt16(ulong at) => Volatile.Read(ref *At(at));
 
     /// <inheritdoc/>
+    // SAFETY: as for ReadUInt16; a peer's page is always mapped writable.
     public unsafe bool TryReplaceUInt16(ulong at, ushort old, ushort value) => Interlocked.CompareExchange(ref *At(at), value, old) == old;
 
     /// <inheritdoc/>
@@ -127,6 +129,7 @@ public sealed class Window : IWindow
         MappedBytes = 0;
     }
 
+    // SAFETY: even, at most Size - 2, and Address is only had until the range is given back.
     private unsafe ushort* At(ulong at)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(at, Size - sizeof(ushort));

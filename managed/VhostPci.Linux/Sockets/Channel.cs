@@ -9,7 +9,7 @@ namespace VhostPci.Linux.Sockets;
 /// <summary>A connected UNIX stream socket.</summary>
 /// <remarks>
 /// It never relies on O_NONBLOCK, which belongs to the open file and so to others as well: each call says MSG_DONTWAIT. (QEMU's own
-/// receive path makes received descriptors blocking for everybody who shares them, design D6.)
+/// receive path makes received descriptors blocking for everybody who shares them.)
 /// </remarks>
 public sealed class Channel : IChannel
 {
@@ -42,6 +42,7 @@ public sealed class Channel : IChannel
         => Files.Descriptor.Duplicate(number, closer is null ? null : new CloseLane(closer)) is { } copy ? new Channel(copy) : null;
 
     /// <inheritdoc/>
+    // SAFETY: both buffers are on this stack: space bytes for the kernel to fill, and a number for each four of them, as ControlBuffer.Read asks.
     public unsafe ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count)
     {
         ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
@@ -79,6 +80,7 @@ public sealed class Channel : IChannel
     }
 
     /// <inheritdoc/>
+    // SAFETY: the kernel reads data and control during sendmsg only, while both are pinned, and their lengths go with them.
     public unsafe bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Length);
@@ -149,6 +151,7 @@ public sealed class Channel : IChannel
         _descriptor.Dispose();
     }
 
+    // SAFETY: the kernel writes buffer, pinned here, and control, of which the caller has space bytes, during recvmsg only and no further than the lengths say.
     private unsafe nint Take(Span<byte> buffer, byte* control, ref int space, int flags, out bool truncated)
     {
         MessageDescription message;
@@ -169,6 +172,7 @@ public sealed class Channel : IChannel
         return received;
     }
 
+    // SAFETY: one struct on this stack, and the count says one.
     private static unsafe bool Wait(int number, short events, long deadline)
     {
         while (true)
@@ -185,6 +189,7 @@ public sealed class Channel : IChannel
         }
     }
 
+    // SAFETY: the kernel writes at most length bytes, which is the struct's size; both are on this stack.
     private static unsafe PeerCredentials GetCredentials(int number)
     {
         UserCredentials credentials = default;

@@ -5,6 +5,7 @@ using VhostPci.Linux.Libc;
 namespace VhostPci.Linux.Sockets;
 
 /// <summary>The arithmetic of CMSG_LEN, CMSG_SPACE and CMSG_NXTHDR for descriptors.</summary>
+// SAFETY: the one pointer is to a pinned buffer of Space(descriptors) bytes, which has room for the header and the descriptors that Write puts there.
 internal static unsafe class ControlBuffer
 {
     /// <summary>Bytes before the first descriptor.</summary>

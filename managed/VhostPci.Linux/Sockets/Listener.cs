@@ -19,6 +19,7 @@ public sealed class Listener(int descriptor, ICloser? closer = null) : IListener
     /// Where others may write to the folder, another file or a symbolic link may be there by now: only a socket is changed, and the one
     /// that was looked at.
     /// </remarks>
+    // SAFETY: statx reads a path that is just its NUL and writes one struct of the kernel's size (LibcLayoutTests); both are on this stack.
     public unsafe bool TrySetMode(string path, UnixFileMode mode, out string error)
     {
         int number = LibcFiles.Open(path, LibcConstants.O_PATH | LibcConstants.O_NOFOLLOW | LibcConstants.O_CLOEXEC, 0);
@@ -44,6 +45,7 @@ public sealed class Listener(int descriptor, ICloser? closer = null) : IListener
     }
 
     /// <inheritdoc/>
+    // SAFETY: no address is asked for, so both pointers are null.
     public unsafe bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
     {
         channel = null;

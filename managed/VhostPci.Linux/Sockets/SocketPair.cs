@@ -11,6 +11,7 @@ public static class SocketPair
     /// <summary>Makes the pair.</summary>
     /// <param name="right">Closes the right one, and what comes through it; null: they are closed at once.</param>
     /// <exception cref="IOException">The process is out of descriptors.</exception>
+    // SAFETY: two ints on this stack, as many as socketpair writes.
     public static unsafe (Channel Left, Channel Right) Create(ICloser? right = null)
     {
         int* numbers = stackalloc int[2];
