@@ -159,8 +159,10 @@ def test_interrupts_of_all_pairs_both_ways(multi):
     mirror, origin, device = multi
     origin.use_pairs(PAIRS)
     wait_for("four pairs", lambda: len(shown(device)) == PAIRS)
+    # A call that is set after its ring has started is signalled once
     for ring in range(2 * PAIRS):
         origin.take_interrupt(ring)
+    for ring in range(2 * PAIRS):
         device.ring_doorbell(ring)
         wait_for(f"the origin's interrupt of ring {ring}", lambda r=ring: origin.take_interrupt(r))
         assert not any(origin.take_interrupt(other) for other in range(2 * PAIRS))
