@@ -224,7 +224,7 @@ static const struct dotnet_api *library_start(DotnetLibrary *library,
     return api;
 }
 
-/* Also one that could not be started, and may have kept its table */
+/* Finds one that could not be started, too: it may have kept its table */
 static DotnetLibrary *library_find(void *handle, const char *path)
 {
     DotnetLibrary *library = libraries;
