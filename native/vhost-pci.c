@@ -123,7 +123,9 @@ const struct vhost_pci_api *vhost_pci_library(Error **errp)
     library_load_us = qemu_clock_get_us(QEMU_CLOCK_REALTIME) - start;
     if (!library_api) {
         error_prepend(errp, "vhost-pci: ");
+        return NULL;
     }
+    trace_vhost_pci_library(library->path, library_load_us);
     return library_api;
 }
 
