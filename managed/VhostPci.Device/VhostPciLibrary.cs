@@ -2,8 +2,10 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Limits;
+using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
@@ -21,10 +23,19 @@ public sealed class VhostPciLibrary
     private readonly List<VhostPciServer> _servers = [];
     private readonly List<VhostPciClient> _clients = [];
 
+    private readonly IReadOnlyList<DeviceClass> _classes;
+
     /// <summary>Creates the library in a process.</summary>
     public VhostPciLibrary(IHost host, IWindowFactory windows, ILoggerFactory loggers, TimeProvider time)
+        : this(host, windows, loggers, time, [new NetClass()])
+    {
+    }
+
+    /// <summary>Creates the library with certain device classes; the first is that of static devices, and of origins that do not say what they are.</summary>
+    internal VhostPciLibrary(IHost host, IWindowFactory windows, ILoggerFactory loggers, TimeProvider time, IReadOnlyList<DeviceClass> classes)
     {
         ArgumentNullException.ThrowIfNull(loggers);
+        _classes = classes;
         _host = host;
         _windows = windows;
         _logger = loggers.CreateLogger("VhostPci");
@@ -81,7 +92,7 @@ public sealed class VhostPciLibrary
 
         try
         {
-            server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump, _servers, Descriptors);
+            server = new VhostPciServer(_host, bridge, listener, _windows, config, plan, uids, _logger, _time, dump, _classes, Descriptors);
         }
         catch
         {

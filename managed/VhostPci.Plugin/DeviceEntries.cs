@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Qemu.Host;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
 
@@ -127,7 +128,7 @@ internal static class DeviceEntries
             Bus = HostText.Read(config.bus),
             Slot = (int)config.slot,
             QueuePairs = config.queue_pairs,
-            Mac = MacAddress.Read(config.mac),
+            Options = new NetOptions(MacAddress.Read(config.mac)),
         };
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using FsCheck;
 using FsCheck.Fluent;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Fuzz;
 using VhostPci.Device.Tests.Support;
@@ -116,7 +117,7 @@ public sealed class AddressTests
     {
         using var rig = new Rig();
         MacAddress mac = Mac("52:54:00:00:00:77");
-        FakeDevice device = rig.AddStatic(new StaticConfig { Id = "a", Mac = mac });
+        FakeDevice device = rig.AddStatic(new StaticConfig { Id = "a", Options = new NetOptions(mac) });
         using FrontEnd wrong = Connect(rig, mac);
         Assert.True(wrong.IsClosed);
         Assert.False(device.Link);

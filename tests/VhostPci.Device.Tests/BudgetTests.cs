@@ -125,7 +125,7 @@ public sealed class BudgetTests
         Assert.Equal(good, created);
         if (created)
         {
-            Assert.Equal(seconds * 1000, server!.UnplugDelay);
+            Assert.Equal(seconds * 1000, server!.Config.UnplugMilliseconds);
             rig.Library.Destroy(server);
         }
         else

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Buffers.Binary;
 using VhostPci.Device.Ports;
-using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
+using VhostPci.Device.Wire;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
 

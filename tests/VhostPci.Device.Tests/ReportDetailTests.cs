@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text;
 using Microsoft.Extensions.Logging;
-using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
@@ -77,8 +77,8 @@ public sealed class ReportDetailTests
     [Fact]
     public void Unknown_feature_bits_are_shown_as_numbers()
     {
-        Assert.Equal("csum bit50", FeatureNames.Format(1 | (1UL << 50)));
-        Assert.Equal("none", FeatureNames.Format(0));
+        Assert.Equal("csum bit50", NetFeatureNames.Format(1 | (1UL << 50)));
+        Assert.Equal("none", NetFeatureNames.Format(0));
     }
 
     [Fact]

@@ -491,7 +491,7 @@ public sealed class ShareTests
     {
         var host = new Tracing(traced);
         var logger = new ServerLogger(host, level);
-        ServerLog.Plugged(logger, "id", "name", 1, 2, "device", 3);
+        Origins.OriginLog.Plugged(logger, "id", "name", 1, 2, "device", 3);
         Assert.Equal(formatted, host.Lines != 0);
     }
 

@@ -2,9 +2,11 @@
 using System.Globalization;
 using System.Numerics;
 using System.Reflection;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Server;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
@@ -95,13 +97,21 @@ public sealed partial class SpecificationTests
     {
         string schema = File.ReadAllText(Find("native/qapi/vhost-pci.json")).Replace("\n#", " ", StringComparison.Ordinal);
         string text = Spaces().Replace(schema, " ");
-        foreach (string[] row in Tables("state").SelectMany(table => table).Where(row => row[0] is not ("down" or "up" or "awaiting" or "no window")))
+        foreach (string[] row in Tables("state").SelectMany(table => table).Where(row => row[0] is not ("down" or "up" or "awaiting" or "no window" or "gone")))
         {
             Assert.Contains($" {row[0]}", text, StringComparison.Ordinal);
         }
 
-        Assert.Equal(7, Tables("state")[1].Count);
+        Assert.Equal(StatesOf<ConnectionState>(), Tables("state")[1].Select(static row => row[0].Replace('-', ' ')).Order(StringComparer.Ordinal));
     }
+
+    [Fact]
+    public void The_states_of_a_device_are_those_of_the_code()
+        => Assert.Equal(StatesOf<DeviceState>(), Tables("state")[0].Select(static row => row[0]).Order(StringComparer.Ordinal));
+
+    private static IEnumerable<string> StatesOf<T>()
+        where T : struct, Enum
+        => Enum.GetNames<T>().Select(static name => JsonNamingPolicy.KebabCaseLower.ConvertName(name).Replace('-', ' ')).Order(StringComparer.Ordinal);
 
     private static List<string[]> Table(string firstHeading) => Assert.Single(Tables(firstHeading));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
 
@@ -115,7 +116,7 @@ public sealed class StaticDeviceTests
     {
         using var rig = new Rig();
         MacAddress mac = MacAddress.Read([0x52, 0x54, 0, 0, 0, 0x77]);
-        FakeDevice first = rig.AddStatic(new StaticConfig { Id = "a", Mac = mac });
+        FakeDevice first = rig.AddStatic(new StaticConfig { Id = "a", Options = new NetOptions(mac) });
         FakeDevice second = rig.AddStatic(new StaticConfig { Id = "b" });
         MacAddress made = second.Device.Mac;
         Assert.True(made.IsLocal && !made.IsMulticast);
@@ -263,7 +264,7 @@ public sealed class StaticDeviceTests
     {
         using var rig = new Rig();
         MacAddress mac = MacAddress.Read([1, 0, 0, 0, 0, 0]);
-        Assert.False(rig.Server.TryCreateStatic(new StaticConfig { Mac = mac }, out _, out string error));
+        Assert.False(rig.Server.TryCreateStatic(new StaticConfig { Options = new NetOptions(mac) }, out _, out string error));
         Assert.Contains("group address", error, StringComparison.Ordinal);
     }
 }

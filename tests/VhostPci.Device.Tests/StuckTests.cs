@@ -208,7 +208,7 @@ public sealed class StuckTests : IDisposable
         second.Negotiate();
         second.SendInfo(pairs: 3);
         Assert.True(second.IsClosed);
-        Assert.Contains("3 queue pairs would take 8 more file descriptors", rig.Server.LastRefusal, StringComparison.Ordinal);
+        Assert.Contains("3 queue pairs would take 8 more file descriptors", rig.Server.Desk.LastRefusal, StringComparison.Ordinal);
 
         // One place of two is free, and what was left fits into the other's.
         rig.Host.Advance(Budgets.UnclosedPause);

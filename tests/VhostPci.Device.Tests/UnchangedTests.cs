@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text;
 using VhostPci.Device.Origins;
+using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
@@ -158,8 +159,9 @@ public sealed class UnchangedTests
     private static string Describe(Rig rig, Connection connection, FakeDevice device)
     {
         Session session = connection.Session;
+        var net = (NetOriginPart)session.Part;
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"features {session.Features:x} {session.EffectiveFeatures:x} {session.Mac} {session.ProtocolFeatures:x} info {session.Info} mtu {session.Mtu}\n");
+        text.Append(CultureInfo.InvariantCulture, $"features {session.Features:x} {session.EffectiveFeatures:x} {net.Mac} {session.ProtocolFeatures:x} info {session.Info} mtu {net.Mtu}\n");
         for (int i = 0; i < session.RingCount; i++)
         {
             Ring ring = session.GetRing(i);
@@ -175,7 +177,7 @@ public sealed class UnchangedTests
         byte[] status = new byte[8];
         Assert.True(Ask(session, RequestCode.GetStatus, status).IsOk);
         text.Append(CultureInfo.InvariantCulture, $"status {Convert.ToHexString(status)} devices {rig.Server.DeviceCount} plugged {rig.Bridge.Devices.Count}")
-            .Append(CultureInfo.InvariantCulture, $" same {connection.Device == device.Device} unplugs {device.UnplugRequests}\n")
+            .Append(CultureInfo.InvariantCulture, $" same {connection.Device == device.Device.Side} unplugs {device.UnplugRequests}\n")
             .Append(CultureInfo.InvariantCulture, $"mapped {device.Device.MappedBytes} events {device.Events.Count} config {Convert.ToHexString(device.Config)}\n")
             .Append(Encoding.UTF8.GetString(rig.Library.ReportJson(Rig.Runtime)));
         return text.ToString();

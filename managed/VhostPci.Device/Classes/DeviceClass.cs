@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Common;
+using VhostPci.Protocol;
+
 namespace VhostPci.Device.Classes;
 
 /// <summary>A kind of virtio device whose rings a mirror can serve: all that wire, origin, window, life cycle and server must know of it.</summary>
@@ -13,9 +16,33 @@ internal abstract class DeviceClass
     /// <summary>Features that an origin is offered.</summary>
     internal abstract ulong Offered { get; }
 
-    /// <summary>Bytes of the class's part of the configuration.</summary>
+    /// <summary>Features that an origin's driver must have acknowledged; without them it is refused.</summary>
+    internal virtual ulong Required => 0;
+
+    /// <summary>The requests that its origins make.</summary>
+    internal abstract RequestTable Requests { get; }
+
+    /// <summary>Bytes of its part of a device's configuration.</summary>
     internal abstract int PartSize { get; }
 
+    /// <summary>Names of its own feature bits.</summary>
+    protected abstract IReadOnlyList<(ulong Bit, string Name)> Names { get; }
+
+    /// <summary>Feature bits as people read them.</summary>
+    internal string Format(ulong features) => FeatureNames.Format(features, Names);
+
+    /// <summary>What a ring is for, as people read it.</summary>
+    internal abstract string DescribeRing(int ring);
+
     /// <summary>Takes away the features that need another which is not there.</summary>
-    internal abstract ulong MakeConsistent(ulong features);
+    internal virtual ulong MakeConsistent(ulong features) => features;
+
+    /// <summary>Whether a static device can be like this.</summary>
+    internal virtual Verdict Check(ClassOptions? options) => Verdict.Ok;
+
+    /// <summary>Makes what it keeps of one origin.</summary>
+    internal abstract OriginPart CreateOriginPart();
+
+    /// <summary>Makes what it keeps of one device.</summary>
+    internal abstract DevicePart CreateDevicePart(IClassDevice device);
 }

@@ -19,4 +19,9 @@ internal abstract class DevicePart
     internal virtual void ForgetOrigin()
     {
     }
+
+    /// <summary>The device has been released.</summary>
+    internal virtual void Release()
+    {
+    }
 }

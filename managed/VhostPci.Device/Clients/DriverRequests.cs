@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Common;
+using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
@@ -23,7 +23,7 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
         ulong missing = session.Acknowledged & ~session.ServerFeatures;
         if (missing != 0)
         {
-            troubles.Unusable($"the server lacks features that the driver uses: {FeatureNames.Format(missing)}");
+            troubles.Unusable($"the server lacks features that the driver uses: {NetFeatureNames.Format(missing)}");
             return -LinuxError.InvalidArgument;
         }
 

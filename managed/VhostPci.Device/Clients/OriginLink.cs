@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Common;
+using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 
 namespace VhostPci.Device.Clients;
@@ -41,7 +41,7 @@ internal sealed class OriginLink(IHost host, ulong number, IClientHost device, C
         Update();
         if (ask)
         {
-            troubles.NeedsReset(FeatureNames.Format(excess));
+            troubles.NeedsReset(NetFeatureNames.Format(excess));
             device.AskForReset();
         }
     }

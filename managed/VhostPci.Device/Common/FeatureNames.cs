@@ -2,7 +2,6 @@
 using System.Numerics;
 using System.Text;
 using VhostPci.Protocol;
-using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Common;
 
@@ -11,14 +10,6 @@ internal static class FeatureNames
 {
     private static readonly (ulong Bit, string Name)[] Names =
     [
-        (VirtioNetFeatures.Checksum, "csum"),
-        (VirtioNetFeatures.GuestChecksum, "guest_csum"),
-        (VirtioNetFeatures.GuestTso4, "guest_tso4"),
-        (VirtioNetFeatures.GuestTso6, "guest_tso6"),
-        (VirtioNetFeatures.HostTso4, "host_tso4"),
-        (VirtioNetFeatures.HostTso6, "host_tso6"),
-        (VirtioNetFeatures.MergeableReceiveBuffers, "mrg_rxbuf"),
-        (VirtioNetFeatures.MultiQueue, "mq"),
         (VirtioFeatures.RingIndirect, "indirect_desc"),
         (VirtioFeatures.RingEventIndex, "event_idx"),
         (VirtioFeatures.VhostUserProtocolFeatures, "protocol_features"),
@@ -41,12 +32,14 @@ internal static class FeatureNames
     ];
 
     /// <summary>Names of the bits that are set, lowest first; unknown ones as numbers.</summary>
-    internal static string Format(ulong features) => Format(features, Names);
+    /// <param name="features">The bits.</param>
+    /// <param name="ofClass">Names that a device class has given.</param>
+    internal static string Format(ulong features, IReadOnlyList<(ulong Bit, string Name)> ofClass) => Format(features, Names, ofClass);
 
     /// <summary>The same for protocol features.</summary>
-    internal static string FormatProtocol(ulong features) => Format(features, ProtocolNames);
+    internal static string FormatProtocol(ulong features) => Format(features, ProtocolNames, []);
 
-    private static string Format(ulong features, (ulong Bit, string Name)[] names)
+    private static string Format(ulong features, (ulong Bit, string Name)[] names, IReadOnlyList<(ulong Bit, string Name)> others)
     {
         if (features == 0)
         {
@@ -62,13 +55,13 @@ internal static class FeatureNames
                 text.Append(' ');
             }
 
-            text.Append(Name(bit, names));
+            text.Append(Name(bit, names) ?? Name(bit, others) ?? $"bit{bit}");
         }
 
         return text.ToString();
     }
 
-    private static string Name(int bit, (ulong Bit, string Name)[] names)
+    private static string? Name(int bit, IReadOnlyList<(ulong Bit, string Name)> names)
     {
         foreach ((ulong mask, string name) in names)
         {
@@ -78,6 +71,6 @@ internal static class FeatureNames
             }
         }
 
-        return $"bit{bit}";
+        return null;
     }
 }

@@ -5,7 +5,6 @@ using VhostPci.Device.Common;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
-using VhostPci.Protocol;
 
 namespace VhostPci.Device.Devices;
 
@@ -164,29 +163,6 @@ internal sealed class DeviceLink
         else
         {
             _ackTimer.Cancel();
-        }
-    }
-
-    /// <summary>The origin has more memory. What the driver uses does not change, so it is not told.</summary>
-    internal bool TryShowMore(MemoryRegion region, IPeerFile file, out string error)
-    {
-        error = string.Empty;
-
-        // With the link down it comes with the rest.
-        return !IsUp || Memory.TryMap(region, file, out error);
-    }
-
-    /// <summary>A ring got another eventfd while it runs; it is already in <see cref="Ring"/>.</summary>
-    internal bool TryRebind(int ring, RingEndpoint endpoint)
-        => !Rings.IsShown(ring) || _device.Host is not { } host || _device.Origin is not { } origin
-        || Rings.TryRebind(ring, endpoint, origin.GetRing(ring), host);
-
-    /// <summary>Disconnects an eventfd that is about to be closed.</summary>
-    internal void Unbind(int ring, RingEndpoint endpoint)
-    {
-        if (Rings.IsShown(ring))
-        {
-            _device.Host?.Bind(ring, endpoint, RingFiles.None);
         }
     }
 

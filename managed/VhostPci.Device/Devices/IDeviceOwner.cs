@@ -6,9 +6,6 @@ namespace VhostPci.Device.Devices;
 /// <summary>What a device asks of its server.</summary>
 internal interface IDeviceOwner
 {
-    /// <summary>Makes what is the device class's of a device.</summary>
-    DevicePart CreatePart(MirrorDevice device);
-
     /// <summary>A static device has lost its origin and can have another.</summary>
     void OnVacated(MirrorDevice device);
 

@@ -4,12 +4,11 @@ using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
-using VhostPci.Protocol;
 
 namespace VhostPci.Device.Devices;
 
 /// <summary>One PCI device of the mirror, from its plan until QEMU releases it: who has it, what state it is in, what it is made of.</summary>
-public sealed class MirrorDevice : IReactor
+public sealed class MirrorDevice : IReactor, IClassDevice
 {
     private readonly IHost _host;
     private readonly IWindowFactory _windows;
@@ -19,7 +18,6 @@ public sealed class MirrorDevice : IReactor
     private readonly DriverWrites _writes;
     private readonly WindowPlacement _placement;
     private readonly WindowGuard _guard;
-    private readonly Occupancy _occupancy;
 
     internal MirrorDevice(
         IHost host, IWindowFactory windows, IDeviceOwner owner, ILogger logger, DeviceClass deviceClass, DeviceIdentity identity, ulong windowSize, int rings,
@@ -32,13 +30,14 @@ public sealed class MirrorDevice : IReactor
         Identity = identity;
         Static = fixedConfig;
         _states = new DeviceStateMachine(isStatic: fixedConfig is not null);
-        Part = owner.CreatePart(this);
         Number = host.Register(this);
+        Part = deviceClass.CreateDevicePart(this);
         _link = new DeviceLink(host, logger, this, _states, Part, windowSize, rings);
         _writes = new DriverWrites(host, this, _link, Part, _states, owner);
         _placement = new WindowPlacement(logger, identity.Id, windowSize, () => owner.DescribeRoom(this));
         _guard = new WindowGuard(this, _link);
-        _occupancy = new Occupancy(host, logger, this, _link, _states, owner);
+        Occupancy = new Occupancy(host, logger, this, _link, _states, owner);
+        Side = new OriginSide(this, _link, _states, Occupancy);
     }
 
     /// <summary>Its number in the host's eyes.</summary>
@@ -49,15 +48,18 @@ public sealed class MirrorDevice : IReactor
     /// <summary>What is the device class's of it.</summary>
     internal DevicePart Part { get; }
 
+    /// <summary>What its origin sees of it.</summary>
+    internal IMirrorDevice Side { get; }
+
     internal DeviceIdentity Identity { get; private set; }
 
     /// <summary>What the user said about a device that is there for ever; null for one that comes and goes with its origin.</summary>
     internal StaticConfig? Static { get; }
 
-    /// <summary>Identifies a returning origin; null if it cannot be identified.</summary>
-    internal OriginKey? Key => _occupancy.Key;
+    /// <summary>How an origin gets it, and who has it.</summary>
+    internal Occupancy Occupancy { get; }
 
-    internal IOrigin? Origin => _occupancy.Origin;
+    internal IOrigin? Origin => Occupancy.Origin;
 
     /// <summary>How far the host is with it.</summary>
     internal DeviceStage Stage { get; private set; } = DeviceStage.Planned;
@@ -67,31 +69,15 @@ public sealed class MirrorDevice : IReactor
 
     internal DeviceState State => _states.State;
 
-    /// <summary>The same as its connection sees it.</summary>
-    internal ConnectionState ConnectionState => State switch
-    {
-        DeviceState.NoWindow => ConnectionState.NoWindow,
-        DeviceState.Up => ConnectionState.Running,
-        _ when _link.IsWanted && Origin is { } origin && !Accepts(origin.Features) => ConnectionState.WaitingForFeatures,
-        DeviceState.Awaiting when _link.IsWanted => ConnectionState.WaitingForDriver,
-        _ => ConnectionState.Plugged,
-    };
-
     internal ulong WindowSize => _link.Memory.Size;
 
     internal int RingCount => _link.Rings.Count;
 
     internal ulong MappedBytes => _link.Memory.MappedBytes;
 
-    internal bool IsUp => _link.IsUp;
+    internal bool IsUp => _states.Link == DeviceState.Up;
 
     internal bool IsDriverReady => _link.Driver.IsReady;
-
-    /// <summary>Whether somebody serves the origin's rings at this end.</summary>
-    internal bool IsDriverLinkUp => _link.Driver.IsLinkUp;
-
-    /// <summary>Features of an origin that the driver accepts; all before it has said anything.</summary>
-    internal ulong Accepted => _link.Driver.Accepted;
 
     internal uint Epoch => _link.Config.Epoch;
 
@@ -103,22 +89,20 @@ public sealed class MirrorDevice : IReactor
     /// <summary>Whether an origin could have it.</summary>
     internal bool IsFree => _states.IsVacant && Stage is DeviceStage.Attached or DeviceStage.Ready;
 
-    /// <summary>Made for the origin that has it.</summary>
-    internal bool IsNew => _occupancy.IsNew;
-
-    /// <summary>The user has been warned that it does not suit somebody.</summary>
-    internal bool HasWarnedOfMisfit
-    {
-        get => _occupancy.HasWarnedOfMisfit;
-        set => _occupancy.HasWarnedOfMisfit = value;
-    }
-
-    internal bool Accepts(ulong features) => _link.Driver.Accepts(features);
-
     /// <summary>Whether the driver may use this ring now.</summary>
     internal bool IsShown(int ring) => _link.Rings.IsShown(ring);
 
     internal RingCounters GetCounters(int ring) => IsReady && Host is { } host ? host.GetCounters(ring) : default;
+
+    string IClassDevice.Named => Identity.Named;
+
+    bool IClassDevice.IsStatic => Static is not null;
+
+    ClassOptions? IClassDevice.Options => Static?.Options;
+
+    bool IClassDevice.IsUp => IsUp;
+
+    bool IClassDevice.IsLeaving => State == DeviceState.Leaving;
 
     /// <inheritdoc/>
     public void OnReady(int descriptor, DescriptorEvents events)
@@ -132,60 +116,15 @@ public sealed class MirrorDevice : IReactor
         // Each part has a timer of its own.
     }
 
-    /// <summary>Plugs the device for its first origin; the host attaches to it before this returns.</summary>
-    internal bool TryPlug(IServerHost server, IOrigin origin, OriginKey? key, out string error) => _occupancy.TryPlug(server, origin, key, out error);
-
     /// <summary>Gives the free device to an origin: a static one to the next, another to the one that had it.</summary>
     internal void Adopt(IOrigin origin, ulong connection, PeerCredentials peer, OriginKey? key)
     {
         Identity = Identity with { Connection = connection, Peer = peer };
-        _occupancy.Adopt(origin, key);
+        Occupancy.Adopt(origin, key);
     }
-
-    /// <summary>The origin is gone.</summary>
-    /// <param name="unplugDelay">Milliseconds in which it may return to this device.</param>
-    internal void Vacate(uint unplugDelay) => _occupancy.Vacate(unplugDelay);
-
-    /// <summary>Asks the guest for the device, without waiting for its origin any longer.</summary>
-    internal void Unplug() => _occupancy.Unplug();
 
     /// <summary>Static, and nobody's.</summary>
     internal void ForgetPeer() => Identity = Identity with { Connection = 0, Peer = default };
-
-    internal void Describe(MacAddress firstMac, MacAddress originMac, ushort mtu)
-    {
-        ((Net.NetDevicePart)Part).Introduce(firstMac, originMac, mtu, IsUp);
-        _link.Steps.Change();
-    }
-
-    internal void Follow(MacAddress originMac)
-    {
-        ((Net.NetDevicePart)Part).Follow(originMac);
-        _link.Steps.Change();
-    }
-
-    internal void Announce(MacAddress mac)
-    {
-        ((Net.NetDevicePart)Part).Announce(mac);
-        _link.Steps.Change();
-    }
-
-    internal void Abandon(uint unplugDelay) => Vacate(unplugDelay);
-
-    internal void Start() => _link.Start();
-
-    internal void Stop() => _link.Stop();
-
-    internal void Extend() => _link.Extend();
-
-    internal bool TryShowMore(MemoryRegion region, IPeerFile file, out string error) => _link.TryShowMore(region, file, out error);
-
-    internal bool TryRebind(int ring, RingEndpoint endpoint) => _link.TryRebind(ring, endpoint);
-
-    internal void Unbind(int ring, RingEndpoint endpoint) => _link.Unbind(ring, endpoint);
-
-    /// <summary>The class's part, or the origin's features, have changed.</summary>
-    internal void ChangePart() => _link.Steps.Change();
 
     /// <summary>The host realizes the device: reserve its window.</summary>
     public bool TryAttach(IDeviceHost device, out DevicePlan plan, out string error)
@@ -233,10 +172,10 @@ public sealed class MirrorDevice : IReactor
             {
                 Stage = DeviceStage.Detached;
                 Host = null;
-                origin = _occupancy.Detach();
+                origin = Occupancy.Detach();
             },
             _link.LetGo,
-            _occupancy.CancelDeparture,
+            Occupancy.CancelDeparture,
             () => _owner.OnDetached(this),
             () => origin?.OnDeviceRemoved());
     }
@@ -257,7 +196,8 @@ public sealed class MirrorDevice : IReactor
                 _states.Move(DeviceEvent.Released);
             },
             _link.Release,
-            _occupancy.Release,
+            Occupancy.Release,
+            Part.Release,
             () => _host.Unregister(Number),
             () => _owner.OnReleased(this));
     }
@@ -308,8 +248,6 @@ public sealed class MirrorDevice : IReactor
     /// <summary>An access has found a page gone, and the host has made the window anonymous.</summary>
     public void OnWindowFault() => _guard.OnFault();
 
-    /// <summary>Ends the connection when a page is gone that an access would need.</summary>
-    /// <param name="thoroughly">Also finds out by trying; otherwise only what sizes tell.</param>
-    /// <returns>Whether it is ended.</returns>
+    /// <inheritdoc cref="WindowGuard.Check"/>
     internal bool CheckWindow(bool thoroughly) => _guard.Check(thoroughly);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Protocol;
+using VhostPci.Device.Classes;
 
 namespace VhostPci.Device.Devices;
 
@@ -18,8 +18,8 @@ public sealed record StaticConfig
     /// <summary>Takes only origins that call their device this; null for any.</summary>
     public string? PeerName { get; init; }
 
-    /// <summary>Address of the guest's interface; zero for one made from the id.</summary>
-    public MacAddress Mac { get; init; }
+    /// <summary>What only the device class understands; null for nothing.</summary>
+    public ClassOptions? Options { get; init; }
 
     /// <summary>Name of the bus that it is on.</summary>
     public string? Bus { get; init; }

@@ -7,22 +7,32 @@ using VhostPci.Protocol.Net;
 namespace VhostPci.Device.Net;
 
 /// <summary>vhost-pci-net's part of the configuration: addresses and MTU, and how often the origin has announced itself.</summary>
-/// <param name="mac">The interface's address, until the origin's is known.</param>
-/// <param name="isUsers">It is the user's choice, or that of a device that stays, and never changes.</param>
-/// <param name="chooseAddress">Makes the interface's address from the origin's.</param>
-internal sealed class NetDevicePart(MacAddress mac, bool isUsers, Func<MacAddress, MacAddress> chooseAddress) : DevicePart
+internal sealed class NetDevicePart : DevicePart
 {
+    private readonly IClassDevice _device;
+    private readonly AddressBook _addresses;
+    private bool _isAddressFinal;
     private ushort _mtu;
     private uint _announcements;
 
-    /// <summary>Of the guest's interface.</summary>
-    internal MacAddress Mac { get; private set; } = mac;
+    internal NetDevicePart(IClassDevice device, AddressBook addresses)
+    {
+        _device = device;
+        _addresses = addresses;
+        _isAddressFinal = device.IsStatic;
+        Mac = device.Options is NetOptions { Mac.IsZero: false } options ? options.Mac : addresses.Choose(this, StableMac.FromName(device.Named));
+    }
 
-    /// <summary>Of the origin that it has or may get back; zero when not known.</summary>
+    /// <summary>Address of the guest's interface.</summary>
+    internal MacAddress Mac { get; private set; }
+
+    /// <summary>Address of the origin that it has or may get back; zero when not known.</summary>
     internal MacAddress OriginMac { get; private set; }
 
-    /// <summary>The interface's address is the user's or made from its origin's.</summary>
-    internal bool HasLastingAddress { get; private set; } = isUsers;
+    internal bool IsLeaving => _device.IsLeaving;
+
+    /// <summary>The interface's address is the user's or made from its origin's, or the guest uses it.</summary>
+    internal bool KeepsAddress => _isAddressFinal || _device.IsUp;
 
     internal override void Write(Span<byte> part, int groups)
     {
@@ -39,26 +49,24 @@ internal sealed class NetDevicePart(MacAddress mac, bool isUsers, Func<MacAddres
         _mtu = 0;
     }
 
-    /// <summary>What the origin says about itself; may come before or after the start.</summary>
-    /// <param name="firstMac">The address that its device has been given; the interface here has one made from it.</param>
-    /// <param name="originMac">The address that it has now.</param>
-    /// <param name="mtu">Bytes; 0 when not known.</param>
-    /// <param name="isUsed">Whether the guest uses the interface's address.</param>
-    internal void Introduce(MacAddress firstMac, MacAddress originMac, ushort mtu, bool isUsed)
+    internal override void Release() => _addresses.Remove(this);
+
+    /// <summary>Takes what is known of the origin; may come before or after the start.</summary>
+    internal void Meet(NetOriginPart origin)
     {
-        if (!originMac.IsZero)
+        if (!origin.Mac.IsZero)
         {
-            OriginMac = originMac;
+            OriginMac = origin.Mac;
         }
 
         // Once: it is the same origin for as long as the device lives, and the guest's interface keeps its address.
-        if (!firstMac.IsZero && !HasLastingAddress && !isUsed)
+        if (!origin.FirstMac.IsZero && !KeepsAddress)
         {
-            HasLastingAddress = true;
-            Mac = chooseAddress(firstMac);
+            _isAddressFinal = true;
+            Mac = _addresses.Choose(this, origin.FirstMac);
         }
 
-        _mtu = mtu;
+        _mtu = origin.Mtu;
     }
 
     /// <summary>The origin's driver has given its interface an address.</summary>

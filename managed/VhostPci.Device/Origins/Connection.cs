@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
-using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
-using VhostPci.Device.Server;
 using VhostPci.Device.Wire;
 using VhostPci.Protocol;
-using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Origins;
 
@@ -15,7 +13,7 @@ namespace VhostPci.Device.Origins;
 internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 {
     private readonly IHost _host;
-    private readonly VhostPciServer _server;
+    private readonly IOriginServer _server;
     private readonly IChannel _channel;
     private readonly MessageSource<Request> _source;
     private readonly Session _session;
@@ -44,13 +42,13 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private ulong? _toldFeatures;
     private bool _toldLink = true;
 
-    internal Connection(IHost host, VhostPciServer server, IChannel channel, ulong id)
+    internal Connection(IHost host, IOriginServer server, IChannel channel, ulong id)
     {
         _host = host;
         _server = server;
         _channel = channel;
-        _source = new MessageSource<Request>(channel, NetRequests.Table);
         _session = new Session(this);
+        _source = new MessageSource<Request>(channel, _session);
         Id = id;
         Peer = channel.Peer;
         _accepted = server.Now;
@@ -68,7 +66,8 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             AllSteps.Run(
                 () => host.Watch(_number, channel.Descriptor, DescriptorEvents.None),
                 () => host.ArmTimer(_number, 0),
-                () => host.Unregister(_number));
+                () => host.Unregister(_number),
+                _session.Dispose);
             throw;
         }
     }
@@ -88,16 +87,15 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     internal OriginKey? Key => OriginKey.From(Peer, _session.Info);
 
-    public MirrorDevice? Device { get; private set; }
+    public IMirrorDevice? Device { get; private set; }
 
-    public bool AllowUnsealed => _server.Config.AllowUnsealed;
+    public bool AllowUnsealed => _server.AllowUnsealed;
 
-    public ulong AcceptedFeatures => _server.AcceptedFeatures;
+    public DeviceClass DefaultClass => _server.Classes[0];
 
-    public Verdict CheckKind(ushort deviceId)
-        => deviceId == VirtioDeviceId.Net ? Verdict.Ok : Verdict.Refuse($"virtio device id {deviceId} is not a network device");
+    public DeviceClass? FindClass(ushort virtioId) => _server.Classes.FirstOrDefault(known => known.VirtioId == virtioId);
 
-    public bool IsMirrorAddress(MacAddress address) => _server.IsMirrorAddress(address, Device);
+    public ulong GetAccepted(DeviceClass deviceClass) => _server.GetAccepted(deviceClass);
 
     public OriginMemory Memory => _session.Memory;
 
@@ -107,11 +105,13 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     internal bool IsWaitingForSlot => _waitingForSlot;
 
+    internal ConnectionState State => Device?.State ?? (_waitingForSlot ? ConnectionState.WaitingForSlot : ConnectionState.Negotiating);
+
     /// <summary>It has one, or had.</summary>
     internal bool HadDevice { get; private set; }
 
     /// <summary>The device that the guest was asked for on its behalf last.</summary>
-    internal MirrorDevice? MadeRoom { get; set; }
+    internal IMirrorDevice? MadeRoom { get; set; }
 
     public int RingCount => _session.RingCount;
 
@@ -202,7 +202,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             : $"it has said nothing for {Budgets.SilenceTimeout / 1000} s");
     });
 
-    public int MostPairs => (int)_server.Config.QueuesMax;
+    public int MostPairs => _server.QueuesMax;
 
     public Verdict CheckPairs(int pairs)
     {
@@ -211,7 +211,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             return Verdict.Refuse($"{pairs} queue pairs are more than the {MostPairs} of queues-max=");
         }
 
-        return pairs <= _pairs || _server.Descriptors.HasRoomFor(pairs - _pairs)
+        return pairs <= _pairs || _server.HasRoomFor(pairs - _pairs)
             ? Verdict.Ok
             : Verdict.Refuse($"{pairs} queue pairs would take {(pairs - _pairs) * Budgets.PairDescriptors} more file descriptors, which are needed for others: "
                 + "raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=");
@@ -219,7 +219,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     public void SetPairs(int pairs)
     {
-        _server.Descriptors.Change(pairs - _pairs);
+        _server.ChangePairs(pairs - _pairs);
         _pairs = pairs;
     }
 
@@ -322,7 +322,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         Device = null;
         if (!_closed)
         {
-            ServerLog.DeviceRemoved(_server.Logger, _server.Config.Id, Peer.Pid, Peer.Uid);
+            OriginLog.DeviceRemoved(_server.Logger, _server.Id, Peer.Pid, Peer.Uid);
             if (_busy)
             {
                 _failure ??= string.Empty;
@@ -349,7 +349,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             () => _host.Watch(_number, _channel.Descriptor, DescriptorEvents.None),
             () => _host.ArmTimer(_number, 0),
             () => _host.Trace(TraceEvent.Close, Id, 0, 0),
-            () => _server.Abandon(this),
+            () => _server.VacateAll(this),
             _session.Dispose,
             _source.Dispose,
             _channel.Dispose,
@@ -415,9 +415,9 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
 
     /// <summary>Sends what the origin's front-end does not know yet about the mirror's driver.</summary>
     /// <remarks>The guest may change its mind at any rate; the front-end hears of the latest, at one that it can follow.</remarks>
-    private void TellOrigin(MirrorDevice device)
+    private void TellOrigin(IMirrorDevice device)
     {
-        ulong accepted = VirtioNetFeatures.Offered & device.Accepted;
+        ulong accepted = _session.Class.Offered & device.Accepted;
         if (!_session.IsExtended || (accepted == (_toldFeatures ?? _session.OfferedFeatures) && device.IsDriverLinkUp == _toldLink))
         {
             return;
@@ -479,7 +479,7 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
     private Verdict TryPlug()
     {
         _retryAt = null;
-        PlugResult result = _server.TryGetDevice(this, _memoryEnd, out MirrorDevice? device, out _windowSize, out string error);
+        PlugResult result = _server.TryGetDevice(this, _memoryEnd, out IMirrorDevice? device, out _windowSize, out string error);
         _waitingForSlot = result == PlugResult.Wait;
         if (result == PlugResult.Refused)
         {
@@ -495,11 +495,11 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
         HadDevice = true;
         if (device.IsNew)
         {
-            ServerLog.Plugged(_server.Logger, _server.Config.Id, Name, Peer.Pid, Peer.Uid, device.Identity.Id, device.Identity.Slot);
+            OriginLog.Plugged(_server.Logger, _server.Id, Name, Peer.Pid, Peer.Uid, device.Id, device.Slot);
         }
         else
         {
-            ServerLog.Adopted(_server.Logger, _server.Config.Id, Name, Peer.Pid, Peer.Uid, device.Identity.Id);
+            OriginLog.Adopted(_server.Logger, _server.Id, Name, Peer.Pid, Peer.Uid, device.Id);
         }
 
         TellOrigin(device);
@@ -514,10 +514,10 @@ internal sealed class Connection : IReactor, IOrigin, ISessionOwner, IDisposable
             return;
         }
 
-        ServerLog.Outgrown(_server.Logger, _server.Config.Id, Peer.Pid, Peer.Uid, _memoryEnd, device.Identity.Id, Bytes.Format(device.WindowSize));
+        OriginLog.Outgrown(_server.Logger, _server.Id, Peer.Pid, Peer.Uid, _memoryEnd, device.Id, Bytes.Format(device.WindowSize));
         _session.Halt();
         Device = null;
-        device.Abandon(0);
+        device.Vacate(0);
     }
 
     /// <summary>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Devices;
+using VhostPci.Device.Classes;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
@@ -8,18 +8,18 @@ namespace VhostPci.Device.Origins;
 internal interface ISessionOwner
 {
     /// <summary>The device, once it is plugged.</summary>
-    MirrorDevice? Device { get; }
+    IMirrorDevice? Device { get; }
 
     bool AllowUnsealed { get; }
 
-    /// <summary>What the mirror's drivers have accepted last.</summary>
-    ulong AcceptedFeatures { get; }
+    /// <summary>The class of an origin that has not said what kind it is.</summary>
+    DeviceClass DefaultClass { get; }
 
-    /// <summary>Whether there are devices for this kind of origin, a virtio id.</summary>
-    Verdict CheckKind(ushort deviceId);
+    /// <summary>Finds the class of an origin by its virtio id; null when there are no devices for it.</summary>
+    DeviceClass? FindClass(ushort virtioId);
 
-    /// <summary>Whether an interface of the mirror has this address, which therefore no origin can have.</summary>
-    bool IsMirrorAddress(MacAddress address);
+    /// <summary>What the guest drivers of a class have accepted last.</summary>
+    ulong GetAccepted(DeviceClass deviceClass);
 
     /// <summary>Queue pairs that an origin may have.</summary>
     int MostPairs { get; }

@@ -3,16 +3,24 @@ using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
 
-/// <summary>The rings of an origin. They are made in pairs when they are first spoken of, until the device needs their number.</summary>
-internal sealed class RingTable(ISessionOwner owner)
+/// <summary>The rings of an origin, made in groups when a message names one of them, until the device needs their number.</summary>
+/// <param name="owner">Whose rings.</param>
+/// <param name="perGroup">Rings that run together or not at all.</param>
+internal sealed class RingTable(ISessionOwner owner, int perGroup)
 {
-    private readonly List<Ring> _rings = [new(), new()];
+    private readonly List<Ring> _rings = [.. Enumerable.Range(0, perGroup).Select(static _ => new Ring())];
+    private readonly int _mostGroups = GuestAbi.MaxRings / perGroup;
     private bool _fixed;
 
-    /// <summary>Rings that the origin has: two for each pair.</summary>
+    /// <summary>Rings that the origin has.</summary>
     internal int Count => _rings.Count;
 
-    internal int Pairs => _rings.Count / 2;
+    internal int PerGroup => perGroup;
+
+    internal int Groups => _rings.Count / perGroup;
+
+    /// <summary>A message has been about one of them.</summary>
+    internal bool IsSpokenOf { get; private set; }
 
     internal Ring this[int index] => _rings[index];
 
@@ -21,7 +29,7 @@ internal sealed class RingTable(ISessionOwner owner)
     {
         if (index >= GuestAbi.MaxRings)
         {
-            return Verdict.Refuse($"ring {index}: {GuestAbi.MaxQueuePairs} queue pairs are the most");
+            return Verdict.Refuse($"ring {index}: {_mostGroups} queue pairs are the most");
         }
 
         if (index >= Count && _fixed)
@@ -29,33 +37,37 @@ internal sealed class RingTable(ISessionOwner owner)
             return Verdict.Refuse($"ring {index} of {Count}: its device has as many as it had spoken of when it was plugged");
         }
 
-        return owner.CheckPairs((int)(index / 2) + 1);
+        return owner.CheckPairs(PairsFor((int)index / perGroup + 1));
     }
 
     /// <summary>The ring of an index that has been checked, made when it is spoken of for the first time.</summary>
     internal Ring Get(uint index)
     {
-        Grow((int)(index / 2) + 1);
+        IsSpokenOf = true;
+        Grow((int)(index / perGroup) + 1);
         return _rings[(int)index];
     }
 
-    /// <summary>The origin has said how many there are.</summary>
-    internal Verdict Declare(int pairs)
+    /// <summary>The rings of a group.</summary>
+    internal Ring[] GetGroup(int group) => [.. _rings.GetRange(group * perGroup, perGroup)];
+
+    /// <summary>The origin has said how many groups there are; a network device calls them queue pairs.</summary>
+    internal Verdict Declare(int groups)
     {
-        if (pairs > GuestAbi.MaxQueuePairs)
+        if (groups > _mostGroups)
         {
-            return Verdict.Refuse($"device info with {pairs} queue pairs: {GuestAbi.MaxQueuePairs} are the most");
+            return Verdict.Refuse($"device info with {groups} queue pairs: {_mostGroups} are the most");
         }
 
-        if (_fixed ? pairs != Pairs : pairs < Pairs)
+        if (_fixed ? groups != Groups : groups < Groups)
         {
-            return Verdict.Refuse($"device info with {pairs} queue pairs after it had spoken of ring {Count - 1}");
+            return Verdict.Refuse($"device info with {groups} queue pairs after it had spoken of ring {Count - 1}");
         }
 
-        Verdict verdict = owner.CheckPairs(pairs);
+        Verdict verdict = owner.CheckPairs(PairsFor(groups));
         if (verdict.IsOk)
         {
-            Grow(pairs);
+            Grow(groups);
         }
 
         return verdict;
@@ -65,7 +77,7 @@ internal sealed class RingTable(ISessionOwner owner)
     internal void Truncate(int count)
     {
         _rings.RemoveRange(count, _rings.Count - count);
-        owner.SetPairs(Pairs);
+        owner.SetPairs(PairsFor(Groups));
     }
 
     /// <summary>From here on there are no more: a device cannot get queues later.</summary>
@@ -96,14 +108,16 @@ internal sealed class RingTable(ISessionOwner owner)
         }
     }
 
-    private void Grow(int pairs)
+    /// <summary>Descriptors are counted in pairs of rings.</summary>
+    private int PairsFor(int groups) => ((groups * perGroup) + 1) / 2;
+
+    private void Grow(int groups)
     {
-        while (Pairs < pairs)
+        while (Groups < groups)
         {
-            _rings.Add(new Ring());
-            _rings.Add(new Ring());
+            _rings.AddRange(Enumerable.Range(0, perGroup).Select(static _ => new Ring()));
         }
 
-        owner.SetPairs(Pairs);
+        owner.SetPairs(PairsFor(Groups));
     }
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using VhostPci.Device.Common;
-using VhostPci.Device.Devices;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Wire;
 using VhostPci.Protocol;
-using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Origins;
 
@@ -14,33 +12,39 @@ namespace VhostPci.Device.Origins;
 /// it needs. After a refusal the session is what it was; only when the host fails, as with a mapping, can it be in between. The
 /// connection ends in both cases, since the front-end believes something else than the back-end by then.
 /// </remarks>
-internal sealed partial class Session(ISessionOwner owner) : IDisposable
+internal sealed partial class Session(ISessionOwner owner) : IClassSession, IMessageTable<Request>, IDisposable
 {
-    private const ushort MaximumMtu = ushort.MaxValue;
-
-    private readonly RingTable _rings = new(owner);
-    private bool _featuresSet;
+    private RingTable _rings = new(owner, owner.DefaultClass.RingsPerGroup);
     private bool _started;
     private ulong _status;
-    private ushort _mtu;
 
     internal OriginMemory Memory { get; } = new();
 
-    /// <summary>What the origin's driver acknowledged.</summary>
-    internal ulong Features { get; private set; }
+    /// <summary>What kind of device the origin has.</summary>
+    internal DeviceClass Class { get; private set; } = owner.DefaultClass;
 
-    internal ulong ProtocolFeatures { get; private set; }
+    /// <summary>What is the class's of it.</summary>
+    internal OriginPart Part { get; private set; } = owner.DefaultClass.CreateOriginPart();
+
+    /// <summary>What the origin's driver acknowledged.</summary>
+    public ulong Features { get; private set; }
+
+    /// <summary>The same without what the driver has switched off since.</summary>
+    internal ulong EffectiveFeatures => Part.MakeEffective(Features);
+
+    public bool HasFeatures { get; private set; }
+
+    public ulong ProtocolFeatures { get; private set; }
+
+    public DevicePart? DevicePart => owner.Device?.Part;
 
     /// <summary>What GET_FEATURES has answered.</summary>
-    internal ulong OfferedFeatures { get; private set; } = VirtioNetFeatures.Offered;
+    internal ulong OfferedFeatures { get; private set; } = owner.DefaultClass.Offered;
 
     /// <summary>Whether the front-end understands requests of ours, and so can negotiate again.</summary>
     internal bool IsExtended => (ProtocolFeatures & Protocol.ProtocolFeatures.VhostPci) != 0;
 
     internal DeviceInfo? Info { get; private set; }
-
-    /// <summary>Bytes; 0 when not known.</summary>
-    internal ushort Mtu => _mtu;
 
     internal int RingCount => _rings.Count;
 
@@ -65,7 +69,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return verdict.IsOk ? Update() : verdict;
     }
 
-    /// <summary>Makes the device's link what the rings allow by now: up while the first pair runs, with all pairs that run.</summary>
+    /// <summary>Makes the device's link what the rings allow by now: up while the first group of rings runs, with all groups that run.</summary>
     internal Verdict Update()
     {
         if (owner.Device is not { } device)
@@ -76,7 +80,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         bool run = IsRunnable(0);
         if (_started && (!run || HasStopped()))
         {
-            // The window is one: a pair cannot be taken out of it alone.
+            // The window is one: a group cannot be taken out of it alone.
             Halt();
         }
 
@@ -84,9 +88,10 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     }
 
     /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
-    internal Verdict OnPlugged(MirrorDevice device)
+    internal Verdict OnPlugged(IMirrorDevice device)
     {
-        Describe(device);
+        Part.Introduce(device.Part);
+        device.ChangePart();
         return Update();
     }
 
@@ -94,7 +99,13 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     {
         _rings.CloseFiles();
         Memory.Dispose();
+        Part.Release();
     }
+
+    Verdict IMessageTable<Request>.CheckHeader(MessageHeader header, int descriptors) => Class.Requests.CheckHeader(header, descriptors);
+
+    Verdict IMessageTable<Request>.Parse(MessageHeader header, ReadOnlySpan<byte> payload, int descriptors, out Request? message)
+        => Class.Requests.Parse(header, payload, descriptors, out message);
 
     private ulong? Answer(Request request) => request switch
     {
@@ -106,7 +117,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         _ => null,
     };
 
-    private ulong Offer() => OfferedFeatures = VirtioNetFeatures.Offered & owner.AcceptedFeatures;
+    private ulong Offer() => OfferedFeatures = Class.Offered & owner.GetAccepted(Class);
 
     private Verdict Act(Request request, IMessageFiles files) => request switch
     {
@@ -115,10 +126,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         SetFeatures set => SetFeatures(set.Features),
         SetProtocolFeatures set => SetProtocolFeatures(set.Features),
         SetStatus set => SetStatus(set.Status),
-        SetMtu set => SetMtu(set.Mtu),
-        SendRarp send => SendRarp(send.Rarp),
         SetDeviceInfo set => SetDeviceInfo(set.Info),
-        SetDriverState set => SetDriverState(set.State),
         SetMemoryTable set => SetMemoryTable(set.Regions.Span, files),
         AddMemoryRegion add => AddMemoryRegion(add.Region, files),
         RemoveMemoryRegion remove => RemoveMemoryRegion(remove.Region),
@@ -129,12 +137,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         SetVringNum set => SetVringNum(set.Ring, set.Entries),
         SetVringBase set => SetVringBase(set.Ring, set.Position),
         SetVringEnable set => SetVringEnable(set.Ring, set.Value),
-        _ => throw new InvalidOperationException($"nobody handles {request.GetType().Name}"),
+        _ => HandleByClass(request),
     };
 
     private Verdict SetFeatures(ulong features)
     {
-        ulong unknown = features & ~VirtioNetFeatures.Offered;
+        ulong unknown = features & ~Class.Offered;
         if ((unknown & VirtioFeatures.LogAll) != 0)
         {
             return Verdict.Refuse("the dirty log (feature bit 26) was not offered: an origin cannot be migrated");
@@ -143,6 +151,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         if (unknown != 0)
         {
             return Verdict.Refuse($"feature bits 0x{unknown:x} were not offered");
+        }
+
+        ulong missing = Class.Required & ~features;
+        if (missing != 0)
+        {
+            return Verdict.Refuse($"a driver without {Class.Format(missing)} cannot be served");
         }
 
         if ((features & VirtioFeatures.RingPacked) != 0 && (features & VirtioFeatures.Version1) == 0)
@@ -155,19 +169,18 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return Verdict.Refuse("features must not change while a ring runs");
         }
 
-        (ulong before, bool set) = (Features, _featuresSet);
+        (ulong before, bool set) = (Features, HasFeatures);
         Features = features;
-        _featuresSet = true;
+        HasFeatures = true;
         Verdict verdict = CheckStart(Memory.Table, all: false);
         if (!verdict.IsOk)
         {
             Features = before;
-            _featuresSet = set;
+            HasFeatures = set;
         }
         else if (!_started)
         {
-            // A driver begins with all on.
-            _offloads = VirtioNetFeatures.GuestOffloads;
+            Part.OnFeatures();
         }
 
         return verdict;
@@ -196,34 +209,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return status == 0 ? Reset(keepPositions: true) : Verdict.Ok;
     }
 
-    private Verdict SetMtu(ulong mtu)
+    private Verdict HandleByClass(Request request)
     {
-        if (mtu is < DeviceInfo.MinMtu or > MaximumMtu)
+        Verdict verdict = Part.Handle(request, this, out bool changed);
+        if (verdict.IsOk && changed)
         {
-            return Verdict.Refuse($"an MTU of {mtu}");
-        }
-
-        if (mtu != _mtu)
-        {
-            _mtu = (ushort)mtu;
-            Describe(owner.Device);
-        }
-
-        return Verdict.Ok;
-    }
-
-    private Verdict SendRarp(RarpPayload rarp)
-    {
-        if ((ProtocolFeatures & Protocol.ProtocolFeatures.Rarp) == 0)
-        {
-            return Verdict.Refuse("SEND_RARP without its protocol feature");
-        }
-
-        Verdict verdict = rarp.Check();
-        verdict = verdict.IsOk ? CheckAddress(rarp.Mac) : verdict;
-        if (verdict.IsOk)
-        {
-            owner.Device?.Announce(rarp.Mac);
+            owner.Device?.ChangePart();
         }
 
         return verdict;
@@ -241,10 +232,10 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return Verdict.Refuse("device info came twice");
         }
 
-        int rings = _rings.Count;
         Verdict verdict = info.Check();
-        verdict = verdict.IsOk ? owner.CheckKind(info.DeviceId) : verdict;
-        verdict = verdict.IsOk ? CheckAddress(info.Mac) : verdict;
+        verdict = verdict.IsOk ? SetClass(info.DeviceId) : verdict;
+        verdict = verdict.IsOk ? Part.Check(info, this) : verdict;
+        int rings = _rings.Count;
         if (verdict.IsOk)
         {
             verdict = _rings.Declare(info.QueuePairs);
@@ -265,25 +256,41 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
             return verdict;
         }
 
-        if (info.Mtu != 0)
-        {
-            _mtu = info.Mtu;
-        }
-
+        Part.Take(info);
         if (owner.Device is { } device)
         {
-            Describe(device);
+            Part.Introduce(device.Part);
+            device.ChangePart();
         }
 
         return RequireDevice(info.MemoryEnd, out _);
     }
 
-    // The mirror could reach only one of the two, and its interface is there already.
-    private Verdict CheckAddress(MacAddress mac) => owner.IsMirrorAddress(mac)
-        ? Verdict.Refuse($"{mac} is the address of an interface of the mirror: give the origin another mac=")
-        : Verdict.Ok;
+    /// <summary>Takes the kind of device that the origin has; it must say so before anything depends on it.</summary>
+    private Verdict SetClass(ushort virtioId)
+    {
+        if (owner.FindClass(virtioId) is not { } named)
+        {
+            return Verdict.Refuse($"there are no devices here for virtio device id {virtioId}");
+        }
 
-    private void Describe(MirrorDevice? device) => device?.Describe(Info?.Mac ?? default, Mac, _mtu);
+        if (named == Class)
+        {
+            return Verdict.Ok;
+        }
+
+        if (HasFeatures || Memory.Count != 0 || _rings.IsSpokenOf)
+        {
+            return Verdict.Refuse($"virtio device id {virtioId} after features, memory or rings: device info comes before them");
+        }
+
+        Part.Release();
+        Class = named;
+        Part = named.CreateOriginPart();
+        OfferedFeatures = named.Offered;
+        _rings = new RingTable(owner, named.RingsPerGroup);
+        return Verdict.Ok;
+    }
 
     /// <summary>Takes the window away; the rings can start again when they are complete.</summary>
     internal void Halt()
@@ -312,34 +319,33 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return owner.RequireDevice(memoryEnd, out windowSize);
     }
 
-    private Verdict UseRunnable(MirrorDevice device)
+    private Verdict UseRunnable(IMirrorDevice device)
     {
         bool more = false;
-        for (int pair = 0; pair < _rings.Pairs; pair++)
+        var placed = new VringAddress[_rings.PerGroup];
+        for (int group = 0; group < _rings.Groups; group++)
         {
-            Ring first = _rings[2 * pair];
-            Ring second = _rings[(2 * pair) + 1];
-            if (first.IsInUse || !IsRunnable(pair))
+            Ring[] rings = _rings.GetGroup(group);
+            if (rings[0].IsInUse || !IsRunnable(group))
             {
                 continue;
             }
 
-            Verdict verdict = Place(first, Memory.Table, out VringAddress firstPlaced);
-            if (!verdict.IsOk)
+            for (int i = 0; i < rings.Length; i++)
             {
-                return verdict;
+                Verdict verdict = Place(rings[i], Memory.Table, out placed[i]);
+                if (!verdict.IsOk)
+                {
+                    return verdict;
+                }
             }
 
-            verdict = Place(second, Memory.Table, out VringAddress secondPlaced);
-            if (!verdict.IsOk)
+            for (int i = 0; i < rings.Length; i++)
             {
-                return verdict;
+                rings[i].Placement = placed[i];
+                rings[i].IsInUse = true;
             }
 
-            first.Placement = firstPlaced;
-            second.Placement = secondPlaced;
-            first.IsInUse = true;
-            second.IsInUse = true;
             more = true;
         }
 
@@ -363,13 +369,13 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
     }
 
     /// <summary>Refuses an origin whose features the mirror's driver does not accept and that cannot be told so.</summary>
-    internal Verdict CheckFeatures(MirrorDevice device)
+    internal Verdict CheckFeatures(IMirrorDevice device)
         => IsExtended || device.Accepts(Features)
             ? Verdict.Ok
-            : Verdict.Refuse($"the mirror's driver does not accept {FeatureNames.Format(Features & ~device.Accepted)}, and this front-end cannot "
+            : Verdict.Refuse($"the mirror's driver does not accept {Class.Format(Features & ~device.Accepted)}, and this front-end cannot "
                 + "negotiate again while it is connected: restart the origin, which will be offered less");
 
-    /// <summary>Whether all pairs that would now start can be shown: what would make a start impossible is refused before it changes anything.</summary>
+    /// <summary>Whether all rings that would now start can be shown: what would make a start impossible is refused before it changes anything.</summary>
     /// <param name="memory">The table that there is, or would be.</param>
     /// <param name="all">Whether those that run would be started again as well.</param>
     private Verdict CheckStart(MemoryTable memory, bool all)
@@ -382,7 +388,7 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         for (int index = 0; index < _rings.Count; index++)
         {
             Ring ring = _rings[index];
-            if ((ring.IsInUse && !all) || !IsRunnable(index / 2, memory))
+            if ((ring.IsInUse && !all) || !IsRunnable(index / _rings.PerGroup, memory))
             {
                 continue;
             }
@@ -399,9 +405,9 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
 
     private bool HasStopped()
     {
-        for (int pair = 0; pair < _rings.Pairs; pair++)
+        for (int group = 0; group < _rings.Groups; group++)
         {
-            if (_rings[2 * pair].IsInUse && !IsRunnable(pair))
+            if (_rings[group * _rings.PerGroup].IsInUse && !IsRunnable(group))
             {
                 return true;
             }
@@ -410,12 +416,12 @@ internal sealed partial class Session(ISessionOwner owner) : IDisposable
         return false;
     }
 
-    private bool IsRunnable(int pair) => IsRunnable(pair, Memory.Table);
+    private bool IsRunnable(int group) => IsRunnable(group, Memory.Table);
 
-    private bool IsRunnable(int pair, MemoryTable memory) => memory.Count != 0 && IsRunnable(_rings[2 * pair]) && IsRunnable(_rings[(2 * pair) + 1]);
+    private bool IsRunnable(int group, MemoryTable memory) => memory.Count != 0 && Array.TrueForAll(_rings.GetGroup(group), IsRunnable);
 
     private bool IsRunnable(Ring ring)
-        => _featuresSet
+        => HasFeatures
         && ring.IsComplete
         && (ring.IsEnabled || (Features & VirtioFeatures.VhostUserProtocolFeatures) == 0);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using VhostPci.Device.Classes;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
@@ -19,6 +20,7 @@ internal sealed record ServerSnapshot(
     IReadOnlyList<PeerSnapshot> Peers);
 
 internal sealed record PeerSnapshot(
+    DeviceClass Class,
     ulong Connection,
     PeerCredentials? Peer,
     string State,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Clients;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Net;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Server;
-using VhostPci.Protocol.Net;
 
 namespace VhostPci.Device.Reporting;
 
@@ -25,24 +25,18 @@ internal static class SnapshotTaker
 
         foreach (MirrorDevice device in server.Devices)
         {
-            string? state = device.State switch
-            {
-                DeviceState.Leaving => "leaving",
-                DeviceState.Away => "away",
-                DeviceState.Waiting => "waiting",
-                _ => null,
-            };
-            if (state is not null)
+            if (device.State is DeviceState.Leaving or DeviceState.Away or DeviceState.Waiting)
             {
                 peers.Add(new PeerSnapshot(
+                    device.Class,
                     device.Identity.Connection,
                     device.State == DeviceState.Waiting ? null : device.Identity.Peer,
-                    state,
+                    NameOf(device.State),
                     0,
                     0,
                     0,
                     null,
-                    ((NetDevicePart)device.Part).Mac.ToString(),
+                    (device.Part as NetDevicePart)?.Mac.ToString(),
                     null,
                     [],
                     Describe(device),
@@ -55,7 +49,7 @@ internal static class SnapshotTaker
             server.Config.Connections,
             server.Accepted,
             server.Refused,
-            server.LastRefusal,
+            server.Desk.LastRefusal,
             server.Config.SlotSize,
             NameOf(server.LogLevel),
             server.Uids.Uids,
@@ -65,7 +59,7 @@ internal static class SnapshotTaker
     private static PeerSnapshot Describe(VhostPciServer server, Connection connection)
     {
         Session session = connection.Session;
-        MirrorDevice? device = connection.Device;
+        MirrorDevice? device = server.Desk.FindDevice(connection);
         var rings = new RingSnapshot[session.RingCount];
         for (int i = 0; i < rings.Length; i++)
         {
@@ -73,19 +67,25 @@ internal static class SnapshotTaker
         }
 
         return new PeerSnapshot(
+            session.Class,
             connection.Id,
             connection.Peer,
-            StateOf(server, connection),
+            NameOf(server.Desk.GetState(connection)),
             connection.Messages,
             session.EffectiveFeatures,
             session.ProtocolFeatures,
             session.Info is { Name.Length: > 0 } named ? named.Name : null,
             (device?.Part as NetDevicePart)?.Mac.ToString(),
-            session.Info is { } info ? new OriginSnapshot(session.Mac.ToString(), info.Uuid, session.Mtu) : null,
+            session.Info is { } info && session.Part is NetOriginPart net ? new OriginSnapshot(net.Mac.ToString(), info.Uuid, net.Mtu) : null,
             [.. Enumerable.Range(0, session.Memory.Count).Select(session.Memory.GetRegion)],
             device is null ? null : Describe(device),
             rings);
     }
+
+    // The monitor's names are those of the specification: the members' words with hyphens.
+    private static string NameOf<T>(T state)
+        where T : struct, Enum
+        => JsonNamingPolicy.KebabCaseLower.ConvertName(state.ToString());
 
     private static string NameOf(LogLevel level) => level switch
     {
@@ -94,25 +94,6 @@ internal static class SnapshotTaker
         LogLevel.Warning => "warning",
         _ => "error",
     };
-
-    private static string StateOf(VhostPciServer server, Connection connection)
-    {
-        if (connection.Device is not { } device)
-        {
-            return connection.IsWaitingForSlot ? "waiting-for-slot" : "negotiating";
-        }
-
-        // A guest that can place nothing at all may not even try a driver.
-        ConnectionState state = !device.IsDriverReady && server.IsWithoutWindow(device) ? ConnectionState.NoWindow : device.ConnectionState;
-        return state switch
-        {
-            ConnectionState.NoWindow => "no-window",
-            ConnectionState.Running => "running",
-            ConnectionState.WaitingForFeatures => "waiting-for-features",
-            ConnectionState.WaitingForDriver => "waiting-for-driver",
-            _ => "plugged",
-        };
-    }
 
     private static DeviceSnapshot Describe(MirrorDevice device) => new(
         device.Identity.Id,
@@ -125,8 +106,8 @@ internal static class SnapshotTaker
         device.Ack,
         device.IsUp,
         device.IsDriverReady,
-        device.IsDriverLinkUp,
-        VirtioNetFeatures.Offered & device.Accepted);
+        device.Side.IsDriverLinkUp,
+        device.Class.Offered & device.Side.Accepted);
 
     private static RingSnapshot Describe(int index, Session session, MirrorDevice? device)
     {

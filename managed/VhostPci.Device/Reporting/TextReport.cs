@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using System.Text;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
+using VhostPci.Device.Net;
 using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
@@ -32,8 +34,8 @@ internal sealed class TextReport
 
         foreach (ClientSnapshot client in snapshot.Clients)
         {
-            Line(0, $"client {client.Id}: {client.State}, link {UpDown(client.Link)}{(client.NeedsReset ? ", its driver needs a reset" : string.Empty)}, features: {FeatureNames.Format(client.Features)}");
-            Details(2, $"offered to its driver: {FeatureNames.Format(client.Offered)}");
+            Line(0, $"client {client.Id}: {client.State}, link {UpDown(client.Link)}{(client.NeedsReset ? ", its driver needs a reset" : string.Empty)}, features: {NetFeatureNames.Format(client.Features)}");
+            Details(2, $"offered to its driver: {NetFeatureNames.Format(client.Offered)}");
         }
 
         if (snapshot.Servers.Count == 0 && snapshot.Clients.Count == 0)
@@ -79,7 +81,7 @@ internal sealed class TextReport
 
         if (peer.IsConnected)
         {
-            Line(4, $"features: {FeatureNames.Format(peer.Features)}");
+            Line(4, $"features: {peer.Class.Format(peer.Features)}");
             Details(4, $"protocol features: {FeatureNames.FormatProtocol(peer.ProtocolFeatures)}");
         }
 
@@ -98,21 +100,20 @@ internal sealed class TextReport
             Line(
                 4,
                 $"device {device.Id} {Place(device)}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
-            Details(4, $"driver's end {UpDown(device.DriverLink)}, it accepts: {FeatureNames.Format(device.Accepted)}");
+            Details(4, $"driver's end {UpDown(device.DriverLink)}, it accepts: {peer.Class.Format(device.Accepted)}");
         }
 
         foreach (RingSnapshot ring in peer.Rings)
         {
-            Write(ring);
+            Write(peer.Class, ring);
         }
     }
 
-    private void Write(in RingSnapshot ring)
+    private void Write(DeviceClass deviceClass, in RingSnapshot ring)
     {
-        string direction = (ring.Index & 1) == 0 ? "origin receives" : "origin sends";
         Line(
             4,
-            $"ring {ring.Index} ({direction}): {ring.Size} entries, {(ring.Enabled ? "enabled" : "disabled")}, {(ring.Running ? "running" : "stopped")}");
+            $"ring {ring.Index} ({deviceClass.DescribeRing(ring.Index)}): {ring.Size} entries, {(ring.Enabled ? "enabled" : "disabled")}, {(ring.Running ? "running" : "stopped")}");
         if (ring.Running)
         {
             Details(6, $"desc 0x{ring.Desc:x} avail 0x{ring.Avail:x} (index {ring.AvailIndex}) used 0x{ring.Used:x} (index {ring.UsedIndex})");

@@ -41,6 +41,8 @@ public sealed record ServerConfig
     /// <summary>Seconds in which an origin that left may return to its device, before the guest is asked for it.</summary>
     public uint UnplugDelay { get; init; }
 
+    internal uint UnplugMilliseconds => UnplugDelay * 1000;
+
     /// <summary>New devices a minute for the origins of one user; 0: any number.</summary>
     public uint PlugRate { get; init; } = Budgets.PlugRate;
 

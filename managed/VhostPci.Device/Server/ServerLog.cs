@@ -17,27 +17,12 @@ internal static partial class ServerLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': accepts nobody for now: peers have sent descriptors that cannot be closed (stopped FUSE daemons, lingering sockets)")]
     internal static partial void TooManyClosing(ILogger logger, string id);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': origin '{name}' (pid {pid} uid {uid}) is vhost-pci-net '{device}' in slot {slot}")]
-    internal static partial void Plugged(ILogger logger, string id, string name, int pid, uint uid, string device, int slot);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': origin '{name}' (pid {pid} uid {uid}) has {device}, which was there")]
-    internal static partial void Adopted(ILogger logger, string id, string name, int pid, uint uid, string device);
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-net '{id}' (window {size}) cannot have origin '{name}' (pid {pid} uid {uid}), whose memory ends at 0x{end:x}: "
         + "raise window-size=")]
     internal static partial void StaticTooSmall(ILogger logger, string id, string size, string name, int pid, uint uid, ulong end);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-net '{id}': passed over for '{name}' (pid {pid} uid {uid}), which has {wanted} queue pairs: queues={queues} is too few")]
     internal static partial void StaticTooFewQueues(ILogger logger, string id, int queues, string name, int pid, uint uid, int wanted);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "vhost-pci-server '{id}': the memory of pid {pid} uid {uid} has grown to 0x{end:x}, more than the window of {device} ({size}): it gets another device")]
-    internal static partial void Outgrown(ILogger logger, string id, int pid, uint uid, ulong end, string device, string size);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': the dump ends after {bytes} bytes: it is full, or the disk is")]
-    internal static partial void DumpEnded(ILogger logger, string id, int bytes);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': closed the connection of pid {pid} uid {uid}: its device was removed by the user or the guest")]
-    internal static partial void DeviceRemoved(ILogger logger, string id, int pid, uint uid);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-net '{device}' (pid {pid} uid {uid}) has no window so far: {room}")]
     internal static partial void WindowDenied(ILogger logger, string device, int pid, uint uid, string room);

@@ -1,37 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
-using VhostPci.Device.Net;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
+using VhostPci.Device.Wire;
 
 namespace VhostPci.Device.Server;
 
 /// <summary>A vhost-pci-server: accepts origins and gives each a device on its bridge.</summary>
-public sealed partial class VhostPciServer : IReactor, IDeviceOwner
+public sealed class VhostPciServer : IReactor
 {
-    private readonly DeviceClass _class = new NetClass();
     private readonly IHost _host;
-    private readonly IServerHost _bridge;
     private readonly IListener _listener;
-    private readonly IWindowFactory _windows;
-    private readonly SlotMap _slots;
-    private readonly UserAccounts _users;
-    private readonly LineBudget _pauses;
-    private readonly TimeProvider _time;
+    private readonly FairShares _shares;
+    private readonly DevicePool _pool;
+    private readonly DeviceChooser _chooser;
+    private readonly OriginDesk _desk;
+    private readonly DescriptorBudget _descriptors;
+    private readonly Listening _listening;
     private readonly ServerLogger _logger;
-    private readonly IReadOnlyCollection<VhostPciServer> _servers;
     private readonly List<Connection> _connections = [];
     private readonly List<MirrorDevice> _devices = [];
     private ulong _lastConnection;
-    private int _lastStatic;
-    private bool _saidWaiting;
-    private bool _saidDenied;
-    private bool _waitsForCloses;
     private bool _destroyed;
 
     internal VhostPciServer(
@@ -45,26 +38,28 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
         ILogger logger,
         TimeProvider time,
         IDumpFile? dump,
-        IReadOnlyCollection<VhostPciServer> servers,
+        IReadOnlyList<DeviceClass> classes,
         DescriptorBudget descriptors)
     {
         _host = host;
-        _bridge = bridge;
         _listener = listener;
-        _windows = windows;
-        _slots = new SlotMap(bridge, config, plan);
-        _users = new UserAccounts(time, config, uids);
-        _pauses = new LineBudget(time, 1, Budgets.LogPeriod);
-        _time = time;
-        _servers = servers;
-        Descriptors = descriptors;
+        _descriptors = descriptors;
         Config = config;
         Plan = plan;
         Uids = uids;
         _logger = new ServerLogger(logger, config.LogLevel);
-        Dump = dump is null ? null : new MessageDump(config.Id, dump, _logger, time);
+        var users = new UserAccounts(time, config, uids);
+        var slots = new SlotMap(bridge, config, plan);
+        _shares = new FairShares(config, uids, users, slots, _logger, _connections, _devices);
+        _pool = new DevicePool(host, bridge, windows, config, slots, _logger, _devices, OnPlaceFree);
+        _chooser = new DeviceChooser(config, slots, _shares, users, _pool, _logger, _devices);
         Number = host.Register(this);
-        host.Watch(Number, listener.Descriptor, DescriptorEvents.Read);
+        _desk = new OriginDesk(host, Number, config, _logger, users, _pool, _chooser, descriptors, classes, time, _connections, _devices)
+        {
+            Dump = dump is null ? null : new MessageDump(config.Id, dump, _logger, time),
+        };
+        _listening = new Listening(host, Number, listener, _logger, config.Id, time);
+        _listening.Start();
     }
 
     /// <summary>Its number in the host's eyes.</summary>
@@ -76,12 +71,7 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
 
     internal UidFilter Uids { get; }
 
-    /// <summary>Where messages are written, when the user wants them.</summary>
-    internal MessageDump? Dump { get; }
-
-    internal ILogger Logger => _logger;
-
-    /// <summary>What is below is not shown.</summary>
+    /// <summary>Minimum level that is logged.</summary>
     public LogLevel LogLevel
     {
         get => _logger.Level;
@@ -92,10 +82,10 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     public ulong Accepted { get; private set; }
 
     /// <summary>Connections that were turned away or thrown out.</summary>
-    public ulong Refused { get; private set; }
+    public ulong Refused => _desk.Refused;
 
     /// <summary>Control messages since the start.</summary>
-    public ulong Messages { get; private set; }
+    public ulong Messages => _desk.Messages;
 
     /// <summary>Connections now.</summary>
     public int ConnectionCount => _connections.Count;
@@ -103,22 +93,10 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     /// <summary>Devices now, with those on their way out.</summary>
     public int DeviceCount => _devices.Count;
 
-    /// <summary>Why somebody was turned away last.</summary>
-    internal string? LastRefusal { get; private set; }
-
-    /// <summary>Milliseconds; when the bridge goes nobody returns.</summary>
-    internal uint UnplugDelay => _destroyed ? 0 : Config.UnplugDelay * 1000;
+    /// <summary>What it does for its connections.</summary>
+    internal OriginDesk Desk => _desk;
 
     internal IReadOnlyList<Connection> Connections => _connections;
-
-    /// <summary>The process's descriptors.</summary>
-    internal DescriptorBudget Descriptors { get; }
-
-    /// <summary>Limits what the mirror's guest can send to one origin.</summary>
-    internal RateBudget NewNewsBudget() => new(_time, Budgets.NewsBurst, Budgets.NewsInterval);
-
-    /// <summary>Milliseconds of a clock that only goes forward.</summary>
-    internal long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>Devices that have not been released, with or without an origin.</summary>
     internal IReadOnlyList<MirrorDevice> Devices => _devices;
@@ -133,7 +111,7 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
         catch
         {
             // A server must hear again, whatever went wrong: the same may not go wrong with the next connection.
-            Pause();
+            _listening.Pause();
             throw;
         }
     }
@@ -142,19 +120,18 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     {
         for (int i = 0; i < Budgets.AcceptsPerTurn && !_destroyed; i++)
         {
-            if (!Descriptors.CanAccept)
+            bool hasRoom = _descriptors.CanAccept;
+            _listening.OnRoom(hasRoom);
+            if (!hasRoom)
             {
-                WaitForCloses();
                 return;
             }
-
-            _waitsForCloses = false;
 
             if (!_listener.TryAccept(out IChannel? channel, out bool outOfDescriptors) || channel is null)
             {
                 if (outOfDescriptors)
                 {
-                    Pause(ServerLog.OutOfDescriptors);
+                    _listening.OnOutOfDescriptors();
                 }
 
                 return;
@@ -165,23 +142,7 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
     }
 
     /// <inheritdoc/>
-    public void OnTimer()
-    {
-        if (_destroyed)
-        {
-            return;
-        }
-
-        try
-        {
-            _host.Watch(Number, _listener.Descriptor, DescriptorEvents.Read);
-        }
-        catch
-        {
-            _host.ArmTimer(Number, Budgets.AcceptPause);
-            throw;
-        }
-    }
+    public void OnTimer() => _listening.Resume();
 
     /// <summary>The bridge goes: all connections end. Devices stay until the host releases them.</summary>
     public void Destroy()
@@ -192,63 +153,32 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
         }
 
         _destroyed = true;
+        _desk.IsClosing = true;
         AllSteps.Run(
-            () => _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None),
-            () => _host.ArmTimer(Number, 0),
+            _listening.Stop,
             () => AllSteps.RunFor(_connections, static connection => connection.Close()),
-            () => Dump?.Dispose(),
+            () => _desk.Dump?.Dispose(),
             () => _host.Unregister(Number));
     }
 
-    string IDeviceOwner.DescribeRoom(MirrorDevice device) => _slots.DescribeRoom(device.Identity.Place, device.WindowSize);
-
-    /// <summary>What the guest's drivers have accepted last: a new origin is offered no more.</summary>
-    internal ulong AcceptedFeatures { get; private set; } = ulong.MaxValue;
-
-    void IDeviceOwner.OnAccepted(DeviceClass deviceClass, ulong features) => AcceptedFeatures = features;
-
-    /// <summary>The firmware has left its bus without a window.</summary>
-    internal bool IsWithoutWindow(MirrorDevice device) => device.Identity.Place is { } place && _bridge.GetWindow(place.Bus).IsDenied;
-
-    internal void OnMessage() => Messages++;
-
-    internal void OnClosed(Connection connection, IChannel channel)
+    /// <summary>Makes a device that is there from the start; the host attaches to it next.</summary>
+    public bool TryCreateStatic(StaticConfig config, out MirrorDevice? device, out string error)
     {
-        _connections.Remove(connection);
-        Descriptors.Leave(channel);
+        ArgumentNullException.ThrowIfNull(config);
+        return _pool.TryCreateStatic(config, _desk.Classes[0], out device, out error);
     }
 
-    internal void LogRefusal(Ports.PeerCredentials peer, string reason)
-    {
-        _host.Trace(TraceEvent.Refuse, Number, unchecked((ulong)peer.Pid), peer.Uid);
-        LastRefusal = string.Create(CultureInfo.InvariantCulture, $"pid {peer.Pid} uid {peer.Uid}: {reason}");
-        Refused++;
-        if (!_users[peer.Uid].Lines.TryTake(out ulong hidden))
-        {
-            return;
-        }
+    /// <summary>Ends the first connection whose memory has lost pages.</summary>
+    /// <param name="thoroughly">Also one where it takes an attempt to know.</param>
+    internal bool CheckWindows(bool thoroughly) => _devices.ToArray().Any(device => device.CheckWindow(thoroughly));
 
-        if (hidden == 0)
-        {
-            ServerLog.Refused(Logger, Config.Id, peer.Pid, peer.Uid, reason);
-        }
-        else
-        {
-            ServerLog.RefusedAfterOthers(Logger, Config.Id, peer.Pid, peer.Uid, reason, hidden);
-        }
-    }
-
-    /// <summary>Only the one device that the socket belongs to could have taken it.</summary>
-    private PlugResult RefuseOrWait(ulong memoryEnd, MirrorDevice? mine, out ulong windowSize, out string error)
+    private void OnPlaceFree()
     {
-        MirrorDevice? only = _devices.FirstOrDefault();
-        windowSize = only?.WindowSize ?? 0;
-        error = only is null || only == mine || only.IsFree
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"it does not suit the device of this socket: memory up to 0x{memoryEnd:x} in a window of {Bytes.Format(windowSize)} (window-size=), queue pairs (queues=) or name (peer-name=)")
-            : string.Empty;
-        return error.Length == 0 ? PlugResult.Wait : PlugResult.Refused;
+        _chooser.OnPlaceFree();
+        if (!_destroyed)
+        {
+            AllSteps.RunFor(_connections, static connection => connection.RetryPlug());
+        }
     }
 
     private void Accept(IChannel channel)
@@ -258,57 +188,23 @@ public sealed partial class VhostPciServer : IReactor, IDeviceOwner
         try
         {
             string reason = "its user is not in allow-uid=";
-            if (Uids.Allows(channel.Peer.Uid) && TryFindRoom(channel.Peer.Uid, out reason))
+            if (Uids.Allows(channel.Peer.Uid) && _shares.TryFindRoom(channel.Peer.Uid, out reason))
             {
-                _connections.Add(new Connection(_host, this, channel, ++_lastConnection));
-                Descriptors.Enter();
+                _connections.Add(new Connection(_host, _desk, channel, ++_lastConnection));
+                _descriptors.Enter();
                 admitted = true;
             }
             else
             {
-                LogRefusal(channel.Peer, reason);
+                _desk.LogRefusal(channel.Peer, reason);
             }
         }
         finally
         {
             if (!admitted)
             {
-                Descriptors.OriginsLeft.Dispose(channel);
+                _descriptors.OriginsLeft.Dispose(channel);
             }
-        }
-    }
-
-    /// <summary>Does not listen for a moment. The timer comes first: with it alone the server would at least hear again.</summary>
-    private void Pause(uint milliseconds = Budgets.AcceptPause)
-    {
-        if (!_destroyed)
-        {
-            _host.ArmTimer(Number, milliseconds);
-            _host.Watch(Number, _listener.Descriptor, DescriptorEvents.None);
-        }
-    }
-
-    /// <summary>Most of what has just been left is closed in a moment: only what is not is worth a word.</summary>
-    private void WaitForCloses()
-    {
-        if (_waitsForCloses)
-        {
-            Pause(ServerLog.TooManyClosing);
-        }
-        else
-        {
-            Pause(Budgets.UnclosedPause);
-        }
-
-        _waitsForCloses = true;
-    }
-
-    private void Pause(Action<ILogger, string> say)
-    {
-        Pause();
-        if (_pauses.TryTake(out _))
-        {
-            say(Logger, Config.Id);
         }
     }
 }

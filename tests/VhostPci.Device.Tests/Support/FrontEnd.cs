@@ -113,11 +113,11 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         Send(request, payload, files);
     }
 
-    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1, ushort pairs = 1)
+    internal void SendInfo(ulong memoryEnd = MemorySize, string name = "nic", byte lastOfMac = 1, ushort pairs = 1, ushort kind = VirtioDeviceId.Net)
     {
         MacAddress mac = MacAddress.Read([0x52, 0x54, 0, 0, 0, lastOfMac]);
         byte[] payload = new byte[DeviceInfo.Size];
-        new DeviceInfo(VirtioDeviceId.Net, pairs, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
+        new DeviceInfo(kind, pairs, Guid.Empty, mac, 1500, memoryEnd, name).Write(payload);
         Send(RequestCode.SetDeviceInfo, payload);
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Text.Json;
+using VhostPci.Device.Classes;
 using VhostPci.Device.Devices;
+using VhostPci.Device.Net;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
@@ -13,9 +15,10 @@ internal sealed class Rig : IDisposable
 {
     internal const ulong SlotSize = 4UL << 30;
 
-    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null, IDumpFile? dump = null, IWindowFactory? windows = null)
+    internal Rig(uint connections = 4, bool allowUnsealed = false, uint slots = 32, Func<ServerConfig, ServerConfig>? change = null, IDumpFile? dump = null, IWindowFactory? windows = null,
+        IReadOnlyList<DeviceClass>? classes = null)
     {
-        Library = new VhostPciLibrary(Host, windows ?? new WindowFactory(), Log, Host.Time);
+        Library = new VhostPciLibrary(Host, windows ?? new WindowFactory(), Log, Host.Time, classes ?? [new NetClass()]);
         var config = new ServerConfig
         {
             Id = "srv",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-namespace VhostPci.Device.Server;
+namespace VhostPci.Device.Origins;
 
-/// <summary>What came of a wish for a device.</summary>
+/// <summary>Result of requesting a device.</summary>
 internal enum PlugResult
 {
     /// <summary>It is there.</summary>

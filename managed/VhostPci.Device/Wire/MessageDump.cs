@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
 
-namespace VhostPci.Device.Server;
+namespace VhostPci.Device.Wire;
 
 /// <summary>Writes the control messages of a server into a pcap file that Wireshark reads with <c>tools/wireshark/vhost_pci.lua</c>.</summary>
 /// <remarks>Each record is a header of <see cref="RecordHeaderSize"/> bytes and then the message as it was on the wire. A peer cannot fill the disk: it ends at a limit.</remarks>
@@ -87,7 +87,7 @@ internal sealed class MessageDump : IDisposable
             return;
         }
 
-        ServerLog.DumpEnded(_logger, _id, _written);
+        DumpLog.Ended(_logger, _id, _written);
         Dispose();
     }
 }
