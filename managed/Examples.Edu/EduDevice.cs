@@ -5,9 +5,8 @@ namespace Examples.Edu;
 
 /// <summary>QEMU's edu device, by <c>docs/specs/edu</c> of QEMU: a few registers, an interrupt, DMA with a buffer of 4 KiB.</summary>
 /// <remarks>
-/// It differs from QEMU's own where that shows more of C than of a device. The factorial is there at once, since a model has no thread: the
-/// status never says that it is being computed. A transfer that is not inside of the buffer does nothing, and one of the whole buffer works; in
-/// QEMU 7.2 both end the VM. A reset resets the registers.
+/// What differs from QEMU's own: the factorial is there at once, since a model has no thread, so the status never says that it is being computed.
+/// A transfer outside of the buffer does nothing, and one of all of it works; in QEMU 7.2 both end the VM. A reset resets the registers.
 /// </remarks>
 public sealed class EduDevice : PciDevice
 {
@@ -112,10 +111,7 @@ public sealed class EduDevice : PciDevice
     private void Acknowledge(uint causes)
     {
         _causes &= ~causes;
-        if (_causes == 0)
-        {
-            SetLine(false);
-        }
+        SetLine(_causes != 0 && EnabledVectors == 0);
     }
 
     private void Transfer()
