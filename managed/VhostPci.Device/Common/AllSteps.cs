@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 
 namespace VhostPci.Device.Common;
 
-/// <summary>Does everything on a list though something on it fails: what is to be let go is let go.</summary>
+/// <summary>Runs all steps even if one fails, so that nothing is left behind.</summary>
 internal static class AllSteps
 {
     /// <summary>Runs the steps in order.</summary>

@@ -20,8 +20,7 @@ public sealed class MirrorDevice : IReactor, IClassDevice
     private readonly WindowGuard _guard;
 
     internal MirrorDevice(
-        IHost host, IWindowFactory windows, IDeviceOwner owner, ILogger logger, DeviceClass deviceClass, DeviceIdentity identity, ulong windowSize, int rings,
-        StaticConfig? fixedConfig = null)
+        IHost host, IWindowFactory windows, IDeviceOwner owner, ILogger logger, DeviceClass deviceClass, DeviceIdentity identity, ulong windowSize, int rings, StaticConfig? fixedConfig = null)
     {
         _host = host;
         _windows = windows;
@@ -104,16 +103,14 @@ public sealed class MirrorDevice : IReactor, IClassDevice
 
     bool IClassDevice.IsLeaving => State == DeviceState.Leaving;
 
-    /// <inheritdoc/>
+    /// <summary>Nothing: it has a number for QEMU's calls and watches no descriptor.</summary>
     public void OnReady(int descriptor, DescriptorEvents events)
     {
-        // It has a number for QEMU's calls and watches nothing.
     }
 
-    /// <inheritdoc/>
+    /// <summary>Nothing: its parts have timers of their own.</summary>
     public void OnTimer()
     {
-        // Each part has a timer of its own.
     }
 
     /// <summary>Gives the free device to an origin: a static one to the next, another to the one that had it.</summary>

@@ -68,7 +68,7 @@ internal sealed class ShownRings(IHost host, ulong device, int count)
         _ = target.BindAll(_files);
     }
 
-    /// <summary>Raises the interrupts of all rings that are shown: an eventfd may have been signalled when there was no driver.</summary>
+    /// <summary>Raises the interrupts of all rings that are shown: they may have been kicked while there was no driver.</summary>
     internal void RaiseAll(IDeviceHost target) => Raise(_shown, target);
 
     /// <summary>Raises the interrupts of some rings: their eventfds may have been signalled before they were bound.</summary>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace VhostPci.Device.Limits;
 
-/// <summary>Limits how many log lines somebody can cause: a burst in each period, counting what was left out.</summary>
+/// <summary>Limits the log lines that a peer can cause: a burst in each period, with a count of those left out.</summary>
 /// <param name="time">The clock.</param>
 /// <param name="lines">Lines in one period.</param>
 /// <param name="period">After which that many are allowed again.</param>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace VhostPci.Device.Limits;
 
-/// <summary>Lets something happen a number of times at once, and then once in each interval.</summary>
+/// <summary>Allows a burst, then one event in each interval.</summary>
 /// <param name="time">The clock.</param>
 /// <param name="burst">Times at once.</param>
 /// <param name="interval">After which there is one more.</param>

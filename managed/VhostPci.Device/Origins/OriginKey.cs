@@ -4,7 +4,7 @@ using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
 
-/// <summary>By what an origin that comes back is known: what it said of itself, and the user that the kernel vouches for.</summary>
+/// <summary>Identifies a returning origin: what it said of itself, and the user that the kernel vouches for.</summary>
 /// <remarks>The process may be another one: a restarted QEMU is the same origin.</remarks>
 internal sealed record OriginKey(uint Uid, string Name, MacAddress Mac, Guid Uuid)
 {

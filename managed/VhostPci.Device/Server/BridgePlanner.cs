@@ -12,7 +12,7 @@ namespace VhostPci.Device.Server;
 /// <param name="OvmfMmio64Mebibytes">What OVMF must be told, so that it makes the hole large enough; 0 for nothing.</param>
 public readonly record struct BridgePlan(int Bridges, ulong Prefetchable, ulong NonPrefetchable, ulong OvmfMmio64Mebibytes);
 
-/// <summary>Computes <see cref="BridgePlan"/> (ADR 0004, 0016); pure.</summary>
+/// <summary>Computes <see cref="BridgePlan"/> (ADR 0004, 0016); pure. All that the core knows of SeaBIOS, OVMF and MTRRs is here.</summary>
 public static class BridgePlanner
 {
     /// <summary>The smallest window: one below 4 GiB in size can end up below 4 GiB in address.</summary>

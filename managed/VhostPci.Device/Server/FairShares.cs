@@ -35,7 +35,7 @@ internal sealed class FairShares(
         return idle is not null;
     }
 
-    /// <summary>Asks the guest for one device whose origin is away, for somebody who is here: one of its user's own, or else of who has most and more than this user.</summary>
+    /// <summary>Unplugs one device whose origin is away, for an origin that is here: one of the same user, or else of the user who has most, if that is more.</summary>
     internal void MakeRoom(Connection connection)
     {
         if (connection.MadeRoom is { } asked && devices.Exists(device => device.Side == asked))

@@ -32,7 +32,7 @@ public sealed record ServerConfig
     /// <summary>User of this process.</summary>
     public uint Uid { get; init; }
 
-    /// <summary>What is below is not shown.</summary>
+    /// <summary>Minimum level that is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     /// <summary>Whether memory that a peer can truncate is taken, too.</summary>

@@ -35,7 +35,7 @@ internal sealed class SlotMap
 
     /// <summary>Finds a place for a window of this size.</summary>
     /// <param name="size">Bytes.</param>
-    /// <param name="tight">Whether it may go where the guest will perhaps not find an address for it, because what is left is for alignment.</param>
+    /// <param name="tight">Whether it may use the space that is reserved for aligning BARs, where the guest may find no address for it.</param>
     /// <param name="place">The result, which is taken.</param>
     /// <param name="hopeless">On failure, whether waiting for others to leave is of no use.</param>
     /// <param name="error">On failure, why.</param>
