@@ -246,7 +246,7 @@ public sealed class RefusalTests
         Assert.False(origin.IsClosed);
         rig.Host.Advance(2);
         Assert.True(origin.IsClosed);
-        Assert.Contains("half a message", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
+        Assert.Contains("incomplete message", Assert.Single(rig.Log.Warnings), StringComparison.Ordinal);
         Assert.True(rig.Bridge.Devices[0].Link);
     }
 

@@ -36,5 +36,5 @@ internal interface ISessionOwner
     Verdict CheckDevice(ulong memoryEnd, out ulong windowSize);
 
     /// <summary>Sees to it that there is, or will be, a device whose window shows memory up to <paramref name="memoryEnd"/>.</summary>
-    Verdict RequireDevice(ulong memoryEnd, out ulong windowSize);
+    Verdict RequireDevice(ulong memoryEnd);
 }

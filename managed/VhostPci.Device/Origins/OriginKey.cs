@@ -8,7 +8,7 @@ namespace VhostPci.Device.Origins;
 /// <remarks>The process may be another one: a restarted QEMU is the same origin.</remarks>
 internal sealed record OriginKey(uint Uid, string Name, MacAddress Mac, Guid Uuid)
 {
-    /// <summary>The key of an origin, or null when it has said too little to be told from others.</summary>
+    /// <summary>The key of an origin, or null if it has said too little to be told from others.</summary>
     internal static OriginKey? From(PeerCredentials peer, DeviceInfo? info)
         => info is { } known && (!known.Mac.IsZero || known.Uuid != Guid.Empty)
             ? new OriginKey(peer.Uid, known.Name, known.Mac, known.Uuid)

@@ -4,7 +4,7 @@ namespace VhostPci.Device.Origins;
 /// <summary>Result of requesting a device.</summary>
 internal enum PlugResult
 {
-    /// <summary>It is there.</summary>
+    /// <summary>There is one.</summary>
     Plugged,
 
     /// <summary>There is no room, but devices are on their way out; or its user had too many new devices just now.</summary>

@@ -4,67 +4,82 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>The rings of an origin, made in groups when a message names one of them, until the device needs their number.</summary>
-/// <param name="owner">Whose rings.</param>
-/// <param name="perGroup">Rings that run together or not at all.</param>
-internal sealed class RingTable(ISessionOwner owner, int perGroup)
+internal sealed class RingTable
 {
-    private readonly List<Ring> _rings = [.. Enumerable.Range(0, perGroup).Select(static _ => new Ring())];
-    private readonly int _mostGroups = GuestAbi.MaxRings / perGroup;
-    private bool _fixed;
+    private readonly ISessionOwner _owner;
+    private readonly List<Ring> _rings = [];
+    private bool _isFixed;
+
+    internal RingTable(ISessionOwner owner)
+    {
+        _owner = owner;
+        Begin(owner.DefaultClass.RingsPerGroup);
+    }
 
     /// <summary>Rings that the origin has.</summary>
     internal int Count => _rings.Count;
 
-    internal int PerGroup => perGroup;
+    /// <summary>Rings that run together or not at all.</summary>
+    internal int PerGroup { get; private set; }
 
-    internal int Groups => _rings.Count / perGroup;
+    internal int Groups => _rings.Count / PerGroup;
+
+    private int MostGroups => GuestAbi.MaxRings / PerGroup;
 
     /// <summary>A message has been about one of them.</summary>
     internal bool IsSpokenOf { get; private set; }
 
     internal Ring this[int index] => _rings[index];
 
+    /// <summary>Begins with one group, before a message has been about any.</summary>
+    internal void Begin(int perGroup)
+    {
+        PerGroup = perGroup;
+        _rings.Clear();
+        _rings.AddRange(Enumerable.Range(0, perGroup).Select(static _ => new Ring()));
+    }
+
     /// <summary>Whether there is, or can be, the ring that a message is about.</summary>
     internal Verdict Check(uint index)
     {
         if (index >= GuestAbi.MaxRings)
         {
-            return Verdict.Refuse($"ring {index}: {_mostGroups} queue pairs are the most");
+            return Verdict.Refuse($"ring {index}: {MostGroups} queue pairs are the most");
         }
 
-        if (index >= Count && _fixed)
+        if (index >= Count && _isFixed)
         {
             return Verdict.Refuse($"ring {index} of {Count}: its device has as many as it had spoken of when it was plugged");
         }
 
-        return owner.CheckPairs(PairsFor((int)index / perGroup + 1));
+        return _owner.CheckPairs(PairsFor((int)index / PerGroup + 1));
     }
 
     /// <summary>The ring of an index that has been checked, made when it is spoken of for the first time.</summary>
     internal Ring Get(uint index)
     {
         IsSpokenOf = true;
-        Grow((int)(index / perGroup) + 1);
+        Grow((int)(index / PerGroup) + 1);
         return _rings[(int)index];
     }
 
     /// <summary>The rings of a group.</summary>
-    internal Ring[] GetGroup(int group) => [.. _rings.GetRange(group * perGroup, perGroup)];
+    internal Ring[] GetGroup(int group) => [.. _rings.GetRange(group * PerGroup, PerGroup)];
 
     /// <summary>The origin has said how many groups there are; a network device calls them queue pairs.</summary>
     internal Verdict Declare(int groups)
     {
-        if (groups > _mostGroups)
+        if (groups > MostGroups)
         {
-            return Verdict.Refuse($"device info with {groups} queue pairs: {_mostGroups} are the most");
+            return Verdict.Refuse($"device info with {groups} queue pairs: {MostGroups} are the most");
         }
 
-        if (_fixed ? groups != Groups : groups < Groups)
+        if (_isFixed ? groups != Groups : groups < Groups)
         {
             return Verdict.Refuse($"device info with {groups} queue pairs after it had spoken of ring {Count - 1}");
         }
 
-        Verdict verdict = owner.CheckPairs(PairsFor(groups));
+        Verdict verdict = _owner.CheckPairs(PairsFor(groups));
         if (verdict.IsOk)
         {
             Grow(groups);
@@ -77,11 +92,11 @@ internal sealed class RingTable(ISessionOwner owner, int perGroup)
     internal void Truncate(int count)
     {
         _rings.RemoveRange(count, _rings.Count - count);
-        owner.SetPairs(PairsFor(Groups));
+        _owner.SetPairs(PairsFor(Groups));
     }
 
     /// <summary>From here on there are no more: a device cannot get queues later.</summary>
-    internal void Fix() => _fixed = true;
+    internal void Fix() => _isFixed = true;
 
     internal void CloseFiles()
     {
@@ -109,15 +124,15 @@ internal sealed class RingTable(ISessionOwner owner, int perGroup)
     }
 
     /// <summary>Descriptors are counted in pairs of rings.</summary>
-    private int PairsFor(int groups) => ((groups * perGroup) + 1) / 2;
+    private int PairsFor(int groups) => ((groups * PerGroup) + 1) / 2;
 
     private void Grow(int groups)
     {
         while (Groups < groups)
         {
-            _rings.AddRange(Enumerable.Range(0, perGroup).Select(static _ => new Ring()));
+            _rings.AddRange(Enumerable.Range(0, PerGroup).Select(static _ => new Ring()));
         }
 
-        owner.SetPairs(PairsFor(Groups));
+        _owner.SetPairs(PairsFor(Groups));
     }
 }

@@ -6,49 +6,63 @@ using VhostPci.Protocol;
 
 namespace VhostPci.Device.Origins;
 
-/// <summary>The back-end's state of one vhost-user session, and what each request does to it. Syntax has been checked before.</summary>
+/// <summary>The back-end's half of one vhost-user session: hands each request to the class that handles it.</summary>
 /// <remarks>
 /// Each request is judged as a whole before it changes anything, with all that follows from it: a start that it leads to, a device that
 /// it needs. After a refusal the session is what it was; only when the host fails, as with a mapping, can it be in between. The
 /// connection ends in both cases, since the front-end believes something else than the back-end by then.
 /// </remarks>
-internal sealed partial class Session(ISessionOwner owner) : IClassSession, IMessageTable<Request>, IDisposable
+internal sealed class Session : IMessageTable<Request>, IDisposable
 {
-    private RingTable _rings = new(owner, owner.DefaultClass.RingsPerGroup);
-    private bool _started;
-    private ulong _status;
+    private readonly ISessionOwner _owner;
+    private readonly Agreement _agreement;
+    private readonly RingTable _rings;
+    private readonly RingRunner _runner;
+    private readonly Negotiation _negotiation;
+    private readonly MemoryRequests _memoryRequests;
+    private readonly RingRequests _ringRequests;
+
+    internal Session(ISessionOwner owner)
+    {
+        _owner = owner;
+        _agreement = new Agreement(owner);
+        _rings = new RingTable(owner);
+        _runner = new RingRunner(owner, _agreement, Memory, _rings);
+        _negotiation = new Negotiation(owner, _agreement, Memory, _rings, _runner);
+        _memoryRequests = new MemoryRequests(owner, _agreement, Memory, _rings, _runner);
+        _ringRequests = new RingRequests(owner, _agreement, Memory, _rings, _runner);
+    }
+
+    /// <summary>What kind of device the origin has.</summary>
+    internal DeviceClass Class => _agreement.Class;
 
     internal OriginMemory Memory { get; } = new();
 
-    /// <summary>What kind of device the origin has.</summary>
-    internal DeviceClass Class { get; private set; } = owner.DefaultClass;
-
-    /// <summary>What is the class's of it.</summary>
-    internal OriginPart Part { get; private set; } = owner.DefaultClass.CreateOriginPart();
+    /// <summary>What is the device class's of it.</summary>
+    internal OriginPart Part => _agreement.Part;
 
     /// <summary>What the origin's driver acknowledged.</summary>
-    public ulong Features { get; private set; }
+    internal ulong Features => _agreement.Features;
 
     /// <summary>The same without what the driver has switched off since.</summary>
     internal ulong EffectiveFeatures => Part.MakeEffective(Features);
 
-    public bool HasFeatures { get; private set; }
-
-    public ulong ProtocolFeatures { get; private set; }
-
-    public DevicePart? DevicePart => owner.Device?.Part;
+    internal ulong ProtocolFeatures => _agreement.ProtocolFeatures;
 
     /// <summary>What GET_FEATURES has answered.</summary>
-    internal ulong OfferedFeatures { get; private set; } = owner.DefaultClass.Offered;
+    internal ulong OfferedFeatures => _agreement.Offered;
 
-    /// <summary>Whether the front-end understands requests of ours, and so can negotiate again.</summary>
-    internal bool IsExtended => (ProtocolFeatures & Protocol.ProtocolFeatures.VhostPci) != 0;
+    /// <summary>Whether the front-end understands requests of ours.</summary>
+    internal bool IsExtended => _agreement.IsExtended;
 
-    internal DeviceInfo? Info { get; private set; }
+    internal DeviceInfo? Info => _agreement.Info;
 
     internal int RingCount => _rings.Count;
 
     internal Ring GetRing(int index) => _rings[index];
+
+    /// <summary>For people: where both drivers are in a ring.</summary>
+    internal (ushort Avail, ushort Used) ReadIndices(Ring ring) => RingPosition.Read(Memory, ring, _agreement.IsPacked);
 
     /// <summary>Acts on a request.</summary>
     /// <param name="request">The request.</param>
@@ -65,26 +79,8 @@ internal sealed partial class Session(ISessionOwner owner) : IClassSession, IMes
             return Verdict.Ok;
         }
 
-        Verdict verdict = request is GetVringBase stop ? StopRing(stop.Ring, reply, out replySize) : Act(request, files);
-        return verdict.IsOk ? Update() : verdict;
-    }
-
-    /// <summary>Makes the device's link what the rings allow by now: up while the first group of rings runs, with all groups that run.</summary>
-    internal Verdict Update()
-    {
-        if (owner.Device is not { } device)
-        {
-            return Verdict.Ok;
-        }
-
-        bool run = IsRunnable(0);
-        if (_started && (!run || HasStopped()))
-        {
-            // The window is one: a group cannot be taken out of it alone.
-            Halt();
-        }
-
-        return run ? UseRunnable(device) : Verdict.Ok;
+        Verdict verdict = request is GetVringBase stop ? Stop(stop.Ring, reply, out replySize) : Act(request, files);
+        return verdict.IsOk ? _runner.Update() : verdict;
     }
 
     /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
@@ -92,8 +88,17 @@ internal sealed partial class Session(ISessionOwner owner) : IClassSession, IMes
     {
         Part.Introduce(device.Part);
         device.ChangePart();
-        return Update();
+        return _runner.Update();
     }
+
+    /// <inheritdoc cref="RingRunner.Update"/>
+    internal Verdict Update() => _runner.Update();
+
+    /// <inheritdoc cref="RingRunner.Halt"/>
+    internal void Halt() => _runner.Halt();
+
+    /// <inheritdoc cref="RingRunner.CheckFeatures"/>
+    internal Verdict CheckFeatures(IMirrorDevice device) => _runner.CheckFeatures(device);
 
     public void Dispose()
     {
@@ -109,319 +114,55 @@ internal sealed partial class Session(ISessionOwner owner) : IClassSession, IMes
 
     private ulong? Answer(Request request) => request switch
     {
-        GetFeatures => Offer(),
+        GetFeatures => _negotiation.OfferFeatures(),
         GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
-        GetQueueNum => (ulong)owner.MostPairs,
+        GetQueueNum => (ulong)_owner.MostPairs,
         GetMaxMemorySlots => MemoryPayload.MaxRegions,
-        GetStatus => _status,
+        GetStatus => _agreement.Status,
         _ => null,
     };
-
-    private ulong Offer() => OfferedFeatures = Class.Offered & owner.GetAccepted(Class);
 
     private Verdict Act(Request request, IMessageFiles files) => request switch
     {
         SetOwner => Verdict.Ok,
-        ResetRings => Reset(keepPositions: false),
-        SetFeatures set => SetFeatures(set.Features),
-        SetProtocolFeatures set => SetProtocolFeatures(set.Features),
-        SetStatus set => SetStatus(set.Status),
-        SetDeviceInfo set => SetDeviceInfo(set.Info),
-        SetMemoryTable set => SetMemoryTable(set.Regions.Span, files),
-        AddMemoryRegion add => AddMemoryRegion(add.Region, files),
-        RemoveMemoryRegion remove => RemoveMemoryRegion(remove.Region),
-        SetVringKick set => SetVringFile(set.File, RingEndpoint.Kick, files),
-        SetVringCall set => SetVringFile(set.File, RingEndpoint.Call, files),
-        SetVringError set => SetVringFile(set.File, RingEndpoint.Error, files),
-        SetVringAddress set => SetVringAddress(set.Address),
-        SetVringNum set => SetVringNum(set.Ring, set.Entries),
-        SetVringBase set => SetVringBase(set.Ring, set.Position),
-        SetVringEnable set => SetVringEnable(set.Ring, set.Value),
+        ResetRings => _runner.Reset(keepPositions: false),
+        SetFeatures set => _negotiation.SetFeatures(set.Features),
+        SetProtocolFeatures set => _negotiation.SetProtocolFeatures(set.Features),
+        SetStatus set => _negotiation.SetStatus(set.Status),
+        SetDeviceInfo set => _negotiation.SetDeviceInfo(set.Info),
+        SetMemoryTable set => _memoryRequests.SetTable(set.Regions.Span, files),
+        AddMemoryRegion add => _memoryRequests.Add(add.Region, files),
+        RemoveMemoryRegion remove => _memoryRequests.Remove(remove.Region),
+        SetVringKick set => _ringRequests.SetFile(set.File, RingEndpoint.Kick, files),
+        SetVringCall set => _ringRequests.SetFile(set.File, RingEndpoint.Call, files),
+        SetVringError set => _ringRequests.SetFile(set.File, RingEndpoint.Error, files),
+        SetVringAddress set => _ringRequests.SetAddress(set.Address),
+        SetVringNum set => _ringRequests.SetSize(set.Ring, set.Entries),
+        SetVringBase set => _ringRequests.SetBase(set.Ring, set.Position),
+        SetVringEnable set => _ringRequests.Enable(set.Ring, set.Value),
         _ => HandleByClass(request),
     };
 
-    private Verdict SetFeatures(ulong features)
-    {
-        ulong unknown = features & ~Class.Offered;
-        if ((unknown & VirtioFeatures.LogAll) != 0)
-        {
-            return Verdict.Refuse("the dirty log (feature bit 26) was not offered: an origin cannot be migrated");
-        }
-
-        if (unknown != 0)
-        {
-            return Verdict.Refuse($"feature bits 0x{unknown:x} were not offered");
-        }
-
-        ulong missing = Class.Required & ~features;
-        if (missing != 0)
-        {
-            return Verdict.Refuse($"a driver without {Class.Format(missing)} cannot be served");
-        }
-
-        if ((features & VirtioFeatures.RingPacked) != 0 && (features & VirtioFeatures.Version1) == 0)
-        {
-            return Verdict.Refuse("packed rings without VERSION_1");
-        }
-
-        if (_started && features != Features)
-        {
-            return Verdict.Refuse("features must not change while a ring runs");
-        }
-
-        (ulong before, bool set) = (Features, HasFeatures);
-        Features = features;
-        HasFeatures = true;
-        Verdict verdict = CheckStart(Memory.Table, all: false);
-        if (!verdict.IsOk)
-        {
-            Features = before;
-            HasFeatures = set;
-        }
-        else if (!_started)
-        {
-            Part.OnFeatures();
-        }
-
-        return verdict;
-    }
-
-    private Verdict SetProtocolFeatures(ulong features)
-    {
-        ulong unknown = features & ~Protocol.ProtocolFeatures.Offered;
-        if (unknown != 0)
-        {
-            return Verdict.Refuse($"protocol feature bits 0x{unknown:x} were not offered");
-        }
-
-        ProtocolFeatures = features;
-        return Verdict.Ok;
-    }
-
-    private Verdict SetStatus(ulong status)
-    {
-        if (status > byte.MaxValue)
-        {
-            return Verdict.Refuse($"status 0x{status:x} is no virtio status");
-        }
-
-        _status = status;
-        return status == 0 ? Reset(keepPositions: true) : Verdict.Ok;
-    }
-
     private Verdict HandleByClass(Request request)
     {
-        Verdict verdict = Part.Handle(request, this, out bool changed);
+        Verdict verdict = Part.Handle(request, _agreement, out bool changed);
         if (verdict.IsOk && changed)
         {
-            owner.Device?.ChangePart();
+            _owner.Device?.ChangePart();
         }
 
         return verdict;
     }
 
-    private Verdict SetDeviceInfo(DeviceInfo info)
+    private Verdict Stop(uint ring, Span<byte> reply, out int replySize)
     {
-        if (!IsExtended)
-        {
-            return Verdict.Refuse("device info without its protocol feature");
-        }
-
-        if (Info is not null)
-        {
-            return Verdict.Refuse("device info came twice");
-        }
-
-        Verdict verdict = info.Check();
-        verdict = verdict.IsOk ? SetClass(info.DeviceId) : verdict;
-        verdict = verdict.IsOk ? Part.Check(info, this) : verdict;
-        int rings = _rings.Count;
+        Verdict verdict = _ringRequests.Stop(ring, out uint position);
+        replySize = verdict.IsOk ? VringState.Size : 0;
         if (verdict.IsOk)
         {
-            verdict = _rings.Declare(info.QueuePairs);
+            new VringState(ring, position).Write(reply);
         }
 
-        if (!verdict.IsOk)
-        {
-            return verdict;
-        }
-
-        // Name and number of rings decide which device it can have.
-        Info = info;
-        verdict = owner.CheckDevice(info.MemoryEnd, out _);
-        if (!verdict.IsOk)
-        {
-            Info = null;
-            _rings.Truncate(rings);
-            return verdict;
-        }
-
-        Part.Take(info);
-        if (owner.Device is { } device)
-        {
-            Part.Introduce(device.Part);
-            device.ChangePart();
-        }
-
-        return RequireDevice(info.MemoryEnd, out _);
+        return verdict;
     }
-
-    /// <summary>Takes the kind of device that the origin has; it must say so before anything depends on it.</summary>
-    private Verdict SetClass(ushort virtioId)
-    {
-        if (owner.FindClass(virtioId) is not { } named)
-        {
-            return Verdict.Refuse($"there are no devices here for virtio device id {virtioId}");
-        }
-
-        if (named == Class)
-        {
-            return Verdict.Ok;
-        }
-
-        if (HasFeatures || Memory.Count != 0 || _rings.IsSpokenOf)
-        {
-            return Verdict.Refuse($"virtio device id {virtioId} after features, memory or rings: device info comes before them");
-        }
-
-        Part.Release();
-        Class = named;
-        Part = named.CreateOriginPart();
-        OfferedFeatures = named.Offered;
-        _rings = new RingTable(owner, named.RingsPerGroup);
-        return Verdict.Ok;
-    }
-
-    /// <summary>Takes the window away; the rings can start again when they are complete.</summary>
-    internal void Halt()
-    {
-        if (_started)
-        {
-            _started = false;
-            _rings.Release();
-            owner.Device?.Stop();
-        }
-    }
-
-    // The memory table stays: a front-end with memory slots sends what has changed since the last time, and a reset changes none
-    // of it. QEMU resets the status before it asks for the positions.
-    private Verdict Reset(bool keepPositions)
-    {
-        Halt();
-        _rings.Reset(keepPositions);
-        return Verdict.Ok;
-    }
-
-    private Verdict RequireDevice(ulong memoryEnd, out ulong windowSize)
-    {
-        // It is plugged with all the queues that it will ever have.
-        _rings.Fix();
-        return owner.RequireDevice(memoryEnd, out windowSize);
-    }
-
-    private Verdict UseRunnable(IMirrorDevice device)
-    {
-        bool more = false;
-        var placed = new VringAddress[_rings.PerGroup];
-        for (int group = 0; group < _rings.Groups; group++)
-        {
-            Ring[] rings = _rings.GetGroup(group);
-            if (rings[0].IsInUse || !IsRunnable(group))
-            {
-                continue;
-            }
-
-            for (int i = 0; i < rings.Length; i++)
-            {
-                Verdict verdict = Place(rings[i], Memory.Table, out placed[i]);
-                if (!verdict.IsOk)
-                {
-                    return verdict;
-                }
-            }
-
-            for (int i = 0; i < rings.Length; i++)
-            {
-                rings[i].Placement = placed[i];
-                rings[i].IsInUse = true;
-            }
-
-            more = true;
-        }
-
-        if (!_started)
-        {
-            Verdict usable = CheckFeatures(device);
-            if (!usable.IsOk)
-            {
-                return usable;
-            }
-
-            _started = true;
-            device.Start();
-        }
-        else if (more)
-        {
-            device.Extend();
-        }
-
-        return Verdict.Ok;
-    }
-
-    /// <summary>Refuses an origin whose features the mirror's driver does not accept and that cannot be told so.</summary>
-    internal Verdict CheckFeatures(IMirrorDevice device)
-        => IsExtended || device.Accepts(Features)
-            ? Verdict.Ok
-            : Verdict.Refuse($"the mirror's driver does not accept {Class.Format(Features & ~device.Accepted)}, and this front-end cannot "
-                + "negotiate again while it is connected: restart the origin, which will be offered less");
-
-    /// <summary>Whether all rings that would now start can be shown: what would make a start impossible is refused before it changes anything.</summary>
-    /// <param name="memory">The table that there is, or would be.</param>
-    /// <param name="all">Whether those that run would be started again as well.</param>
-    private Verdict CheckStart(MemoryTable memory, bool all)
-    {
-        if (!IsRunnable(0, memory))
-        {
-            return Verdict.Ok;
-        }
-
-        for (int index = 0; index < _rings.Count; index++)
-        {
-            Ring ring = _rings[index];
-            if ((ring.IsInUse && !all) || !IsRunnable(index / _rings.PerGroup, memory))
-            {
-                continue;
-            }
-
-            Verdict verdict = Place(ring, memory, out _);
-            if (!verdict.IsOk)
-            {
-                return verdict;
-            }
-        }
-
-        return owner.Device is { } device && (all || !_started) ? CheckFeatures(device) : Verdict.Ok;
-    }
-
-    private bool HasStopped()
-    {
-        for (int group = 0; group < _rings.Groups; group++)
-        {
-            if (_rings[group * _rings.PerGroup].IsInUse && !IsRunnable(group))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private bool IsRunnable(int group) => IsRunnable(group, Memory.Table);
-
-    private bool IsRunnable(int group, MemoryTable memory) => memory.Count != 0 && Array.TrueForAll(_rings.GetGroup(group), IsRunnable);
-
-    private bool IsRunnable(Ring ring)
-        => HasFeatures
-        && ring.IsComplete
-        && (ring.IsEnabled || (Features & VirtioFeatures.VhostUserProtocolFeatures) == 0);
 }

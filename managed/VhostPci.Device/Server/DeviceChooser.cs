@@ -175,7 +175,7 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
             return result;
         }
 
-        if (!connection.HadDevice)
+        if (!connection.Claim.HadDevice)
         {
             _ = users[connection.Peer.Uid].Plugs?.TryTake(out _);
         }

@@ -67,7 +67,7 @@ internal sealed class DevicePool(
     /// <summary>Makes a device for an origin, in a place that has been taken for it, and plugs it.</summary>
     internal bool TryPlug(Connection connection, SlotPlace place, ulong windowSize, out MirrorDevice? device, out string error)
     {
-        string id = connection.NextDeviceId(config.Id);
+        string id = connection.Claim.NextId();
         MirrorDevice made = Create(
             connection.Session.Class, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize, connection.RingCount, options: null);
         bool plugged = made.Occupancy.TryPlug(bridge, connection, connection.Key, out error);

@@ -95,17 +95,17 @@ internal sealed class FairShares(
     /// <remarks>One in place of another costs nothing: a guest that gets more memory has no choice.</remarks>
     internal bool IsInTime(Connection connection)
     {
-        if (connection.HadDevice || users[connection.Peer.Uid].Plugs is not { } plugs || plugs.HasOne(out TimeSpan wait))
+        if (connection.Claim.HadDevice || users[connection.Peer.Uid].Plugs is not { } plugs || plugs.HasOne(out TimeSpan wait))
         {
             return true;
         }
 
-        if (!connection.IsWaitingForSlot && users[connection.Peer.Uid].Lines.TryTake(out _))
+        if (!connection.Claim.IsWaiting && users[connection.Peer.Uid].Lines.TryTake(out _))
         {
             ServerLog.TooManyPlugs(logger, config.Id, connection.Peer.Pid, connection.Peer.Uid, (ulong)Math.Ceiling(wait.TotalSeconds), config.PlugRate);
         }
 
-        connection.RetryPlugIn(wait);
+        connection.Claim.RetryIn(wait);
         return false;
     }
 

@@ -6,9 +6,9 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>The requests about memory.</summary>
-internal sealed partial class Session
+internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
 {
-    private Verdict SetMemoryTable(ReadOnlySpan<MemoryRegion> regions, IMessageFiles files)
+    internal Verdict SetTable(ReadOnlySpan<MemoryRegion> regions, IMessageFiles files)
     {
         var next = new MemoryTable();
         foreach (MemoryRegion region in regions)
@@ -26,37 +26,28 @@ internal sealed partial class Session
             verdict = MemoryRules.Check(regions[i], files.Peek(i).GetFacts(), windowSize, owner.AllowUnsealed);
         }
 
-        if (verdict.IsOk)
-        {
-            verdict = CheckStart(next, all: true);
-        }
-
+        verdict = verdict.IsOk ? runner.CheckStart(next, all: true) : verdict;
         if (!verdict.IsOk)
         {
             return verdict;
         }
 
         // A window that shows the old table must go before its files do.
-        Halt();
-        Memory.Dispose();
-        verdict = RequireDevice(next.End, out _);
+        runner.Halt();
+        memory.Dispose();
+        verdict = RequireDevice(next.End);
         for (int i = 0; i < regions.Length && verdict.IsOk; i++)
         {
-            Memory.Add(regions[i], files.Take(0));
+            memory.Add(regions[i], files.Take(0));
         }
 
         return verdict;
     }
 
-    private Verdict AddMemoryRegion(MemoryRegion region, IMessageFiles files)
+    internal Verdict Add(MemoryRegion region, IMessageFiles files)
     {
         Verdict verdict = RequireSlots();
-        if (!verdict.IsOk)
-        {
-            return verdict;
-        }
-
-        verdict = MemoryTable.CheckRegion(region);
+        verdict = verdict.IsOk ? MemoryTable.CheckRegion(region) : verdict;
         if (!verdict.IsOk)
         {
             return verdict;
@@ -64,12 +55,12 @@ internal sealed partial class Session
 
         IPeerFile file = files.Peek(0);
         ulong end = region.GuestAddress + region.Length;
-        MemoryTable next = Memory.Table.Copy();
+        MemoryTable next = memory.Table.Copy();
         verdict = owner.CheckDevice(end, out ulong windowSize);
         verdict = verdict.IsOk ? MemoryRules.Check(region, file.GetFacts(), windowSize, owner.AllowUnsealed) : verdict;
         verdict = verdict.IsOk ? next.Add(region) : verdict;
-        verdict = verdict.IsOk ? CheckStart(next, all: false) : verdict;
-        verdict = verdict.IsOk ? RequireDevice(end, out _) : verdict;
+        verdict = verdict.IsOk ? runner.CheckStart(next, all: false) : verdict;
+        verdict = verdict.IsOk ? RequireDevice(end) : verdict;
         if (!verdict.IsOk)
         {
             return verdict;
@@ -81,11 +72,11 @@ internal sealed partial class Session
             return Verdict.Refuse(error);
         }
 
-        Memory.Add(region, files.Take(0));
+        memory.Add(region, files.Take(0));
         return Verdict.Ok;
     }
 
-    private Verdict RemoveMemoryRegion(MemoryRegion region)
+    internal Verdict Remove(MemoryRegion region)
     {
         Verdict verdict = RequireSlots();
         if (!verdict.IsOk)
@@ -93,26 +84,32 @@ internal sealed partial class Session
             return verdict;
         }
 
-        int index = Memory.Find(region);
+        int index = memory.Find(region);
         if (index < 0)
         {
             return Verdict.Refuse($"no memory region at guest address 0x{region.GuestAddress:x} to remove");
         }
 
-        MemoryTable next = Memory.Table.Copy();
+        MemoryTable next = memory.Table.Copy();
         next.Remove(region);
-        verdict = CheckStart(next, all: true);
+        verdict = runner.CheckStart(next, all: true);
         if (verdict.IsOk)
         {
-            Halt();
-            Memory.RemoveAt(index);
+            runner.Halt();
+            memory.RemoveAt(index);
         }
 
         return verdict;
     }
 
-    private Verdict RequireSlots()
-        => (ProtocolFeatures & Protocol.ProtocolFeatures.ConfigureMemorySlots) != 0
-            ? Verdict.Ok
-            : Verdict.Refuse("memory slots without their protocol feature");
+    private Verdict RequireDevice(ulong memoryEnd)
+    {
+        // It is plugged with all the queues that it will ever have.
+        rings.Fix();
+        return owner.RequireDevice(memoryEnd);
+    }
+
+    private Verdict RequireSlots() => agreement.HasProtocol(ProtocolFeatures.ConfigureMemorySlots)
+        ? Verdict.Ok
+        : Verdict.Refuse("memory slots without their protocol feature");
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+using System.Globalization;
+using VhostPci.Device.Classes;
+using VhostPci.Device.Common;
+using VhostPci.Device.Limits;
+using VhostPci.Protocol;
+
+namespace VhostPci.Device.Origins;
+
+/// <summary>The device that an origin has, needs or waits for, and what of the server it may use.</summary>
+internal sealed class DeviceClaim(IOriginServer server, Connection connection, ConnectionTimer timer) : ISessionOwner
+{
+    private ulong _memoryEnd;
+    private ulong _windowSize;
+    private int _devices;
+    private int _pairs = 1;
+
+    public IMirrorDevice? Device { get; private set; }
+
+    public DeviceClass DefaultClass => server.Classes[0];
+
+    public bool AllowUnsealed => server.AllowUnsealed;
+
+    public int MostPairs => server.QueuesMax;
+
+    /// <summary>There is no room for its device yet.</summary>
+    internal bool IsWaiting { get; private set; }
+
+    /// <summary>It has a device, or had.</summary>
+    internal bool HadDevice { get; private set; }
+
+    /// <summary>The origin has said what memory it has, so it needs a device.</summary>
+    internal bool IsKnown => _memoryEnd != 0;
+
+    public DeviceClass? FindClass(ushort virtioId) => server.Classes.FirstOrDefault(known => known.VirtioId == virtioId);
+
+    public ulong GetAccepted(DeviceClass deviceClass) => server.GetAccepted(deviceClass);
+
+    public Verdict CheckPairs(int pairs)
+    {
+        if (pairs > MostPairs)
+        {
+            return Verdict.Refuse($"{pairs} queue pairs are more than the {MostPairs} of queues-max=");
+        }
+
+        return pairs <= _pairs || server.HasRoomFor(pairs - _pairs)
+            ? Verdict.Ok
+            : Verdict.Refuse($"{pairs} queue pairs would take {(pairs - _pairs) * Budgets.PairDescriptors} more file descriptors, which are needed for others: "
+                + "raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=");
+    }
+
+    public void SetPairs(int pairs)
+    {
+        server.ChangePairs(pairs - _pairs);
+        _pairs = pairs;
+    }
+
+    public Verdict CheckDevice(ulong memoryEnd, out ulong windowSize)
+    {
+        if (IsKnown && memoryEnd <= _windowSize)
+        {
+            windowSize = _windowSize;
+            return Verdict.Ok;
+        }
+
+        return server.CheckDevice(connection, Math.Max(_memoryEnd, memoryEnd), out windowSize);
+    }
+
+    public Verdict RequireDevice(ulong memoryEnd)
+    {
+        bool fits = IsKnown && memoryEnd <= _windowSize;
+        _memoryEnd = Math.Max(_memoryEnd, memoryEnd);
+        if (fits)
+        {
+            return Verdict.Ok;
+        }
+
+        GiveUp();
+        return TryPlug();
+    }
+
+    /// <summary>An id that no device has had: QEMU keeps the old one until the guest has let it go.</summary>
+    internal string NextId()
+    {
+        string id = string.Create(CultureInfo.InvariantCulture, $"{server.Id}.{connection.Id}");
+        _devices++;
+        return _devices == 1 ? id : string.Create(CultureInfo.InvariantCulture, $"{id}.{_devices}");
+    }
+
+    /// <summary>Gets a device, if there is one.</summary>
+    internal Verdict TryPlug()
+    {
+        timer[Waiting.Device] = null;
+        PlugResult result = server.TryGetDevice(connection, _memoryEnd, out IMirrorDevice? device, out _windowSize, out string error);
+        IsWaiting = result == PlugResult.Wait;
+        if (result == PlugResult.Refused)
+        {
+            return Verdict.Refuse(error);
+        }
+
+        if (device is null)
+        {
+            return Verdict.Ok;
+        }
+
+        Device = device;
+        HadDevice = true;
+        if (device.IsNew)
+        {
+            OriginLog.Plugged(server.Logger, server.Id, connection.Name, connection.Peer.Pid, connection.Peer.Uid, device.Id, device.Slot);
+        }
+        else
+        {
+            OriginLog.Adopted(server.Logger, server.Id, connection.Name, connection.Peer.Pid, connection.Peer.Uid, device.Id);
+        }
+
+        connection.SendNews();
+        return connection.Session.OnPlugged(device);
+    }
+
+    /// <summary>It may have a new device after a time, if nobody of the same user is faster.</summary>
+    internal void RetryIn(TimeSpan wait) => timer[Waiting.Device] = server.Now + (long)Math.Ceiling(wait.TotalMilliseconds);
+
+    /// <summary>Somebody has taken the device, or takes it now.</summary>
+    internal void Drop() => Device = null;
+
+    /// <summary>The origin has outgrown its device.</summary>
+    private void GiveUp()
+    {
+        if (Device is not { } device)
+        {
+            return;
+        }
+
+        OriginLog.Outgrown(server.Logger, server.Id, connection.Peer.Pid, connection.Peer.Uid, _memoryEnd, device.Id, Bytes.Format(device.WindowSize));
+        connection.Session.Halt();
+        Device = null;
+        device.Vacate(0);
+    }
+}
