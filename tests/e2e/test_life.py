@@ -124,6 +124,17 @@ def test_a_resume_fails(pair: Pair):
     pair.assert_works()
 
 
+def test_a_device_of_another_version_is_refused(pair: Pair):
+    one = device(pair.mirror, VHOST_PCI_NET)
+    for version, remedy in ((1, "update QEMU and its vhost-pci library"), (3, "update this driver")):
+        pair.mirror.command(f"echo {version} >{FAULTS}/config_version; echo {one} >{VHOST_PCI_NET}/unbind")
+        assert pair.mirror.run(f"echo {one} >{VHOST_PCI_NET}/bind").status != 0
+        # So that there is a device to be unbound
+        pair.mirror.command(f"echo 0 >{FAULTS}/config_version; echo {one} >{VHOST_PCI_NET}/bind", 30)
+        assert f"configuration version {version}, this driver knows version 2 only: {remedy}" in pair.mirror.command("dmesg")
+    pair.assert_works()
+
+
 # What goes on in the mirror while its device is pulled out, each in a loop of its own.
 BUSY = [
     "ip link set $i down; ip link set $i up",

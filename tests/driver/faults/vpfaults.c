@@ -9,6 +9,7 @@
  *		so that setting them up fails; counts down
  * down_delay	milliseconds by which this CPU is late with the next write of
  *		"the interface is down" to a vhost-pci-net device; once
+ * config_version	what a vhost-pci-net device says instead of its version; 0: nothing
  * queue_names	what the virtio core calls that device's queues
  */
 #include <linux/completion.h>
@@ -124,6 +125,42 @@ static struct kprobe config_write_probe = {
 	.pre_handler = config_write,
 };
 
+/* what the device tells the driver */
+static uint config_version;
+module_param(config_version, uint, 0644);
+
+/* Remembers where the version goes */
+static int config_read_begins(struct kretprobe_instance *ri,
+			      struct pt_regs *regs)
+{
+	const struct virtio_device *vdev =
+		(void *)regs_get_kernel_argument(regs, 0);
+	unsigned int offset = regs_get_kernel_argument(regs, 1);
+	__le32 **to = (void *)ri->data;
+
+	*to = NULL;
+	if (vdev->id.device == VIRTIO_ID_VHOST_PCI_NET &&
+	    offset == offsetof(struct vhost_pci_config, version))
+		*to = (void *)regs_get_kernel_argument(regs, 2);
+	return 0;
+}
+
+static int config_read(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	__le32 *to = *(__le32 **)ri->data;
+	uint version = READ_ONCE(config_version);
+
+	if (to && version)
+		*to = cpu_to_le32(version);
+	return 0;
+}
+
+static struct kretprobe config_read_probe = {
+	.entry_handler = config_read_begins,
+	.handler = config_read,
+	.data_size = sizeof(__le32 *),
+};
+
 /* The driver's first interface; the RTNL keeps it there */
 static struct virtio_device *find_device(void)
 {
@@ -141,18 +178,19 @@ static struct virtio_device *find_device(void)
 	return NULL;
 }
 
-/* All virtio-pci devices write with the same function */
-static void *config_write_address(void)
+/* All virtio-pci devices read and write with the same functions */
+static bool find_functions(void)
 {
 	struct virtio_device *vdev;
-	void *address = NULL;
 
 	rtnl_lock();
 	vdev = find_device();
-	if (vdev)
-		address = vdev->config->set;
+	if (vdev) {
+		config_read_probe.kp.addr = (void *)vdev->config->get;
+		config_write_probe.addr = (void *)vdev->config->set;
+	}
 	rtnl_unlock();
-	return address;
+	return vdev;
 }
 
 static int names_get(char *buffer, const struct kernel_param *kp)
@@ -179,15 +217,23 @@ static int __init vpfaults_init(void)
 {
 	int err;
 
-	config_write_probe.addr = config_write_address();
-	if (!config_write_probe.addr)
+	if (!find_functions())
 		return -ENODEV;
 	err = register_kprobe(&config_write_probe);
 	if (err)
 		return err;
+	err = register_kretprobe(&config_read_probe);
+	if (err)
+		goto unregister_write;
 	err = register_kretprobe(&queue_size_probe);
 	if (err)
-		unregister_kprobe(&config_write_probe);
+		goto unregister_read;
+	return 0;
+
+unregister_read:
+	unregister_kretprobe(&config_read_probe);
+unregister_write:
+	unregister_kprobe(&config_write_probe);
 	return err;
 }
 
@@ -195,6 +241,7 @@ static void __exit vpfaults_exit(void)
 {
 	let_go();
 	unregister_kretprobe(&queue_size_probe);
+	unregister_kretprobe(&config_read_probe);
 	unregister_kprobe(&config_write_probe);
 }
 
