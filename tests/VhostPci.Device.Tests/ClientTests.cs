@@ -121,14 +121,21 @@ public sealed class ClientTests
         server.Dispose();
     }
 
-    [Fact]
-    public void Memory_that_a_server_may_refuse_is_named_when_it_has_closed()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Memory_that_a_server_may_refuse_is_named_when_it_has_closed(bool isNoticedBySending)
     {
         using var rig = new Rig();
         (VhostPciClient client, _, Channel server) = Handshake(rig);
         using Descriptor memory = MemoryFile.Create("vhost-pci-test", 0x1000, sealShrink: false);
         Assert.Equal(0, client.SetMemory([new(0, 0x1000, 0, memory.Number)], [new("m0", 2), new("m1", 1), new("m2", -22), new("m1", 0)]));
         server.Dispose();
+        if (isNoticedBySending)
+        {
+            Assert.NotEqual(0, client.SetVringNum(0, 256));
+        }
+
         rig.Host.Pump();
         string said = Assert.Single(rig.Log.Warnings);
         Assert.Contains("; memory backend 'm1' is not sealed against shrinking", said, StringComparison.Ordinal);

@@ -37,7 +37,8 @@ internal sealed class ClientConnection
         _link = link;
         _left = left;
         _wishes = new ServerWishes(time);
-        Channel = new ServerChannel(host, number, time, left, OnLost);
+        // A server that refuses our memory has closed by the time of the next message.
+        Channel = new ServerChannel(host, number, time, left, reason => OnLost(reason + session.Doubts));
         _handshake = new Handshake(this, session, link, Channel);
     }
 
