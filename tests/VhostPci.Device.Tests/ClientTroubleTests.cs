@@ -5,6 +5,7 @@ using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
+using VhostPci.Testing;
 
 namespace VhostPci.Device.Tests;
 

@@ -3,6 +3,7 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
 using VhostPci.Protocol;
+using VhostPci.Testing;
 
 namespace VhostPci.Device.Tests;
 
@@ -226,7 +227,7 @@ public sealed class EpochTests
         int raised = run.Device.Raised[1];
         for (int i = 0; i < 100; i++)
         {
-            using Linux.Files.Descriptor next = Linux.Files.EventDescriptor.Create();
+            using Linux.Files.Descriptor next = EventDescriptor.Create();
             run.Origin.SendFile(RequestCode.SetVringKick, 1, next);
             run.Origin.SendFile(RequestCode.SetVringCall, 1, next);
         }

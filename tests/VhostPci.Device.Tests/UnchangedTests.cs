@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using System.Globalization;
 using System.Text;
-using VhostPci.Device.Origins;
 using VhostPci.Device.Net;
+using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Tests.Support;
-using VhostPci.Linux.Sockets;
 using VhostPci.Device.Wire;
+using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
+using VhostPci.Testing;
 
 namespace VhostPci.Device.Tests;
 

@@ -2,6 +2,7 @@
 using VhostPci.Device.Ports;
 using VhostPci.Linux.Files;
 using VhostPci.Linux.Sockets;
+using VhostPci.Testing;
 
 namespace VhostPci.Linux.Tests;
 

@@ -2,6 +2,7 @@
 using Microsoft.Win32.SafeHandles;
 using VhostPci.Device.Ports;
 using VhostPci.Linux.Files;
+using VhostPci.Testing;
 
 namespace VhostPci.Linux.Tests;
 
@@ -88,7 +89,7 @@ public sealed class PeerFileTests
     [Fact]
     public void SocketIsNeither()
     {
-        (Sockets.Channel left, Sockets.Channel right) = Sockets.SocketPair.Create();
+        (Sockets.Channel left, Sockets.Channel right) = SocketPair.Create();
         using (left)
         using (right)
         using (var file = new PeerFile(Descriptor.Duplicate(left.Descriptor)!))

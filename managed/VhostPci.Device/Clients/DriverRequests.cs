@@ -17,14 +17,14 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
         session.Acknowledged = features & session.OfferedFeatures;
         if (!session.IsConnected)
         {
-            return -LinuxError.NotConnected;
+            return -LinuxError.ENOTCONN;
         }
 
         ulong missing = session.Acknowledged & ~session.ServerFeatures;
         if (missing != 0)
         {
             troubles.Unusable($"the server lacks features that the driver uses: {NetFeatureNames.Format(missing)}");
-            return -LinuxError.InvalidArgument;
+            return -LinuxError.EINVAL;
         }
 
         bool sent = channel.Send(RequestCode.SetFeatures, session.Acknowledged | VirtioFeatures.VhostUserProtocolFeatures);
@@ -54,14 +54,14 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
 
     /// <summary>Sends a request about a ring.</summary>
     internal int SendState(RequestCode request, uint index, uint value)
-        => session.IsConnected ? Result(channel.Send(request, new VringState(index, value))) : -LinuxError.NotConnected;
+        => session.IsConnected ? Result(channel.Send(request, new VringState(index, value))) : -LinuxError.ENOTCONN;
 
     /// <inheritdoc cref="VhostPciClient.SetVringAddress"/>
     internal int SetAddress(uint index, ulong desc, ulong avail, ulong used)
     {
         if (!session.IsConnected)
         {
-            return -LinuxError.NotConnected;
+            return -LinuxError.ENOTCONN;
         }
 
         Span<byte> payload = stackalloc byte[VringAddress.Size];
@@ -74,7 +74,7 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
     {
         if (!session.IsConnected)
         {
-            return -LinuxError.NotConnected;
+            return -LinuxError.ENOTCONN;
         }
 
         RequestCode request = endpoint switch
@@ -92,7 +92,7 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
     {
         if (!session.IsConnected)
         {
-            return -LinuxError.NotConnected;
+            return -LinuxError.ENOTCONN;
         }
 
         if (_driver is not { } driver || session.SentDriverState is not { } lastSent || (session.ProtocolFeatures & ProtocolFeatures.DriverState) == 0)
@@ -114,5 +114,5 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
         return Result(sent);
     }
 
-    private static int Result(bool sent) => sent ? 0 : -LinuxError.BrokenPipe;
+    private static int Result(bool sent) => sent ? 0 : -LinuxError.EPIPE;
 }

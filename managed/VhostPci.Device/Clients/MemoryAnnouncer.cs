@@ -16,7 +16,7 @@ internal sealed class MemoryAnnouncer(ClientSession session, ServerChannel chann
         session.Doubts = MemoryBacking.Doubts(backings);
         if (!session.IsConnected)
         {
-            return -LinuxError.NotConnected;
+            return -LinuxError.ENOTCONN;
         }
 
         MemorySection[] merged = sections.ToArray();
@@ -28,10 +28,10 @@ internal sealed class MemoryAnnouncer(ClientSession session, ServerChannel chann
         if (!verdict.IsOk)
         {
             troubles.BadMemory(verdict.Reason);
-            return -LinuxError.InvalidArgument;
+            return -LinuxError.EINVAL;
         }
 
-        return Send(merged.AsSpan(0, count)) ? 0 : -LinuxError.BrokenPipe;
+        return Send(merged.AsSpan(0, count)) ? 0 : -LinuxError.EPIPE;
     }
 
     private bool Send(ReadOnlySpan<MemorySection> sections)

@@ -16,12 +16,12 @@ internal sealed class RingStop(ClientConnection connection, ClientSession sessio
     {
         if (!session.IsConnected)
         {
-            return -LinuxError.NotConnected;
+            return -LinuxError.ENOTCONN;
         }
 
         if (!channel.Send(RequestCode.GetVringBase, new VringState(index, 0)))
         {
-            return -LinuxError.BrokenPipe;
+            return -LinuxError.EPIPE;
         }
 
         long start = channel.StartWait();
@@ -66,16 +66,16 @@ internal sealed class RingStop(ClientConnection connection, ClientSession sessio
                     return TakeReply(message!, index);
                 case ReadStatus.Closed:
                     connection.OnLost($"it closed the connection while a ring was being stopped{session.Doubts}");
-                    return -LinuxError.BrokenPipe;
+                    return -LinuxError.EPIPE;
                 case ReadStatus.Invalid:
                     connection.OnLost(reason);
-                    return -LinuxError.BrokenPipe;
+                    return -LinuxError.EPIPE;
             }
 
             if (!channel.WaitReadable(start))
             {
                 connection.OnLost($"it did not stop ring {index} in time: a stop of all rings may take {Budgets.ServerWait / 1000} s");
-                return -LinuxError.TimedOut;
+                return -LinuxError.ETIMEDOUT;
             }
         }
     }
@@ -88,6 +88,6 @@ internal sealed class RingStop(ClientConnection connection, ClientSession sessio
         }
 
         connection.OnLost("unexpected reply while a ring was being stopped");
-        return -LinuxError.BrokenPipe;
+        return -LinuxError.EPIPE;
     }
 }

@@ -1,54 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace VhostPci.Device.Ports;
 
-/// <summary>The errors that are told apart, as Linux numbers them. A result that is one is negative.</summary>
+/// <summary>The errors that are told apart, as the kernel numbers them. A result that is one is negative.</summary>
 public static class LinuxError
 {
-    /// <summary>ENOENT.</summary>
-    public const int NoEntry = 2;
+    /// <summary>A signal came in between.</summary>
+    public const int EINTR = 4;
 
-    /// <summary>EINTR.</summary>
-    public const int Interrupted = 4;
+    /// <summary>Nothing is there now.</summary>
+    public const int EAGAIN = 11;
 
-    /// <summary>EIO.</summary>
-    public const int IO = 5;
+    /// <summary>No memory.</summary>
+    public const int ENOMEM = 12;
 
-    /// <summary>EAGAIN.</summary>
-    public const int Again = 11;
+    /// <summary>There is no page.</summary>
+    public const int EFAULT = 14;
 
-    /// <summary>ENOMEM.</summary>
-    public const int NoMemory = 12;
+    /// <summary>What was asked for is not possible.</summary>
+    public const int EINVAL = 22;
 
-    /// <summary>EFAULT.</summary>
-    public const int Fault = 14;
+    /// <summary>The system has no more files.</summary>
+    public const int ENFILE = 23;
 
-    /// <summary>EINVAL.</summary>
-    public const int InvalidArgument = 22;
+    /// <summary>The process may open no more files.</summary>
+    public const int EMFILE = 24;
 
-    /// <summary>ENFILE.</summary>
-    public const int SystemOutOfFiles = 23;
+    /// <summary>The other end is gone.</summary>
+    public const int EPIPE = 32;
 
-    /// <summary>EMFILE.</summary>
-    public const int ProcessOutOfFiles = 24;
+    /// <summary>The connection ended before it was accepted.</summary>
+    public const int ECONNABORTED = 103;
 
-    /// <summary>EPIPE.</summary>
-    public const int BrokenPipe = 32;
+    /// <summary>No room for sockets.</summary>
+    public const int ENOBUFS = 105;
 
-    /// <summary>EPROTO.</summary>
-    public const int Protocol = 71;
+    /// <summary>Nobody is connected.</summary>
+    public const int ENOTCONN = 107;
 
-    /// <summary>ECONNABORTED.</summary>
-    public const int ConnectionAborted = 103;
+    /// <summary>It took too long.</summary>
+    public const int ETIMEDOUT = 110;
 
-    /// <summary>ENOBUFS.</summary>
-    public const int NoBuffers = 105;
-
-    /// <summary>ENOTCONN.</summary>
-    public const int NotConnected = 107;
-
-    /// <summary>ETIMEDOUT.</summary>
-    public const int TimedOut = 110;
-
-    /// <summary>EHWPOISON.</summary>
-    public const int HardwarePoison = 133;
+    /// <summary>The page is broken.</summary>
+    public const int EHWPOISON = 133;
 }

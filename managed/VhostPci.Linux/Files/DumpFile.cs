@@ -21,17 +21,22 @@ public sealed class DumpFile : IDumpFile
             | LibcConstants.O_NOFOLLOW | LibcConstants.O_NONBLOCK;
         int number = LibcFiles.Open(path, flags, OwnerOnly);
         file = number < 0 ? null : new DumpFile(new Descriptor(number));
-        error = number < 0 ? $"{path}: {Errno.Describe(Errno.Last)}" : "";
+        error = number < 0 ? $"{path}: {LastError.Text}" : "";
         return number >= 0;
     }
 
     /// <inheritdoc/>
-    // SAFETY: the bytes are pinned for the call, and their number goes with them.
-    public unsafe bool TryAppend(ReadOnlySpan<byte> bytes)
+    public bool TryAppend(ReadOnlySpan<byte> bytes)
     {
         nint written;
-        fixed (byte* start = bytes)
-            written = LibcFiles.Write(_file.Number, start, (nuint)bytes.Length);
+
+        // SAFETY: the bytes are pinned, and read to their length.
+        unsafe
+        {
+            fixed (byte* start = bytes)
+                written = LibcFiles.Write(_file.Number, start, (nuint)bytes.Length);
+        }
+
         if (written == bytes.Length)
         {
             _length += written;

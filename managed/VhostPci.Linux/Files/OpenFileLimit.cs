@@ -10,11 +10,9 @@ public static class OpenFileLimit
     /// <param name="needed">Descriptors.</param>
     /// <param name="limit">What may be open now.</param>
     /// <returns>Whether that is enough.</returns>
-    // SAFETY: structs of the kernel's size (LibcLayoutTests) on this stack; 'now' is read only when the kernel has filled it.
-    public static unsafe bool TryRaise(ulong needed, out ulong limit)
+    public static bool TryRaise(ulong needed, out ulong limit)
     {
-        ResourceLimit now;
-        if (LibcFiles.GetLimit(LibcConstants.RLIMIT_NOFILE, &now) != 0)
+        if (!TryGet(out ResourceLimit now))
         {
             // Nobody knows; whoever runs out will say so.
             limit = ulong.MaxValue;
@@ -28,11 +26,35 @@ public static class OpenFileLimit
         }
 
         ResourceLimit raised = now with { Soft = Math.Min(needed, now.Hard) };
-        if (LibcFiles.SetLimit(LibcConstants.RLIMIT_NOFILE, &raised) == 0)
+        if (TrySet(raised))
         {
             limit = raised.Soft;
         }
 
         return limit >= needed;
+    }
+
+    private static bool TryGet(out ResourceLimit limit)
+    {
+        ResourceLimit found = default;
+        bool done;
+
+        // SAFETY: the kernel fills one struct, on this stack.
+        unsafe
+        {
+            done = LibcFiles.GetLimit(LibcConstants.RLIMIT_NOFILE, &found) == 0;
+        }
+
+        limit = found;
+        return done;
+    }
+
+    private static bool TrySet(ResourceLimit limit)
+    {
+        // SAFETY: the kernel reads one struct, on this stack.
+        unsafe
+        {
+            return LibcFiles.SetLimit(LibcConstants.RLIMIT_NOFILE, &limit) == 0;
+        }
     }
 }

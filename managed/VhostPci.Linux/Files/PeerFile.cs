@@ -20,8 +20,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// <remarks>
     /// An eventfd has no other mark than its name in /proc. Where /proc is not mounted nothing is recognised, so nothing is accepted.
     /// </remarks>
-    // SAFETY: the path was cleared and its last byte is never written, so it ends in a NUL; the target's length goes with it. Both are on this stack.
-    public unsafe bool IsEventDescriptor
+    public bool IsEventDescriptor
     {
         get
         {
@@ -33,16 +32,20 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
             folder.CopyTo(path);
             _ = Descriptor.TryFormat(path[folder.Length..^1], out _, default, CultureInfo.InvariantCulture);
             nint length;
-            fixed (byte* pathPointer = path)
-            fixed (byte* targetPointer = target)
-                length = LibcFiles.ReadLink(pathPointer, targetPointer, (nuint)target.Length);
+
+            // SAFETY: both are on this stack; the path's last byte is never written and so a NUL, and the target is filled to its length at most.
+            unsafe
+            {
+                fixed (byte* pathPointer = path, targetPointer = target)
+                    length = LibcFiles.ReadLink(pathPointer, targetPointer, (nuint)target.Length);
+            }
+
             return length > 0 && target[..(int)length].SequenceEqual(expected);
         }
     }
 
     /// <inheritdoc/>
-    // SAFETY: the kernel writes structs of its own sizes (LibcLayoutTests), and reads a path that is just its NUL; all are on this stack.
-    public unsafe PeerFileFacts GetFacts()
+    public PeerFileFacts GetFacts()
     {
         int number = Descriptor;
 
@@ -52,11 +55,8 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
         if (seals < 0)
             return default;
 
-        ExtendedStat stat = default;
-        FileSystemStat fileSystem = default;
-        byte noPath = 0;
-        if (LibcFiles.Stat(number, &noPath, LibcConstants.AT_EMPTY_PATH, LibcConstants.STATX_TYPE | LibcConstants.STATX_SIZE, &stat) != 0
-            || LibcFiles.StatFileSystem(number, &fileSystem) != 0)
+        if (!ExtendedStat.TryGet(number, LibcConstants.STATX_TYPE | LibcConstants.STATX_SIZE, out ExtendedStat stat)
+            || !FileSystemStat.TryGet(number, out FileSystemStat fileSystem))
         {
             return default;
         }
@@ -98,8 +98,7 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// swapped out looks like a hole. The kernel calls every page present when this process may not write to the inode, which is so with
     /// another user's file without such permissions: its holes are not found.
     /// </remarks>
-    // SAFETY: mincore writes a byte for each page asked about, at most Pages of them, into as many on this stack. The mapping is ours until the end and never touched.
-    public unsafe bool TryFindHole(ulong offset, ulong length, out ulong hole)
+    public bool TryFindHole(ulong offset, ulong length, out ulong hole)
     {
         const int Pages = 1 << 14;
         ulong page = (ulong)Environment.SystemPageSize;
@@ -111,14 +110,14 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
         if (start == LibcMemory.Failed)
             return false;
 
-        byte* resident = stackalloc byte[Pages];
+        Span<byte> resident = stackalloc byte[Pages];
         int index = -1;
         for (ulong at = 0; at < length && index < 0; at += Pages * page)
         {
             ulong part = Math.Min(length - at, Pages * page);
-            if (LibcMemory.AreInCore(start + (nint)at, (nuint)part, resident) != 0)
+            if (!AreInCore(start + (nint)at, part, resident))
                 break;
-            index = new ReadOnlySpan<byte>(resident, (int)((part + page - 1) / page)).IndexOf((byte)0);
+            index = resident[..(int)((part + page - 1) / page)].IndexOf((byte)0);
             if (index >= 0)
                 hole = offset + at + ((ulong)index * page);
         }
@@ -129,19 +128,23 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
 
     /// <inheritdoc/>
     /// <remarks>Only for files whose <see cref="PeerFileFacts.IsMemoryFile"/> holds: reading another kind could block.</remarks>
-    // SAFETY: the destination is pinned for the call, and its length goes with it.
-    public unsafe bool TryRead(ulong offset, Span<byte> destination)
+    public bool TryRead(ulong offset, Span<byte> destination)
     {
         if (offset > long.MaxValue - (ulong)destination.Length)
             return false;
 
         int number = Descriptor;
         nint count;
-        fixed (byte* pointer = destination)
+
+        // SAFETY: the destination is pinned, and filled to its length at most.
+        unsafe
         {
-            do
-                count = LibcFiles.ReadAt(number, pointer, (nuint)destination.Length, (long)offset);
-            while (count < 0 && Errno.Last == Errno.EINTR);
+            fixed (byte* pointer = destination)
+            {
+                do
+                    count = LibcFiles.ReadAt(number, pointer, (nuint)destination.Length, (long)offset);
+                while (count < 0 && LastError.Number == LinuxError.EINTR);
+            }
         }
 
         return count == destination.Length;
@@ -152,35 +155,25 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
     /// Not by pwrite(), which waits for the file's lock: a peer keeps it for as long as it likes with a write of its own, from memory that
     /// its FUSE daemon does not hand out. The kernel copies into a mapping, and says so when there is nothing to copy to.
     /// </remarks>
-    // SAFETY: at is even and below length, so two bytes from first + at are inside of the mapping, which is ours until the end and which only the kernel touches: where it has no page, pread fails.
-    public unsafe bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words)
+    public bool TryWrite(ulong offset, ulong length, ReadOnlySpan<(uint At, ushort Value)> words)
     {
         PeerFileFacts facts = GetFacts();
         if (!facts.IsMemoryFile || offset % sizeof(ushort) != 0 || length == 0 || offset > facts.Size || length > facts.Size - offset)
             return false;
 
-        int number;
-        fixed (byte* name = "vhost-pci-copy"u8)
-            number = LibcFiles.CreateMemory(name, LibcConstants.MFD_CLOEXEC);
-        using var scratch = new Descriptor(number);
+        using Descriptor? scratch = MemoryFile.TryCreate("vhost-pci-copy");
         ulong start = offset & ~(facts.PageSize - 1);
         nuint size = (nuint)((offset + length - start + facts.PageSize - 1) & ~(facts.PageSize - 1));
-        nint pages = scratch.IsInvalid
+        nint pages = scratch is null
             ? LibcMemory.Failed
             : LibcMemory.Map(0, size, LibcConstants.PROT_READ | LibcConstants.PROT_WRITE, LibcConstants.MAP_SHARED, Descriptor, (long)start);
-        if (pages == LibcMemory.Failed)
+        if (scratch is null || pages == LibcMemory.Failed)
             return false;
 
         bool written = true;
-        byte* first = (byte*)pages + (offset - start);
-        byte* bytes = stackalloc byte[sizeof(ushort)];
+        nint first = pages + (nint)(offset - start);
         foreach ((uint at, ushort value) in words)
-        {
-            BinaryPrimitives.WriteUInt16LittleEndian(new Span<byte>(bytes, sizeof(ushort)), value);
-            written = written && at % sizeof(ushort) == 0 && at < length
-                && LibcFiles.WriteAt(scratch.Number, bytes, sizeof(ushort), 0) == sizeof(ushort)
-                && LibcFiles.ReadAt(scratch.Number, first + at, sizeof(ushort), 0) == sizeof(ushort);
-        }
+            written = written && at % sizeof(ushort) == 0 && at < length && TryCopy(scratch.Number, value, first + (nint)at);
 
         _ = LibcMemory.Unmap(pages, size);
         return written;
@@ -188,4 +181,26 @@ public sealed class PeerFile(Descriptor descriptor) : IPeerFile
 
     /// <inheritdoc/>
     public void Dispose() => descriptor.Dispose();
+
+    private static bool AreInCore(nint start, ulong length, Span<byte> pages)
+    {
+        // SAFETY: the kernel writes a byte for each page of a range that is mapped: the caller has no more of them than there is room for.
+        unsafe
+        {
+            fixed (byte* pointer = pages)
+                return LibcMemory.AreInCore(start, (nuint)length, pointer) == 0;
+        }
+    }
+
+    /// <summary>Has the kernel copy a number into a mapping.</summary>
+    private static bool TryCopy(int scratch, ushort value, nint target)
+    {
+        // SAFETY: the number is on this stack, x86-64's byte order is the ring's; the caller has mapped the target, and a page that is gone
+        // is EFAULT to the kernel.
+        unsafe
+        {
+            return LibcFiles.WriteAt(scratch, &value, sizeof(ushort), 0) == sizeof(ushort)
+                && LibcFiles.ReadAt(scratch, (void*)target, sizeof(ushort), 0) == sizeof(ushort);
+        }
+    }
 }

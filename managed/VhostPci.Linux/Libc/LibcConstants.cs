@@ -4,8 +4,6 @@ namespace VhostPci.Linux.Libc;
 /// <summary>Constants of the kernel's and libc's headers; the layout test compares each with the C compiler's.</summary>
 internal static class LibcConstants
 {
-    internal const int AF_UNIX = 1;
-    internal const int SOCK_STREAM = 1;
     internal const int SOCK_NONBLOCK = 0x800;
     internal const int SOCK_CLOEXEC = 0x80000;
     internal const int SOL_SOCKET = 1;
@@ -63,6 +61,4 @@ internal static class LibcConstants
     internal const uint MFD_CLOEXEC = 0x1;
     internal const uint MFD_ALLOW_SEALING = 0x2;
     internal const uint MFD_HUGETLB = 0x4;
-    internal const int EFD_NONBLOCK = 0x800;
-    internal const int EFD_CLOEXEC = 0x80000;
 }

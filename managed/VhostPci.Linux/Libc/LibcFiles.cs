@@ -3,14 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace VhostPci.Linux.Libc;
 
-// SAFETY: the signatures are libc's on x86-64; each caller says why its pointers are right.
+// SAFETY: declarations only. Who calls one sees to it that its pointers are good for the call, and for as many bytes as it says.
 internal static unsafe partial class LibcFiles
 {
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    internal static partial nint Read(int descriptor, void* buffer, nuint count);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     internal static partial nint Write(int descriptor, void* buffer, nuint count);
@@ -39,9 +36,6 @@ internal static unsafe partial class LibcFiles
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true)]
     internal static partial int CreateMemory(byte* name, uint flags);
-
-    [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
-    internal static partial int CreateEvent(uint initial, int flags);
 
     [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ChangeMode(string path, uint mode);

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace VhostPci.Linux.Libc;
 
-// SAFETY: the signatures are libc's on x86-64; each caller says why its pointers and addresses are right.
+// SAFETY: declarations only. Who calls one sees to it that its pointers are good for the call, and for as many bytes as it says.
 internal static unsafe partial class LibcMemory
 {
     /// <summary>What mmap returns on failure.</summary>

@@ -3,12 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace VhostPci.Linux.Libc;
 
-// SAFETY: the signatures are libc's on x86-64; each caller says why its pointers are right.
+// SAFETY: declarations only. Who calls one sees to it that its pointers are good for the call, and for as many bytes as it says.
 internal static unsafe partial class LibcSockets
 {
-    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
-    internal static partial int SocketPair(int domain, int type, int protocol, int* descriptors);
-
     [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
     internal static partial int Accept(int descriptor, void* address, uint* length, int flags);
 

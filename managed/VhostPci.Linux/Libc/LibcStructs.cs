@@ -5,23 +5,22 @@ namespace VhostPci.Linux.Libc;
 
 // As 64-bit little-endian Linux has them; the layout test compares each with the C compiler's.
 
-// SAFETY: points to memory that whoever fills it in keeps pinned for the call.
+// The addresses in these two are of memory that whoever fills them in keeps pinned for the call.
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct IoVector
+internal struct IoVector
 {
-    internal void* Base;
+    internal nint Base;
     internal nuint Length;
 }
 
-// SAFETY: as IoVector.
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct MessageDescription
+internal struct MessageDescription
 {
-    internal void* Name;
+    internal nint Name;
     internal uint NameLength;
-    internal IoVector* Vectors;
+    internal nint Vectors;
     internal nuint VectorCount;
-    internal void* Control;
+    internal nint Control;
     internal nuint ControlLength;
     internal int Flags;
 }
@@ -62,6 +61,23 @@ internal struct ExtendedStat
 
     [FieldOffset(40)]
     internal ulong Size;
+
+    /// <summary>Asks about an open file.</summary>
+    internal static bool TryGet(int descriptor, uint mask, out ExtendedStat stat)
+    {
+        ExtendedStat found = default;
+        byte noPath = 0;
+        bool done;
+
+        // SAFETY: an empty path and a struct of the kernel's size (LibcLayoutTests), both on this stack.
+        unsafe
+        {
+            done = LibcFiles.Stat(descriptor, &noPath, LibcConstants.AT_EMPTY_PATH, mask, &found) == 0;
+        }
+
+        stat = found;
+        return done;
+    }
 }
 
 [StructLayout(LayoutKind.Explicit, Size = 120)]
@@ -72,6 +88,22 @@ internal struct FileSystemStat
 
     [FieldOffset(8)]
     internal long BlockSize;
+
+    /// <summary>Asks about the file system of an open file.</summary>
+    internal static bool TryGet(int descriptor, out FileSystemStat fileSystem)
+    {
+        FileSystemStat found = default;
+        bool done;
+
+        // SAFETY: the kernel fills a struct of its size (LibcLayoutTests), on this stack.
+        unsafe
+        {
+            done = LibcFiles.StatFileSystem(descriptor, &found) == 0;
+        }
+
+        fileSystem = found;
+        return done;
+    }
 }
 
 internal struct ResourceLimit

@@ -73,7 +73,7 @@ public sealed class Window : IWindow
             target, (nuint)length, Writable, LibcConstants.MAP_SHARED | LibcConstants.MAP_FIXED, file.Descriptor, (long)offset);
         if (result != target)
         {
-            error = $"cannot map 0x{length:x} bytes at 0x{at:x}: {Errno.Describe(Errno.Last)}";
+            error = $"cannot map 0x{length:x} bytes at 0x{at:x}: {LastError.Text}";
             // A failed MAP_FIXED may have taken away what was there.
             Blank(target, length);
             return false;
@@ -87,12 +87,10 @@ public sealed class Window : IWindow
     }
 
     /// <inheritdoc/>
-    // SAFETY: At is inside of the window. A page that the peer's file has lost is the host's to handle, as for the guest's accesses.
-    public unsafe ushort ReadUInt16(ulong at) => Volatile.Read(ref *At(at));
+    public ushort ReadUInt16(ulong at) => Volatile.Read(ref At(at));
 
     /// <inheritdoc/>
-    // SAFETY: as for ReadUInt16; a peer's page is always mapped writable.
-    public unsafe bool TryReplaceUInt16(ulong at, ushort old, ushort value) => Interlocked.CompareExchange(ref *At(at), value, old) == old;
+    public bool TryReplaceUInt16(ulong at, ushort old, ushort value) => Interlocked.CompareExchange(ref At(at), value, old) == old;
 
     /// <inheritdoc/>
     public bool HasPages(ulong at, ulong length)
@@ -102,8 +100,8 @@ public sealed class Window : IWindow
         int result;
         do
             result = LibcMemory.Advise(Address + (nint)at, (nuint)length, LibcConstants.MADV_POPULATE_READ);
-        while (result != 0 && Errno.Last == Errno.EINTR);
-        return result == 0 || Errno.Last is not (Errno.EFAULT or Errno.EHWPOISON);
+        while (result != 0 && LastError.Number == LinuxError.EINTR);
+        return result == 0 || LastError.Number is not (LinuxError.EFAULT or LinuxError.EHWPOISON);
     }
 
     /// <inheritdoc/>
@@ -129,12 +127,17 @@ public sealed class Window : IWindow
         MappedBytes = 0;
     }
 
-    // SAFETY: even, at most Size - 2, and Address is only had until the range is given back.
-    private unsafe ushort* At(ulong at)
+    private ref ushort At(ulong at)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(at, Size - sizeof(ushort));
         ArgumentOutOfRangeException.ThrowIfNotEqual(at % sizeof(ushort), 0UL);
-        return (ushort*)(Address + (nint)at);
+
+        // SAFETY: inside the window and aligned, as checked above; the addresses stay reserved until Dispose, after which Address throws.
+        // What is mapped there is writable. A page that the peer's file has lost is the host's to handle, as for the guest's accesses.
+        unsafe
+        {
+            return ref *(ushort*)(Address + (nint)at);
+        }
     }
 
     internal static nint MapAnonymous(nint address, ulong length)
@@ -165,7 +168,7 @@ public sealed class Window : IWindow
             && !TryMapEmptyFile(address, length)
             && LibcMemory.Map(address, (nuint)length, LibcConstants.PROT_NONE, Anonymous | LibcConstants.MAP_FIXED, -1, 0) != address)
         {
-            throw new InvalidOperationException($"cannot withdraw memory from a window: {Errno.Describe(Errno.Last)}");
+            throw new InvalidOperationException($"cannot withdraw memory from a window: {LastError.Text}");
         }
 
         Exclude(address, length);

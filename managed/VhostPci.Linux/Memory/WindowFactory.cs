@@ -30,8 +30,8 @@ public sealed class WindowFactory : IWindowFactory
             address = ReserveAligned(size, Math.Min(size, LargePage));
         if (address == LibcMemory.Failed)
         {
-            int errno = Errno.Last;
-            error = $"cannot reserve {size >> 20} MiB of addresses for a window: {Errno.Describe(errno)}"
+            int errno = LastError.Number;
+            error = $"cannot reserve {size >> 20} MiB of addresses for a window: {LastError.Describe(errno)}"
                 + " (see ulimit -v and vm.overcommit_memory; slot-size= makes windows smaller)";
             return false;
         }

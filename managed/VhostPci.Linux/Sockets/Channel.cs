@@ -42,8 +42,7 @@ public sealed class Channel : IChannel
         => Files.Descriptor.Duplicate(number, closer is null ? null : new CloseLane(closer)) is { } copy ? new Channel(copy) : null;
 
     /// <inheritdoc/>
-    // SAFETY: both buffers are on this stack: space bytes for the kernel to fill, and a number for each four of them, as ControlBuffer.Read asks.
-    public unsafe ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count)
+    public ReceiveStatus Receive(Span<byte> buffer, ICollection<IPeerFile> files, out int count)
     {
         ArgumentOutOfRangeException.ThrowIfZero(buffer.Length);
         ArgumentNullException.ThrowIfNull(files);
@@ -51,15 +50,14 @@ public sealed class Channel : IChannel
         // First a look, which gives us descriptors of our own for what is attached: what the kernel has to close because there is no
         // room for it, here or in the table of descriptors, is then never the last one, which it would close on this thread.
         int space = ControlBuffer.Space(MessageHeader.MaxDescriptors);
-        byte* control = stackalloc byte[space];
-        int* numbers = stackalloc int[space / sizeof(int)];
+        Span<byte> control = stackalloc byte[space];
+        Span<int> numbers = stackalloc int[space / sizeof(int)];
         count = 0;
-        nint seen = Take(buffer, control, ref space, LibcConstants.MSG_PEEK, out bool truncated);
+        nint seen = Take(buffer, control, LibcConstants.MSG_PEEK, out space, out bool truncated);
         if (seen < 0)
-            return Errno.Last == Errno.EAGAIN ? ReceiveStatus.WouldBlock : ReceiveStatus.Closed;
+            return LastError.Number == LinuxError.EAGAIN ? ReceiveStatus.WouldBlock : ReceiveStatus.Closed;
 
-        var arrived = new ReadOnlySpan<int>(
-            numbers, ControlBuffer.Read(new ReadOnlySpan<byte>(control, space), new Span<int>(numbers, space / sizeof(int))));
+        ReadOnlySpan<int> arrived = numbers[..ControlBuffer.Read(control[..space], numbers)];
         if (truncated)
         {
             CloseAll(arrived);
@@ -68,9 +66,8 @@ public sealed class Channel : IChannel
 
         // Then the bytes, and not one more: the next could have descriptors as well. A look reaches as far as the first descriptors,
         // be they behind its last byte: only now the kernel says whether they belong to these bytes.
-        space = 0;
         bool attached = false;
-        bool whole = seen != 0 && Take(buffer[..(int)seen], null, ref space, 0, out attached) == seen;
+        bool whole = seen != 0 && Take(buffer[..(int)seen], [], 0, out _, out attached) == seen;
         if (!whole || !attached)
             CloseAll(arrived);
         else
@@ -80,8 +77,7 @@ public sealed class Channel : IChannel
     }
 
     /// <inheritdoc/>
-    // SAFETY: the kernel reads data and control during sendmsg only, while both are pinned, and their lengths go with them.
-    public unsafe bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
+    public bool TrySend(ReadOnlySpan<byte> data, ReadOnlySpan<int> descriptors, int timeoutMilliseconds)
     {
         ArgumentOutOfRangeException.ThrowIfZero(data.Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(descriptors.Length, ControlBuffer.MaxDescriptors);
@@ -93,39 +89,23 @@ public sealed class Channel : IChannel
 
         int number = Descriptor;
         long deadline = Environment.TickCount64 + timeoutMilliseconds;
-        fixed (byte* controlPointer = control)
+        while (!data.IsEmpty)
         {
-            while (!data.IsEmpty)
+            nint sent = Put(number, data, control);
+            if (sent > 0)
             {
-                nint sent;
-                fixed (byte* pointer = data)
-                {
-                    var vector = new IoVector { Base = pointer, Length = (nuint)data.Length };
-                    var message = new MessageDescription
-                    {
-                        Vectors = &vector,
-                        VectorCount = 1,
-                        Control = space != 0 ? controlPointer : null,
-                        ControlLength = (nuint)space,
-                    };
-                    sent = LibcSockets.Send(number, &message, LibcConstants.MSG_DONTWAIT | LibcConstants.MSG_NOSIGNAL);
-                }
-
-                if (sent > 0)
-                {
-                    data = data[(int)sent..];
-                    // They went with the first byte; a second time they would be new descriptors to the peer.
-                    space = 0;
-                }
-                else if (Errno.Last == Errno.EAGAIN)
-                {
-                    if (!Wait(number, LibcConstants.POLLOUT, deadline))
-                        return false;
-                }
-                else if (Errno.Last != Errno.EINTR)
-                {
+                data = data[(int)sent..];
+                // They went with the first byte; a second time they would be new descriptors to the peer.
+                control = [];
+            }
+            else if (LastError.Number == LinuxError.EAGAIN)
+            {
+                if (!Wait(number, LibcConstants.POLLOUT, deadline))
                     return false;
-                }
+            }
+            else if (LastError.Number != LinuxError.EINTR)
+            {
+                return false;
             }
         }
 
@@ -151,20 +131,50 @@ public sealed class Channel : IChannel
         _descriptor.Dispose();
     }
 
-    // SAFETY: the kernel writes buffer, pinned here, and control, of which the caller has space bytes, during recvmsg only and no further than the lengths say.
-    private unsafe nint Take(Span<byte> buffer, byte* control, ref int space, int flags, out bool truncated)
+    private static nint Put(int number, ReadOnlySpan<byte> data, ReadOnlySpan<byte> control)
+    {
+        // SAFETY: both spans are pinned and the structs are on this stack until the kernel has copied from them.
+        unsafe
+        {
+            fixed (byte* pointer = data, controlPointer = control)
+            {
+                var vector = new IoVector { Base = (nint)pointer, Length = (nuint)data.Length };
+                var message = new MessageDescription
+                {
+                    Vectors = (nint)(&vector),
+                    VectorCount = 1,
+                    Control = (nint)controlPointer,
+                    ControlLength = (nuint)control.Length,
+                };
+                return LibcSockets.Send(number, &message, LibcConstants.MSG_DONTWAIT | LibcConstants.MSG_NOSIGNAL);
+            }
+        }
+    }
+
+    private nint Take(Span<byte> buffer, Span<byte> control, int flags, out int space, out bool truncated)
     {
         MessageDescription message;
         nint received;
-        fixed (byte* pointer = buffer)
+
+        // SAFETY: both spans are pinned and the structs are on this stack until the kernel has filled them, to their lengths at most.
+        unsafe
         {
-            var vector = new IoVector { Base = pointer, Length = (nuint)buffer.Length };
-            do
+            fixed (byte* pointer = buffer, controlPointer = control)
             {
-                message = new MessageDescription { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)space };
-                received = LibcSockets.Receive(Descriptor, &message, flags | LibcConstants.MSG_DONTWAIT | LibcConstants.MSG_CMSG_CLOEXEC);
+                var vector = new IoVector { Base = (nint)pointer, Length = (nuint)buffer.Length };
+                do
+                {
+                    message = new MessageDescription
+                    {
+                        Vectors = (nint)(&vector),
+                        VectorCount = 1,
+                        Control = (nint)controlPointer,
+                        ControlLength = (nuint)control.Length,
+                    };
+                    received = LibcSockets.Receive(Descriptor, &message, flags | LibcConstants.MSG_DONTWAIT | LibcConstants.MSG_CMSG_CLOEXEC);
+                }
+                while (received < 0 && LastError.Number == LinuxError.EINTR);
             }
-            while (received < 0 && Errno.Last == Errno.EINTR);
         }
 
         space = (int)message.ControlLength;
@@ -172,29 +182,42 @@ public sealed class Channel : IChannel
         return received;
     }
 
-    // SAFETY: one struct on this stack, and the count says one.
-    private static unsafe bool Wait(int number, short events, long deadline)
+    private static bool Wait(int number, short events, long deadline)
     {
         while (true)
         {
             var poll = new PollDescriptor { Descriptor = number, Events = events };
             long left = Math.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue);
-            int ready = LibcSockets.Poll(&poll, 1, (int)left);
+            int ready;
+
+            // SAFETY: one struct, on this stack.
+            unsafe
+            {
+                ready = LibcSockets.Poll(&poll, 1, (int)left);
+            }
+
             if (ready > 0)
                 return true;
             if (ready == 0)
                 return false;
-            if (Errno.Last != Errno.EINTR)
+            if (LastError.Number != LinuxError.EINTR)
                 return false;
         }
     }
 
-    // SAFETY: the kernel writes at most length bytes, which is the struct's size; both are on this stack.
-    private static unsafe PeerCredentials GetCredentials(int number)
+    private static PeerCredentials GetCredentials(int number)
     {
         UserCredentials credentials = default;
-        uint length = (uint)sizeof(UserCredentials);
-        return LibcSockets.GetOption(number, LibcConstants.SOL_SOCKET, LibcConstants.SO_PEERCRED, &credentials, &length) == 0
+        bool known;
+
+        // SAFETY: the kernel fills the struct, which is on this stack, to the length that it is told at most.
+        unsafe
+        {
+            uint length = (uint)sizeof(UserCredentials);
+            known = LibcSockets.GetOption(number, LibcConstants.SOL_SOCKET, LibcConstants.SO_PEERCRED, &credentials, &length) == 0;
+        }
+
+        return known
             ? new PeerCredentials(credentials.Pid, credentials.Uid, credentials.Gid)
             : new PeerCredentials(0, uint.MaxValue, uint.MaxValue);
     }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using VhostPci.Linux.Libc;
 
 namespace VhostPci.Linux.Sockets;
 
 /// <summary>The arithmetic of CMSG_LEN, CMSG_SPACE and CMSG_NXTHDR for descriptors.</summary>
-// SAFETY: the one pointer is to a pinned buffer of Space(descriptors) bytes, which has room for the header and the descriptors that Write puts there.
-internal static unsafe class ControlBuffer
+internal static class ControlBuffer
 {
     /// <summary>Bytes before the first descriptor.</summary>
     internal const int HeaderSize = 16;
@@ -21,14 +20,14 @@ internal static unsafe class ControlBuffer
     internal static void Write(Span<byte> buffer, ReadOnlySpan<int> descriptors)
     {
         buffer.Clear();
-        fixed (byte* start = buffer)
+        var header = new ControlHeader
         {
-            var header = (ControlHeader*)start;
-            header->Length = (nuint)(HeaderSize + descriptors.Length * sizeof(int));
-            header->Level = LibcConstants.SOL_SOCKET;
-            header->Type = LibcConstants.SCM_RIGHTS;
-            descriptors.CopyTo(new Span<int>(start + HeaderSize, descriptors.Length));
-        }
+            Length = (nuint)(HeaderSize + descriptors.Length * sizeof(int)),
+            Level = LibcConstants.SOL_SOCKET,
+            Type = LibcConstants.SCM_RIGHTS,
+        };
+        MemoryMarshal.Write(buffer, in header);
+        MemoryMarshal.AsBytes(descriptors).CopyTo(buffer[HeaderSize..]);
     }
 
     /// <summary>Collects the descriptors of all SCM_RIGHTS messages.</summary>
@@ -40,7 +39,7 @@ internal static unsafe class ControlBuffer
         int count = 0;
         while (buffer.Length >= HeaderSize)
         {
-            ControlHeader header = Unsafe.ReadUnaligned<ControlHeader>(in buffer[0]);
+            ControlHeader header = MemoryMarshal.Read<ControlHeader>(buffer);
             if (header.Length < HeaderSize || header.Length > (nuint)buffer.Length)
                 break;
 
@@ -48,7 +47,7 @@ internal static unsafe class ControlBuffer
             if (header.Level == LibcConstants.SOL_SOCKET && header.Type == LibcConstants.SCM_RIGHTS)
             {
                 for (int at = HeaderSize; at + sizeof(int) <= length; at += sizeof(int))
-                    descriptors[count++] = Unsafe.ReadUnaligned<int>(in buffer[at]);
+                    descriptors[count++] = MemoryMarshal.Read<int>(buffer[at..]);
             }
 
             buffer = buffer[Math.Min(Align(length), buffer.Length)..];
@@ -57,5 +56,5 @@ internal static unsafe class ControlBuffer
         return count;
     }
 
-    private static int Align(int length) => (length + sizeof(nuint) - 1) & ~(sizeof(nuint) - 1);
+    private static int Align(int length) => (length + sizeof(ulong) - 1) & ~(sizeof(ulong) - 1);
 }

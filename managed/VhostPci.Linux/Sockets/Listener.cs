@@ -19,20 +19,17 @@ public sealed class Listener(int descriptor, ICloser? closer = null) : IListener
     /// Where others may write to the folder, another file or a symbolic link may be there by now: only a socket is changed, and the one
     /// that was looked at.
     /// </remarks>
-    // SAFETY: statx reads a path that is just its NUL and writes one struct of the kernel's size (LibcLayoutTests); both are on this stack.
-    public unsafe bool TrySetMode(string path, UnixFileMode mode, out string error)
+    public bool TrySetMode(string path, UnixFileMode mode, out string error)
     {
         int number = LibcFiles.Open(path, LibcConstants.O_PATH | LibcConstants.O_NOFOLLOW | LibcConstants.O_CLOEXEC, 0);
         if (number < 0)
         {
-            error = $"{path}: {Errno.Describe(Errno.Last)}";
+            error = $"{path}: {LastError.Text}";
             return false;
         }
 
         using var file = new Descriptor(number);
-        ExtendedStat stat = default;
-        byte noPath = 0;
-        if (LibcFiles.Stat(number, &noPath, LibcConstants.AT_EMPTY_PATH, LibcConstants.STATX_TYPE, &stat) != 0
+        if (!ExtendedStat.TryGet(number, LibcConstants.STATX_TYPE, out ExtendedStat stat)
             || (stat.Mode & LibcConstants.S_IFMT) != LibcConstants.S_IFSOCK)
         {
             error = $"{path} is not a socket any more: somebody has put another file there";
@@ -40,31 +37,37 @@ public sealed class Listener(int descriptor, ICloser? closer = null) : IListener
         }
 
         bool done = LibcFiles.ChangeMode(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{number}"), (uint)mode) == 0;
-        error = done ? "" : $"{path}: {Errno.Describe(Errno.Last)}";
+        error = done ? "" : $"{path}: {LastError.Text}";
         return done;
     }
 
     /// <inheritdoc/>
-    // SAFETY: no address is asked for, so both pointers are null.
-    public unsafe bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
+    public bool TryAccept(out IChannel? channel, out bool outOfDescriptors)
     {
         channel = null;
         outOfDescriptors = false;
         while (true)
         {
-            int number = LibcSockets.Accept(descriptor, null, null, LibcConstants.SOCK_CLOEXEC | LibcConstants.SOCK_NONBLOCK);
+            int number;
+
+            // SAFETY: the kernel is given nowhere to write an address.
+            unsafe
+            {
+                number = LibcSockets.Accept(descriptor, null, null, LibcConstants.SOCK_CLOEXEC | LibcConstants.SOCK_NONBLOCK);
+            }
+
             if (number >= 0)
             {
                 channel = new Channel(new Descriptor(number, closer is null ? null : new CloseLane(closer)));
                 return true;
             }
 
-            switch (Errno.Last)
+            switch (LastError.Number)
             {
                 // A client that has gone again already; the next one may be waiting behind it.
-                case Errno.EINTR or Errno.ECONNABORTED:
+                case LinuxError.EINTR or LinuxError.ECONNABORTED:
                     continue;
-                case Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM or Errno.ENOBUFS:
+                case LinuxError.EMFILE or LinuxError.ENFILE or LinuxError.ENOMEM or LinuxError.ENOBUFS:
                     outOfDescriptors = true;
                     return false;
                 default:

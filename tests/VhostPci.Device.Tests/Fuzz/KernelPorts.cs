@@ -4,6 +4,7 @@ using VhostPci.Device.Tests.Support;
 using VhostPci.Linux.Files;
 using VhostPci.Linux.Memory;
 using VhostPci.Linux.Sockets;
+using VhostPci.Testing;
 
 namespace VhostPci.Device.Tests.Fuzz;
 

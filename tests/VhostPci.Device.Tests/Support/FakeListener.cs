@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 using VhostPci.Device.Ports;
 using VhostPci.Linux.Sockets;
+using VhostPci.Testing;
 
 namespace VhostPci.Device.Tests.Support;
 

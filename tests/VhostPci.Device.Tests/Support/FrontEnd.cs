@@ -4,6 +4,7 @@ using VhostPci.Linux.Files;
 using VhostPci.Linux.Sockets;
 using VhostPci.Protocol;
 using VhostPci.Protocol.Net;
+using VhostPci.Testing;
 
 namespace VhostPci.Device.Tests.Support;
 
