@@ -58,6 +58,19 @@ public sealed class LayerTests
         });
     }
 
+    /// <summary>Of the core the system's side knows what it implements, and nothing of what is done with it.</summary>
+    [Fact]
+    public void The_kernel_is_spoken_to_behind_ports()
+    {
+        SourceFile[] files = [.. SourceFile.All.Where(file => file.Project == "VhostPci.Linux")];
+        Assert.Contains(files, file => file.Code.Contains($"using {Root}.Ports;", StringComparison.Ordinal));
+        string[] beyond =
+        [
+            .. files.SelectMany(file => Regex.Matches(file.Code, @"\bDevice\b(?!\.Ports\b).*").Select(match => $"{file} uses {match.Value}")),
+        ];
+        Nothing.In(beyond);
+    }
+
     private static string Layer(SourceFile file) => file.Namespace == Root ? "" : file.Namespace[(Root.Length + 1)..];
 
     // By a using, a name that begins with the namespace or, of the outermost, whose types are in sight everywhere, a type.
@@ -66,6 +79,6 @@ public sealed class LayerTests
         string names = string.Join('|', types);
         return layer.Length == 0
             ? Regex.IsMatch(file.Code, $@"(?<!\.)\b({names})\b")
-            : Regex.IsMatch(file.Code, $@"\busing [^;(]*\b{Regex.Escape(Root)}\.{layer}\b(?!\.\w+\.)") || Regex.IsMatch(file.Code, $@"(?<!\w)(?:{Regex.Escape(Root)}\.)?(?<!\.){layer}\.({names})\b");
+            : Regex.IsMatch(file.Code, $@"\busing [^;(]*\b{Regex.Escape(Root)}\.{layer}\b(?!\.\w+\.)") || Regex.IsMatch(file.Code, $@"(?<![\w.])(?:(?:VhostPci\.)?Device\.)?{layer}\.({names})\b");
     }
 }
