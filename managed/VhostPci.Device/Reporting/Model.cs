@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text.Json.Serialization;
 using VhostPci.Device.Classes;
-using VhostPci.Device.Ports;
-using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
 
-/// <summary>All that the monitor shows, taken at one moment.</summary>
+/// <summary>All that the monitor shows, taken at one moment. Public members, in their order, are what the QAPI schema names; null is left out.</summary>
 internal sealed record Snapshot(IReadOnlyList<ServerSnapshot> Servers, IReadOnlyList<ClientSnapshot> Clients, RuntimeFacts Runtime);
 
 internal sealed record ServerSnapshot(
@@ -19,40 +18,42 @@ internal sealed record ServerSnapshot(
     IReadOnlyList<uint>? AllowUid,
     IReadOnlyList<PeerSnapshot> Peers);
 
-internal sealed record PeerSnapshot(
-    DeviceClass Class,
-    ulong Connection,
-    PeerCredentials? Peer,
-    string State,
-    ulong Messages,
-    ulong Features,
-    ulong ProtocolFeatures,
-    string? Name,
-    string? Mac,
-    OriginSnapshot? Origin,
-    IReadOnlyList<MemoryRegion> Memory,
-    DeviceSnapshot? Device,
-    IReadOnlyList<RingSnapshot> Rings)
+/// <param name="Class">Knows the names of features and rings.</param>
+internal sealed record PeerSnapshot([property: JsonIgnore] DeviceClass Class)
 {
+    public required ulong Connection { get; init; }
+    public int? Pid { get; init; }
+    public uint? Uid { get; init; }
+    public uint? Gid { get; init; }
+    public required string State { get; init; }
+    public ulong Messages { get; init; }
+    public ulong Features { get; init; }
+    public ulong ProtocolFeatures { get; init; }
+    public string? Device { get; init; }
+    public int? Slot { get; init; }
+    public string? Bus { get; init; }
+    public bool? Static { get; init; }
+    public string? Name { get; init; }
+    public string? Mac { get; init; }
+    public string? OriginMac { get; init; }
+    public Guid? OriginUuid { get; init; }
+    public ushort? Mtu { get; init; }
+    public IReadOnlyList<MemorySnapshot> Memory { get; init; } = [];
+    public ulong WindowSize { get; init; }
+    public ulong Mapped { get; init; }
+    public uint Epoch { get; init; }
+    public uint Ack { get; init; }
+    public bool Link { get; init; }
+    public bool DriverOk { get; init; }
+    public bool DriverLink { get; init; }
+    public ulong Accepted { get; init; }
+    public IReadOnlyList<RingSnapshot> Rings { get; init; } = [];
+
     /// <summary>Whether somebody is at the other end now.</summary>
     internal bool IsConnected => State is not ("leaving" or "away" or "waiting");
 }
 
-internal sealed record OriginSnapshot(string Mac, Guid Uuid, ushort Mtu);
-
-internal sealed record DeviceSnapshot(
-    string Id,
-    int Slot,
-    bool IsStatic,
-    string? Bus,
-    ulong WindowSize,
-    ulong Mapped,
-    uint Epoch,
-    uint Ack,
-    bool Link,
-    bool DriverOk,
-    bool DriverLink,
-    ulong Accepted);
+internal readonly record struct MemorySnapshot(ulong Address, ulong Size, ulong Offset);
 
 internal readonly record struct RingSnapshot(
     int Index,
@@ -64,6 +65,8 @@ internal readonly record struct RingSnapshot(
     ulong Used,
     ushort AvailIndex,
     ushort UsedIndex,
-    RingCounters Counters);
+    ulong Kicks,
+    ulong Interrupts,
+    ulong Doorbells);
 
 internal sealed record ClientSnapshot(string Id, string State, bool Link, ulong Features, ulong Offered, bool NeedsReset);

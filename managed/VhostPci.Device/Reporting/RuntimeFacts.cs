@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Text.Json.Serialization;
+
 namespace VhostPci.Device.Reporting;
 
 /// <summary>What the runtime that carries the library says about itself.</summary>
@@ -11,7 +13,7 @@ namespace VhostPci.Device.Reporting;
 public readonly record struct RuntimeFacts(
     string Version,
     string Flavour,
-    long AllocatedBytes,
+    [property: JsonPropertyName("allocated")] long AllocatedBytes,
     int Collections,
-    long HeapBytes,
-    long FirstCallMicroseconds);
+    [property: JsonPropertyName("heap")] long HeapBytes,
+    [property: JsonPropertyName("first-call-us")] long FirstCallMicroseconds);

@@ -5,7 +5,9 @@ using VhostPci.Device.Clients;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Net;
 using VhostPci.Device.Origins;
+using VhostPci.Device.Ports;
 using VhostPci.Device.Server;
+using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
 
@@ -27,20 +29,17 @@ internal static class SnapshotTaker
         {
             if (device.State is DeviceState.Leaving or DeviceState.Away or DeviceState.Waiting)
             {
-                peers.Add(new PeerSnapshot(
-                    device.Class,
-                    device.Identity.Connection,
-                    device.State == DeviceState.Waiting ? null : device.Identity.Peer,
-                    NameOf(device.State),
-                    0,
-                    0,
-                    0,
-                    null,
-                    (device.Part as NetDevicePart)?.Mac.ToString(),
-                    null,
-                    [],
-                    Describe(device),
-                    []));
+                PeerCredentials? process = device.State == DeviceState.Waiting ? null : device.Identity.Peer;
+                peers.Add(AddDevice(
+                    new PeerSnapshot(device.Class)
+                    {
+                        Connection = device.Identity.Connection,
+                        Pid = process?.Pid,
+                        Uid = process?.Uid,
+                        Gid = process?.Gid,
+                        State = NameOf(device.State),
+                    },
+                    device));
             }
         }
 
@@ -66,20 +65,26 @@ internal static class SnapshotTaker
             rings[i] = Describe(i, session, device);
         }
 
-        return new PeerSnapshot(
-            session.Class,
-            connection.Id,
-            connection.Peer,
-            NameOf(server.Desk.GetState(connection)),
-            connection.Messages,
-            session.EffectiveFeatures,
-            session.ProtocolFeatures,
-            session.Info is { Name.Length: > 0 } named ? named.Name : null,
-            (device?.Part as NetDevicePart)?.Mac.ToString(),
-            session.Info is { } info && session.Part is NetOriginPart net ? new OriginSnapshot(net.Mac.ToString(), info.Uuid, net.Mtu) : null,
-            [.. Enumerable.Range(0, session.Memory.Count).Select(session.Memory.GetRegion)],
-            device is null ? null : Describe(device),
-            rings);
+        var peer = new PeerSnapshot(session.Class)
+        {
+            Connection = connection.Id,
+            Pid = connection.Peer.Pid,
+            Uid = connection.Peer.Uid,
+            Gid = connection.Peer.Gid,
+            State = NameOf(server.Desk.GetState(connection)),
+            Messages = connection.Messages,
+            Features = session.EffectiveFeatures,
+            ProtocolFeatures = session.ProtocolFeatures,
+            Name = session.Info is { Name.Length: > 0 } named ? named.Name : null,
+            Memory = [.. Enumerable.Range(0, session.Memory.Count).Select(i => Describe(session.Memory.GetRegion(i)))],
+            Rings = rings,
+        };
+        if (session.Info is { } info && session.Part is NetOriginPart net)
+        {
+            peer = peer with { OriginMac = net.Mac.ToString(), OriginUuid = info.Uuid, Mtu = net.Mtu };
+        }
+
+        return device is null ? peer : AddDevice(peer, device);
     }
 
     // The monitor's names are those of the specification: the members' words with hyphens.
@@ -95,23 +100,29 @@ internal static class SnapshotTaker
         _ => "error",
     };
 
-    private static DeviceSnapshot Describe(MirrorDevice device) => new(
-        device.Identity.Id,
-        device.Identity.Slot,
-        device.Static is not null,
-        device.Identity.Bus,
-        device.WindowSize,
-        device.MappedBytes,
-        device.Epoch,
-        device.Ack,
-        device.IsUp,
-        device.IsDriverReady,
-        device.Side.IsDriverLinkUp,
-        device.Class.Offered & device.Side.Accepted);
+    private static PeerSnapshot AddDevice(PeerSnapshot peer, MirrorDevice device) => peer with
+    {
+        Device = device.Identity.Id,
+        Slot = device.Identity.Slot >= 0 ? device.Identity.Slot : null,
+        Bus = device.Identity.Bus,
+        Static = device.Static is not null,
+        Mac = (device.Part as NetDevicePart)?.Mac.ToString(),
+        WindowSize = device.WindowSize,
+        Mapped = device.MappedBytes,
+        Epoch = device.Epoch,
+        Ack = device.Ack,
+        Link = device.IsUp,
+        DriverOk = device.IsDriverReady,
+        DriverLink = device.Side.IsDriverLinkUp,
+        Accepted = device.Class.Offered & device.Side.Accepted,
+    };
+
+    private static MemorySnapshot Describe(MemoryRegion region) => new(region.GuestAddress, region.Length, region.FileOffset);
 
     private static RingSnapshot Describe(int index, Session session, MirrorDevice? device)
     {
         Ring ring = session.GetRing(index);
+        RingCounters counters = device?.GetCounters(index) ?? default;
         ushort avail = 0;
         ushort used = 0;
         bool running = device is not null && device.IsShown(index);
@@ -130,7 +141,9 @@ internal static class SnapshotTaker
             running ? ring.Placement.Used : 0,
             avail,
             used,
-            device?.GetCounters(index) ?? default);
+            counters.Kicks,
+            counters.Interrupts,
+            counters.Doorbells);
     }
 
     private static ClientSnapshot Describe(VhostPciClient client) => new(

@@ -4,7 +4,6 @@ using System.Text;
 using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
 using VhostPci.Device.Net;
-using VhostPci.Protocol;
 
 namespace VhostPci.Device.Reporting;
 
@@ -69,10 +68,10 @@ internal sealed class TextReport
     private void Write(PeerSnapshot peer)
     {
         string name = peer.Name is null ? string.Empty : $" '{peer.Name}'";
-        if (peer.Peer is { } process)
+        if (peer.Pid is { } pid)
         {
-            Line(2, $"connection {peer.Connection}:{name} pid {process.Pid} uid {process.Uid}, {peer.State}");
-            Details(4, $"gid {process.Gid}, {peer.Messages} messages");
+            Line(2, $"connection {peer.Connection}:{name} pid {pid} uid {peer.Uid}, {peer.State}");
+            Details(4, $"gid {peer.Gid}, {peer.Messages} messages");
         }
         else
         {
@@ -85,22 +84,22 @@ internal sealed class TextReport
             Details(4, $"protocol features: {FeatureNames.FormatProtocol(peer.ProtocolFeatures)}");
         }
 
-        if (peer.Origin is { } origin)
+        if (peer.OriginMac is { } mac)
         {
-            Details(4, $"origin MAC {origin.Mac}, UUID {origin.Uuid}, MTU {origin.Mtu}");
+            Details(4, $"origin MAC {mac}, UUID {peer.OriginUuid}, MTU {peer.Mtu}");
         }
 
-        foreach (MemoryRegion region in peer.Memory)
+        foreach (MemorySnapshot region in peer.Memory)
         {
-            Details(4, $"memory 0x{region.GuestAddress:x} to 0x{region.GuestAddress + region.Length - 1:x} ({Bytes.Format(region.Length)}), at 0x{region.FileOffset:x} of its file");
+            Details(4, $"memory 0x{region.Address:x} to 0x{region.Address + region.Size - 1:x} ({Bytes.Format(region.Size)}), at 0x{region.Offset:x} of its file");
         }
 
-        if (peer.Device is { } device)
+        if (peer.Device is not null)
         {
             Line(
                 4,
-                $"device {device.Id} {Place(device)}, MAC {peer.Mac}: link {UpDown(device.Link)}, driver {(device.DriverOk ? "ready" : "absent")}, epoch {device.Epoch} (acknowledged {device.Ack}), window {Bytes.Format(device.WindowSize)} of which {Bytes.Format(device.Mapped)} mapped");
-            Details(4, $"driver's end {UpDown(device.DriverLink)}, it accepts: {peer.Class.Format(device.Accepted)}");
+                $"device {peer.Device} {Place(peer)}, MAC {peer.Mac}: link {UpDown(peer.Link)}, driver {(peer.DriverOk ? "ready" : "absent")}, epoch {peer.Epoch} (acknowledged {peer.Ack}), window {Bytes.Format(peer.WindowSize)} of which {Bytes.Format(peer.Mapped)} mapped");
+            Details(4, $"driver's end {UpDown(peer.DriverLink)}, it accepts: {peer.Class.Format(peer.Accepted)}");
         }
 
         foreach (RingSnapshot ring in peer.Rings)
@@ -119,14 +118,14 @@ internal sealed class TextReport
             Details(6, $"desc 0x{ring.Desc:x} avail 0x{ring.Avail:x} (index {ring.AvailIndex}) used 0x{ring.Used:x} (index {ring.UsedIndex})");
         }
 
-        Details(6, $"kicks {ring.Counters.Kicks}, interrupts {ring.Counters.Interrupts}, doorbells {ring.Counters.Doorbells}");
+        Details(6, $"kicks {ring.Kicks}, interrupts {ring.Interrupts}, doorbells {ring.Doorbells}");
     }
 
     private static string Users(IReadOnlyList<uint>? uids)
         => uids is null ? "whoever may open the socket" : string.Join(' ', uids.Select(uid => uid.ToString(CultureInfo.InvariantCulture)));
 
-    private static string Place(DeviceSnapshot device)
-        => device.Slot < 0 ? "(static)" : string.Create(CultureInfo.InvariantCulture, $"in slot {device.Slot}") + (device.Bus is { } bus ? $" on bus {bus}" : string.Empty);
+    private static string Place(PeerSnapshot peer)
+        => peer.Slot is not { } slot ? "(static)" : string.Create(CultureInfo.InvariantCulture, $"in slot {slot}") + (peer.Bus is { } bus ? $" on bus {bus}" : string.Empty);
 
     private static string UpDown(bool up) => up ? "up" : "down";
 
