@@ -22,7 +22,7 @@ internal sealed class ConfigSteps(MirrorDevice device, DeviceStateMachine states
         _isPending = false;
         bool up = states.Link == DeviceState.Up;
         part.Write(config.Part, Groups);
-        config.SetLink(up, up && device.Origin is { } origin ? origin.EffectiveFeatures : 0);
+        config.SetLink(up, up && device.Origin is { } origin ? origin.Session.EffectiveFeatures : 0);
         return config.NextEpoch();
     }
 

@@ -78,7 +78,7 @@ internal sealed class DeviceLink
     internal void Show()
     {
         if (!_isWanted || _states.Link != DeviceState.Down || Driver.IsSwitchedOff || !_device.IsReady
-            || _device.Origin is not { } origin || !Driver.Accepts(origin.Features) || _device.Host is not { } host)
+            || _device.Origin is not { } origin || !Driver.Accepts(origin.Session.Features) || _device.Host is not { } host)
         {
             return;
         }
@@ -86,7 +86,7 @@ internal sealed class DeviceLink
         try
         {
             bool[] added = [];
-            if (!Memory.TryMap(origin.Memory, out string error) || !TryBind(origin, host, out added, out error))
+            if (!Memory.TryMap(origin.Session.Memory, out string error) || !TryBind(origin, host, out added, out error))
             {
                 GiveUp(origin, host, error);
                 return;
@@ -166,14 +166,14 @@ internal sealed class DeviceLink
         }
     }
 
-    private bool TryBind(IOrigin origin, IDeviceHost host, out bool[] added, out string error)
+    private bool TryBind(Connection origin, IDeviceHost host, out bool[] added, out string error)
     {
         bool bound = Rings.TryBind(origin, host, out added);
         error = bound ? string.Empty : "the eventfds of its rings could not be bound";
         return bound;
     }
 
-    private void GiveUp(IOrigin origin, IDeviceHost host, string error)
+    private void GiveUp(Connection origin, IDeviceHost host, string error)
     {
         _isWanted = false;
         AllSteps.Run(
@@ -184,14 +184,14 @@ internal sealed class DeviceLink
     }
 
     /// <summary>One more step of the configuration, with these rings in it as well.</summary>
-    private void Publish(IOrigin origin, IDeviceHost host, bool[] added)
+    private void Publish(Connection origin, IDeviceHost host, bool[] added)
     {
         for (int i = 0; i < added.Length; i++)
         {
             if (added[i])
             {
-                Ring ring = origin.GetRing(i);
-                Memory.CleanRing(ring, origin.Features);
+                Ring ring = origin.Session.GetRing(i);
+                Memory.CleanRing(ring, origin.Session.Features);
                 ring.HasRun = true;
                 Rings.Show(i);
                 Config.SetRing(i, ring.Size, ring.Placement);

@@ -97,7 +97,7 @@ internal sealed class DriverWrites(IHost host, MirrorDevice device, DeviceLink l
         }
 
         owner.OnAccepted(device.Class, link.Driver.Accepted);
-        if (device.Origin is { } origin && !link.Driver.Accepts(origin.Features))
+        if (device.Origin is { } origin && !link.Driver.Accepts(origin.Session.Features))
         {
             link.Withdraw(notify: true);
         }

@@ -58,7 +58,7 @@ public sealed class MirrorDevice : IReactor, IClassDevice
     /// <summary>How an origin gets it, and who has it.</summary>
     internal Occupancy Occupancy { get; }
 
-    internal IOrigin? Origin => Occupancy.Origin;
+    internal Connection? Origin => Occupancy.Origin;
 
     /// <summary>How far the host is with it.</summary>
     internal DeviceStage Stage { get; private set; } = DeviceStage.Planned;
@@ -114,7 +114,7 @@ public sealed class MirrorDevice : IReactor, IClassDevice
     }
 
     /// <summary>Gives the free device to an origin: a static one to the next, another to the one that had it.</summary>
-    internal void Adopt(IOrigin origin, ulong connection, PeerCredentials peer, OriginKey? key)
+    internal void Adopt(Connection origin, ulong connection, PeerCredentials peer, OriginKey? key)
     {
         Identity = Identity with { Connection = connection, Peer = peer };
         Occupancy.Adopt(origin, key);
@@ -162,7 +162,7 @@ public sealed class MirrorDevice : IReactor, IClassDevice
             return;
         }
 
-        IOrigin? origin = null;
+        Connection? origin = null;
         AllSteps.Run(
             () => _link.Withdraw(notify: false),
             () =>

@@ -12,7 +12,7 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
     private readonly Departure _departure = new(host, logger, device, states);
     private bool _isPlugging;
 
-    internal IOrigin? Origin { get; private set; }
+    internal Connection? Origin { get; private set; }
 
     /// <summary>Identifies a returning origin; null if it cannot be identified.</summary>
     internal OriginKey? Key { get; private set; }
@@ -26,7 +26,7 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
     internal void Release() => _departure.Release();
 
     /// <summary>Plugs a device for its first origin; the host attaches to it before this returns.</summary>
-    internal bool TryPlug(IServerHost server, IOrigin origin, OriginKey? key, out string error)
+    internal bool TryPlug(IServerHost server, Connection origin, OriginKey? key, out string error)
     {
         Origin = origin;
         Key = key;
@@ -55,7 +55,7 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
     }
 
     /// <summary>Gives the device to an origin: a static one to the next, another to the one that had it.</summary>
-    internal void Adopt(IOrigin origin, OriginKey? key)
+    internal void Adopt(Connection origin, OriginKey? key)
     {
         states.Move(DeviceEvent.OriginCame);
         Key = key;
@@ -87,9 +87,9 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
 
     /// <summary>The host has taken the device off its bus.</summary>
     /// <returns>The origin that had it and does not know yet.</returns>
-    internal IOrigin? Detach()
+    internal Connection? Detach()
     {
-        IOrigin? origin = _isPlugging ? null : Origin;
+        Connection? origin = _isPlugging ? null : Origin;
         Origin = null;
         states.Move(DeviceEvent.Detached);
         return origin;

@@ -21,7 +21,7 @@ internal sealed class OriginSide(MirrorDevice device, DeviceLink link, DeviceSta
     {
         DeviceState.NoWindow => ConnectionState.NoWindow,
         DeviceState.Up => ConnectionState.Running,
-        _ when link.IsWanted && device.Origin is { } origin && !Accepts(origin.Features) => ConnectionState.WaitingForFeatures,
+        _ when link.IsWanted && device.Origin is { } origin && !Accepts(origin.Session.Features) => ConnectionState.WaitingForFeatures,
         DeviceState.Awaiting when link.IsWanted => ConnectionState.WaitingForDriver,
         _ => ConnectionState.Plugged,
     };
@@ -50,7 +50,7 @@ internal sealed class OriginSide(MirrorDevice device, DeviceLink link, DeviceSta
 
     public bool TryRebind(int ring, RingEndpoint endpoint)
         => !link.Rings.IsShown(ring) || device.Host is not { } host || device.Origin is not { } origin
-        || link.Rings.TryRebind(ring, endpoint, origin.GetRing(ring), host);
+        || link.Rings.TryRebind(ring, endpoint, origin.Session.GetRing(ring), host);
 
     public void Unbind(int ring, RingEndpoint endpoint)
     {

@@ -22,13 +22,13 @@ internal sealed class ShownRings(IHost host, ulong device, int count)
     /// <param name="origin">Whose rings.</param>
     /// <param name="target">Where they are bound.</param>
     /// <param name="added">The rings.</param>
-    internal bool TryBind(IOrigin origin, IDeviceHost target, out bool[] added)
+    internal bool TryBind(Connection origin, IDeviceHost target, out bool[] added)
     {
         added = new bool[Count];
         Array.Fill(_files, new RingFiles(RingFiles.Keep, RingFiles.Keep));
-        for (int i = 0; i < Math.Min(Count, origin.RingCount); i++)
+        for (int i = 0; i < Math.Min(Count, origin.Session.RingCount); i++)
         {
-            if (!_shown[i] && origin.GetRing(i) is { IsInUse: true } ring)
+            if (!_shown[i] && origin.Session.GetRing(i) is { IsInUse: true } ring)
             {
                 added[i] = true;
                 _files[i] = new RingFiles(DescriptorOf(i, RingEndpoint.Kick, ring.Kick), DescriptorOf(i, RingEndpoint.Call, ring.Call));

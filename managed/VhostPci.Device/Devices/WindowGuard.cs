@@ -22,7 +22,7 @@ internal sealed class WindowGuard(MirrorDevice device, DeviceLink link)
     /// <returns>Whether it is ended.</returns>
     internal bool Check(bool thoroughly)
     {
-        if (!link.IsUp || device.Origin is not { } origin || link.Memory.HasItsPages(origin.Memory, thoroughly))
+        if (!link.IsUp || device.Origin is not { } origin || link.Memory.HasItsPages(origin.Session.Memory, thoroughly))
         {
             return false;
         }

@@ -5,16 +5,16 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>What an origin's front-end has said about itself, and what both ends have agreed on.</summary>
-internal sealed class Agreement(ISessionOwner owner) : IClassSession
+internal sealed class Agreement(DeviceClaim claim) : IClassSession
 {
     /// <summary>What kind of device the origin has.</summary>
-    internal DeviceClass Class { get; private set; } = owner.DefaultClass;
+    internal DeviceClass Class { get; private set; } = claim.DefaultClass;
 
     /// <summary>What is the class's of it.</summary>
-    internal OriginPart Part { get; private set; } = owner.DefaultClass.CreateOriginPart();
+    internal OriginPart Part { get; private set; } = claim.DefaultClass.CreateOriginPart();
 
     /// <summary>What GET_FEATURES has answered.</summary>
-    internal ulong Offered { get; set; } = owner.DefaultClass.Offered;
+    internal ulong Offered { get; set; } = claim.DefaultClass.Offered;
 
     /// <summary>What the origin's driver acknowledged; null until then.</summary>
     internal ulong? Acknowledged { get; set; }
@@ -35,7 +35,7 @@ internal sealed class Agreement(ISessionOwner owner) : IClassSession
 
     internal bool IsPacked => (Features & VirtioFeatures.RingPacked) != 0;
 
-    public DevicePart? DevicePart => owner.Device?.Part;
+    public DevicePart? DevicePart => claim.Device?.Part;
 
     internal bool HasProtocol(ulong bit) => (ProtocolFeatures & bit) != 0;
 

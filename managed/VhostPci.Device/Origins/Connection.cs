@@ -8,7 +8,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>One origin at a server's socket, from accept to close: takes its messages, and ends with everything that it owns.</summary>
-internal sealed class Connection : IReactor, IOrigin, IDisposable
+internal sealed class Connection : IReactor, IDisposable
 {
     private readonly IHost _host;
     private readonly IOriginServer _server;
@@ -85,16 +85,6 @@ internal sealed class Connection : IReactor, IOrigin, IDisposable
     /// <summary>It has had time to say what it is there for, and has not: others may need its place.</summary>
     internal bool IsIdle => !Claim.IsKnown && _deadline.Age >= Budgets.SilenceTimeout;
 
-    public OriginMemory Memory => Session.Memory;
-
-    public ulong Features => Session.Features;
-
-    public ulong EffectiveFeatures => Session.EffectiveFeatures;
-
-    public int RingCount => Session.RingCount;
-
-    public Ring GetRing(int index) => Session.GetRing(index);
-
     public void OnReady(int descriptor, DescriptorEvents events) => _guard.Protect(_pump.Take);
 
     public void OnTimer() => _guard.Protect(() =>
@@ -133,7 +123,7 @@ internal sealed class Connection : IReactor, IOrigin, IDisposable
         _guard.Protect(() => _guard.Settle(_guard.Act(() =>
         {
             Verdict verdict = Claim.TryPlug();
-            return verdict.IsOk ? Session.Update() : verdict;
+            return verdict.IsOk ? Session.Runner.Update() : verdict;
         })));
     }
 
@@ -146,9 +136,11 @@ internal sealed class Connection : IReactor, IOrigin, IDisposable
         }
     }
 
-    public void OnDeviceFailed(string reason) => _guard.Fail(reason);
+    /// <summary>The device could not show the origin's memory or bind its eventfds.</summary>
+    internal void OnDeviceFailed(string reason) => _guard.Fail(reason);
 
-    public void OnDriverChanged()
+    /// <summary>The driver has come up or gone down, or accepts other features.</summary>
+    internal void OnDriverChanged()
     {
         if (Device is not { } device || IsClosed)
         {
@@ -157,7 +149,7 @@ internal sealed class Connection : IReactor, IOrigin, IDisposable
 
         _guard.Protect(() =>
         {
-            Verdict verdict = Session.CheckFeatures(device);
+            Verdict verdict = Session.Runner.CheckFeatures(device);
             if (verdict.IsOk)
             {
                 SendNews();
@@ -169,7 +161,8 @@ internal sealed class Connection : IReactor, IOrigin, IDisposable
         });
     }
 
-    public void OnDeviceRemoved()
+    /// <summary>The host took the device away while the origin was connected.</summary>
+    internal void OnDeviceRemoved()
     {
         Claim.Drop();
         if (IsClosed)

@@ -8,20 +8,23 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>The device that an origin has, needs or waits for, and what of the server it may use.</summary>
-internal sealed class DeviceClaim(IOriginServer server, Connection connection, ConnectionTimer timer) : ISessionOwner
+internal sealed class DeviceClaim(IOriginServer server, Connection connection, ConnectionTimer timer)
 {
     private ulong _memoryEnd;
     private ulong _windowSize;
     private int _devices;
     private int _pairs = 1;
 
-    public IMirrorDevice? Device { get; private set; }
+    /// <summary>The device, once it is plugged.</summary>
+    internal IMirrorDevice? Device { get; private set; }
 
-    public DeviceClass DefaultClass => server.Classes[0];
+    /// <summary>The class of an origin that has not said what kind it is.</summary>
+    internal DeviceClass DefaultClass => server.Classes[0];
 
-    public bool AllowUnsealed => server.AllowUnsealed;
+    internal bool AllowUnsealed => server.AllowUnsealed;
 
-    public int MostPairs => server.QueuesMax;
+    /// <summary>Queue pairs that an origin may have.</summary>
+    internal int MostPairs => server.QueuesMax;
 
     /// <summary>There is no room for its device yet.</summary>
     internal bool IsWaiting { get; private set; }
@@ -32,11 +35,14 @@ internal sealed class DeviceClaim(IOriginServer server, Connection connection, C
     /// <summary>The origin has said what memory it has, so it needs a device.</summary>
     internal bool IsKnown => _memoryEnd != 0;
 
-    public DeviceClass? FindClass(ushort virtioId) => server.Classes.FirstOrDefault(known => known.VirtioId == virtioId);
+    /// <summary>Finds the class of an origin by its virtio id; null when there are no devices for it.</summary>
+    internal DeviceClass? FindClass(ushort virtioId) => server.Classes.FirstOrDefault(known => known.VirtioId == virtioId);
 
-    public ulong GetAccepted(DeviceClass deviceClass) => server.GetAccepted(deviceClass);
+    /// <summary>What the guest drivers of a class have accepted last.</summary>
+    internal ulong GetAccepted(DeviceClass deviceClass) => server.GetAccepted(deviceClass);
 
-    public Verdict CheckPairs(int pairs)
+    /// <summary>Whether it may have that many, and why not; changes nothing.</summary>
+    internal Verdict CheckPairs(int pairs)
     {
         if (pairs > MostPairs)
         {
@@ -49,13 +55,17 @@ internal sealed class DeviceClaim(IOriginServer server, Connection connection, C
                 + "raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=");
     }
 
-    public void SetPairs(int pairs)
+    /// <summary>It has that many now.</summary>
+    internal void SetPairs(int pairs)
     {
         server.ChangePairs(pairs - _pairs);
         _pairs = pairs;
     }
 
-    public Verdict CheckDevice(ulong memoryEnd, out ulong windowSize)
+    /// <summary>Whether <see cref="RequireDevice"/> would have a device, or hope for one; changes nothing.</summary>
+    /// <param name="memoryEnd">What its window must show.</param>
+    /// <param name="windowSize">Bytes of the window that there is or would be.</param>
+    internal Verdict CheckDevice(ulong memoryEnd, out ulong windowSize)
     {
         if (IsKnown && memoryEnd <= _windowSize)
         {
@@ -66,7 +76,8 @@ internal sealed class DeviceClaim(IOriginServer server, Connection connection, C
         return server.CheckDevice(connection, Math.Max(_memoryEnd, memoryEnd), out windowSize);
     }
 
-    public Verdict RequireDevice(ulong memoryEnd)
+    /// <summary>Sees to it that there is, or will be, a device whose window shows memory up to <paramref name="memoryEnd"/>.</summary>
+    internal Verdict RequireDevice(ulong memoryEnd)
     {
         bool fits = IsKnown && memoryEnd <= _windowSize;
         _memoryEnd = Math.Max(_memoryEnd, memoryEnd);
@@ -133,7 +144,7 @@ internal sealed class DeviceClaim(IOriginServer server, Connection connection, C
         }
 
         OriginLog.Outgrown(server.Logger, server.Id, connection.Peer.Pid, connection.Peer.Uid, _memoryEnd, device.Id, Bytes.Format(device.WindowSize));
-        connection.Session.Halt();
+        connection.Session.Runner.Halt();
         Device = null;
         device.Vacate(0);
     }

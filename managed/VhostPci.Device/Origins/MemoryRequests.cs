@@ -6,7 +6,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>The requests about memory.</summary>
-internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
+internal sealed class MemoryRequests(DeviceClaim claim, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
 {
     internal Verdict SetTable(ReadOnlySpan<MemoryRegion> regions, IMessageFiles files)
     {
@@ -20,10 +20,10 @@ internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, O
             }
         }
 
-        Verdict verdict = owner.CheckDevice(next.End, out ulong windowSize);
+        Verdict verdict = claim.CheckDevice(next.End, out ulong windowSize);
         for (int i = 0; i < regions.Length && verdict.IsOk; i++)
         {
-            verdict = MemoryRules.Check(regions[i], files.Peek(i).GetFacts(), windowSize, owner.AllowUnsealed);
+            verdict = MemoryRules.Check(regions[i], files.Peek(i).GetFacts(), windowSize, claim.AllowUnsealed);
         }
 
         verdict = verdict.IsOk ? runner.CheckStart(next, all: true) : verdict;
@@ -56,8 +56,8 @@ internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, O
         IPeerFile file = files.Peek(0);
         ulong end = region.GuestAddress + region.Length;
         MemoryTable next = memory.Table.Copy();
-        verdict = owner.CheckDevice(end, out ulong windowSize);
-        verdict = verdict.IsOk ? MemoryRules.Check(region, file.GetFacts(), windowSize, owner.AllowUnsealed) : verdict;
+        verdict = claim.CheckDevice(end, out ulong windowSize);
+        verdict = verdict.IsOk ? MemoryRules.Check(region, file.GetFacts(), windowSize, claim.AllowUnsealed) : verdict;
         verdict = verdict.IsOk ? next.Add(region) : verdict;
         verdict = verdict.IsOk ? runner.CheckStart(next, all: false) : verdict;
         verdict = verdict.IsOk ? RequireDevice(end) : verdict;
@@ -67,7 +67,7 @@ internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, O
         }
 
         // No ring lies in it yet, and what is shown stays where it is: the link need not go down for more.
-        if (owner.Device is { } device && !device.TryShowMore(region, file, out string error))
+        if (claim.Device is { } device && !device.TryShowMore(region, file, out string error))
         {
             return Verdict.Refuse(error);
         }
@@ -84,7 +84,7 @@ internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, O
             return verdict;
         }
 
-        int index = memory.Find(region);
+        int index = memory.Table.Find(region);
         if (index < 0)
         {
             return Verdict.Refuse($"no memory region at guest address 0x{region.GuestAddress:x} to remove");
@@ -106,7 +106,7 @@ internal sealed class MemoryRequests(ISessionOwner owner, Agreement agreement, O
     {
         // It is plugged with all the queues that it will ever have.
         rings.Fix();
-        return owner.RequireDevice(memoryEnd);
+        return claim.RequireDevice(memoryEnd);
     }
 
     private Verdict RequireSlots() => agreement.HasProtocol(ProtocolFeatures.ConfigureMemorySlots)

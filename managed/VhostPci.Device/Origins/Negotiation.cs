@@ -4,9 +4,9 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>The requests about features, status and who the origin is.</summary>
-internal sealed class Negotiation(ISessionOwner owner, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
+internal sealed class Negotiation(DeviceClaim claim, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
 {
-    internal ulong OfferFeatures() => agreement.Offered = agreement.Class.Offered & owner.GetAccepted(agreement.Class);
+    internal ulong OfferFeatures() => agreement.Offered = agreement.Class.Offered & claim.GetAccepted(agreement.Class);
 
     internal Verdict SetFeatures(ulong features)
     {
@@ -99,7 +99,7 @@ internal sealed class Negotiation(ISessionOwner owner, Agreement agreement, Orig
 
         // Name and number of rings decide which device it can have.
         agreement.Info = info;
-        verdict = owner.CheckDevice(info.MemoryEnd, out _);
+        verdict = claim.CheckDevice(info.MemoryEnd, out _);
         if (!verdict.IsOk)
         {
             agreement.Info = null;
@@ -108,7 +108,7 @@ internal sealed class Negotiation(ISessionOwner owner, Agreement agreement, Orig
         }
 
         agreement.Part.Take(info);
-        if (owner.Device is { } device)
+        if (claim.Device is { } device)
         {
             agreement.Part.Introduce(device.Part);
             device.ChangePart();
@@ -116,13 +116,13 @@ internal sealed class Negotiation(ISessionOwner owner, Agreement agreement, Orig
 
         // It is plugged with all the queues that it will ever have.
         rings.Fix();
-        return owner.RequireDevice(info.MemoryEnd);
+        return claim.RequireDevice(info.MemoryEnd);
     }
 
     /// <summary>Takes the kind of device that the origin has; it must say so before anything depends on it.</summary>
     private Verdict SetClass(ushort virtioId)
     {
-        if (owner.FindClass(virtioId) is not { } named)
+        if (claim.FindClass(virtioId) is not { } named)
         {
             return Verdict.Refuse($"there are no devices here for virtio device id {virtioId}");
         }

@@ -31,9 +31,6 @@ internal sealed class OriginMemory : IDisposable
         _files.Add(file);
     }
 
-    /// <summary>Position of the region that a removal means, or -1.</summary>
-    internal int Find(MemoryRegion region) => Table.Find(region);
-
     internal void RemoveAt(int index)
     {
         Table.Remove(Table.Regions[index]);

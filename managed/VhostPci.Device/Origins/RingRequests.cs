@@ -6,7 +6,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>The requests about rings.</summary>
-internal sealed class RingRequests(ISessionOwner owner, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
+internal sealed class RingRequests(DeviceClaim claim, Agreement agreement, OriginMemory memory, RingTable rings, RingRunner runner)
 {
     internal Verdict SetSize(uint index, uint entries)
     {
@@ -114,11 +114,11 @@ internal sealed class RingRequests(ISessionOwner owner, Agreement agreement, Ori
             next?.SetNonBlocking();
             if (ring.IsInUse)
             {
-                owner.Device?.Unbind((int)file.Index, endpoint);
+                claim.Device?.Unbind((int)file.Index, endpoint);
             }
         }
 
-        return !ring.IsInUse || next is null || owner.Device is not { } device || device.TryRebind((int)file.Index, endpoint)
+        return !ring.IsInUse || next is null || claim.Device is not { } device || device.TryRebind((int)file.Index, endpoint)
             ? Verdict.Ok
             : Verdict.Refuse($"the eventfd for ring {file.Index} could not be bound");
     }

@@ -4,7 +4,7 @@ using VhostPci.Protocol;
 namespace VhostPci.Device.Origins;
 
 /// <summary>Starts and stops an origin's rings: the device's link is up while the first group of them can run.</summary>
-internal sealed class RingRunner(ISessionOwner owner, Agreement agreement, OriginMemory memory, RingTable rings)
+internal sealed class RingRunner(DeviceClaim claim, Agreement agreement, OriginMemory memory, RingTable rings)
 {
     /// <summary>Whether the device shows the origin, or will as soon as the mirror's driver lets it.</summary>
     internal bool IsStarted { get; private set; }
@@ -12,7 +12,7 @@ internal sealed class RingRunner(ISessionOwner owner, Agreement agreement, Origi
     /// <summary>Makes the device's link what the rings allow by now: up while the first group runs, with all groups that run.</summary>
     internal Verdict Update()
     {
-        if (owner.Device is not { } device)
+        if (claim.Device is not { } device)
         {
             return Verdict.Ok;
         }
@@ -34,7 +34,7 @@ internal sealed class RingRunner(ISessionOwner owner, Agreement agreement, Origi
         {
             IsStarted = false;
             rings.Release();
-            owner.Device?.Stop();
+            claim.Device?.Stop();
         }
     }
 
@@ -85,7 +85,7 @@ internal sealed class RingRunner(ISessionOwner owner, Agreement agreement, Origi
             }
         }
 
-        return owner.Device is { } device && (all || !IsStarted) ? CheckFeatures(device) : Verdict.Ok;
+        return claim.Device is { } device && (all || !IsStarted) ? CheckFeatures(device) : Verdict.Ok;
     }
 
     /// <summary>Where a ring is in the guest.</summary>
@@ -129,7 +129,17 @@ internal sealed class RingRunner(ISessionOwner owner, Agreement agreement, Origi
             more = true;
         }
 
-        return IsStarted ? Extend(device, more) : Start(device);
+        if (!IsStarted)
+        {
+            return Start(device);
+        }
+
+        if (more)
+        {
+            device.Extend();
+        }
+
+        return Verdict.Ok;
     }
 
     private Verdict UseGroup(Ring[] group)
@@ -163,16 +173,6 @@ internal sealed class RingRunner(ISessionOwner owner, Agreement agreement, Origi
         }
 
         return usable;
-    }
-
-    private static Verdict Extend(IMirrorDevice device, bool more)
-    {
-        if (more)
-        {
-            device.Extend();
-        }
-
-        return Verdict.Ok;
     }
 
     private bool HasStopped()

@@ -6,14 +6,14 @@ namespace VhostPci.Device.Origins;
 /// <summary>The rings of an origin, made in groups when a message names one of them, until the device needs their number.</summary>
 internal sealed class RingTable
 {
-    private readonly ISessionOwner _owner;
+    private readonly DeviceClaim _claim;
     private readonly List<Ring> _rings = [];
     private bool _isFixed;
 
-    internal RingTable(ISessionOwner owner)
+    internal RingTable(DeviceClaim claim)
     {
-        _owner = owner;
-        Begin(owner.DefaultClass.RingsPerGroup);
+        _claim = claim;
+        Begin(claim.DefaultClass.RingsPerGroup);
     }
 
     /// <summary>Rings that the origin has.</summary>
@@ -52,7 +52,7 @@ internal sealed class RingTable
             return Verdict.Refuse($"ring {index} of {Count}: its device has as many as it had spoken of when it was plugged");
         }
 
-        return _owner.CheckPairs(PairsFor((int)index / PerGroup + 1));
+        return _claim.CheckPairs(PairsFor((int)index / PerGroup + 1));
     }
 
     /// <summary>The ring of an index that has been checked, made when it is spoken of for the first time.</summary>
@@ -79,7 +79,7 @@ internal sealed class RingTable
             return Verdict.Refuse($"device info with {groups} queue pairs after it had spoken of ring {Count - 1}");
         }
 
-        Verdict verdict = _owner.CheckPairs(PairsFor(groups));
+        Verdict verdict = _claim.CheckPairs(PairsFor(groups));
         if (verdict.IsOk)
         {
             Grow(groups);
@@ -92,7 +92,7 @@ internal sealed class RingTable
     internal void Truncate(int count)
     {
         _rings.RemoveRange(count, _rings.Count - count);
-        _owner.SetPairs(PairsFor(Groups));
+        _claim.SetPairs(PairsFor(Groups));
     }
 
     /// <summary>From here on there are no more: a device cannot get queues later.</summary>
@@ -133,6 +133,6 @@ internal sealed class RingTable
             _rings.AddRange(Enumerable.Range(0, PerGroup).Select(static _ => new Ring()));
         }
 
-        _owner.SetPairs(PairsFor(Groups));
+        _claim.SetPairs(PairsFor(Groups));
     }
 }

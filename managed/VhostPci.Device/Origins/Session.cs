@@ -14,29 +14,30 @@ namespace VhostPci.Device.Origins;
 /// </remarks>
 internal sealed class Session : IMessageTable<Request>, IDisposable
 {
-    private readonly ISessionOwner _owner;
+    private readonly DeviceClaim _claim;
     private readonly Agreement _agreement;
     private readonly RingTable _rings;
-    private readonly RingRunner _runner;
     private readonly Negotiation _negotiation;
     private readonly MemoryRequests _memoryRequests;
     private readonly RingRequests _ringRequests;
 
-    internal Session(ISessionOwner owner)
+    internal Session(DeviceClaim claim)
     {
-        _owner = owner;
-        _agreement = new Agreement(owner);
-        _rings = new RingTable(owner);
-        _runner = new RingRunner(owner, _agreement, Memory, _rings);
-        _negotiation = new Negotiation(owner, _agreement, Memory, _rings, _runner);
-        _memoryRequests = new MemoryRequests(owner, _agreement, Memory, _rings, _runner);
-        _ringRequests = new RingRequests(owner, _agreement, Memory, _rings, _runner);
+        _claim = claim;
+        _agreement = new Agreement(claim);
+        _rings = new RingTable(claim);
+        Runner = new RingRunner(claim, _agreement, Memory, _rings);
+        _negotiation = new Negotiation(claim, _agreement, Memory, _rings, Runner);
+        _memoryRequests = new MemoryRequests(claim, _agreement, Memory, _rings, Runner);
+        _ringRequests = new RingRequests(claim, _agreement, Memory, _rings, Runner);
     }
 
     /// <summary>What kind of device the origin has.</summary>
     internal DeviceClass Class => _agreement.Class;
 
     internal OriginMemory Memory { get; } = new();
+
+    internal RingRunner Runner { get; }
 
     /// <summary>What is the device class's of it.</summary>
     internal OriginPart Part => _agreement.Part;
@@ -80,7 +81,7 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
         }
 
         Verdict verdict = request is GetVringBase stop ? Stop(stop.Ring, reply, out replySize) : Act(request, files);
-        return verdict.IsOk ? _runner.Update() : verdict;
+        return verdict.IsOk ? Runner.Update() : verdict;
     }
 
     /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
@@ -88,17 +89,8 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
     {
         Part.Introduce(device.Part);
         device.ChangePart();
-        return _runner.Update();
+        return Runner.Update();
     }
-
-    /// <inheritdoc cref="RingRunner.Update"/>
-    internal Verdict Update() => _runner.Update();
-
-    /// <inheritdoc cref="RingRunner.Halt"/>
-    internal void Halt() => _runner.Halt();
-
-    /// <inheritdoc cref="RingRunner.CheckFeatures"/>
-    internal Verdict CheckFeatures(IMirrorDevice device) => _runner.CheckFeatures(device);
 
     public void Dispose()
     {
@@ -116,7 +108,7 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
     {
         GetFeatures => _negotiation.OfferFeatures(),
         GetProtocolFeatures => Protocol.ProtocolFeatures.Offered,
-        GetQueueNum => (ulong)_owner.MostPairs,
+        GetQueueNum => (ulong)_claim.MostPairs,
         GetMaxMemorySlots => MemoryPayload.MaxRegions,
         GetStatus => _agreement.Status,
         _ => null,
@@ -125,7 +117,7 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
     private Verdict Act(Request request, IMessageFiles files) => request switch
     {
         SetOwner => Verdict.Ok,
-        ResetRings => _runner.Reset(keepPositions: false),
+        ResetRings => Runner.Reset(keepPositions: false),
         SetFeatures set => _negotiation.SetFeatures(set.Features),
         SetProtocolFeatures set => _negotiation.SetProtocolFeatures(set.Features),
         SetStatus set => _negotiation.SetStatus(set.Status),
@@ -148,7 +140,7 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
         Verdict verdict = Part.Handle(request, _agreement, out bool changed);
         if (verdict.IsOk && changed)
         {
-            _owner.Device?.ChangePart();
+            _claim.Device?.ChangePart();
         }
 
         return verdict;
@@ -157,12 +149,8 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
     private Verdict Stop(uint ring, Span<byte> reply, out int replySize)
     {
         Verdict verdict = _ringRequests.Stop(ring, out uint position);
+        new VringState(ring, position).Write(reply);
         replySize = verdict.IsOk ? VringState.Size : 0;
-        if (verdict.IsOk)
-        {
-            new VringState(ring, position).Write(reply);
-        }
-
         return verdict;
     }
 }

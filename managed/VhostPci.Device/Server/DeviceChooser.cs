@@ -85,7 +85,7 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
     private MirrorDevice? FindFormer(Connection connection, ulong memoryEnd)
         => connection.Key is { } key
             ? devices.Find(device => IsAwayFrom(device, key) && device.Class == connection.Session.Class
-                && device.WindowSize >= memoryEnd && device.RingCount >= connection.RingCount)
+                && device.WindowSize >= memoryEnd && device.RingCount >= connection.Session.RingCount)
             : null;
 
     private static bool IsAwayFrom(MirrorDevice device, OriginKey key) => device.IsFree && device.State == DeviceState.Away && device.Occupancy.Key == key;
@@ -117,7 +117,7 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
     private bool IsLargeEnough(MirrorDevice device, Connection connection, ulong memoryEnd)
     {
         bool isTooSmall = device.WindowSize < memoryEnd;
-        if (!isTooSmall && device.RingCount >= connection.RingCount)
+        if (!isTooSmall && device.RingCount >= connection.Session.RingCount)
         {
             return true;
         }
@@ -134,7 +134,7 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
             else
             {
                 int perGroup = device.Class.RingsPerGroup;
-                ServerLog.StaticTooFewQueues(logger, id, device.RingCount / perGroup, connection.Name, pid, uid, connection.RingCount / perGroup);
+                ServerLog.StaticTooFewQueues(logger, id, device.RingCount / perGroup, connection.Name, pid, uid, connection.Session.RingCount / perGroup);
             }
         }
 

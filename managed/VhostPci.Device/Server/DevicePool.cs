@@ -69,7 +69,7 @@ internal sealed class DevicePool(
     {
         string id = connection.Claim.NextId();
         MirrorDevice made = Create(
-            connection.Session.Class, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize, connection.RingCount, options: null);
+            connection.Session.Class, new DeviceIdentity(id, place, connection.Id, connection.Peer), windowSize, connection.Session.RingCount, options: null);
         bool plugged = made.Occupancy.TryPlug(bridge, connection, connection.Key, out error);
         device = plugged ? made : null;
         if (plugged && IsWithoutWindow(made) && !_warnedNoWindow)
