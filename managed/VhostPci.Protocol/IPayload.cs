@@ -12,4 +12,8 @@ public interface IPayload<TSelf>
     /// <summary>Reads the payload.</summary>
     /// <returns>False when the length is not <see cref="Size"/>, or bits are set that nobody has defined.</returns>
     static abstract bool TryParse(ReadOnlySpan<byte> payload, out TSelf value);
+
+    /// <summary>Writes the payload.</summary>
+    /// <param name="destination">At least <see cref="Size"/> bytes.</param>
+    void Write(Span<byte> destination);
 }

@@ -52,13 +52,4 @@ public static class MemoryPayload
             regions[i].Write(destination[TableSize(i)..]);
         return TableSize(regions.Length);
     }
-
-    /// <summary>Writes ADD_MEM_REG or REM_MEM_REG.</summary>
-    /// <param name="destination">At least <see cref="SingleSize"/> bytes.</param>
-    /// <param name="region">The region.</param>
-    public static void WriteSingle(Span<byte> destination, MemoryRegion region)
-    {
-        BinaryPrimitives.WriteUInt64LittleEndian(destination, 0);
-        region.Write(destination[8..]);
-    }
 }

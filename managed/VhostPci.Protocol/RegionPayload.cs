@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+using System.Buffers.Binary;
+
 namespace VhostPci.Protocol;
 
 /// <summary>The payload of ADD_MEM_REG and REM_MEM_REG: padding, which may hold anything, and one region.</summary>
@@ -13,5 +15,12 @@ public readonly record struct RegionPayload(MemoryRegion Region) : IPayload<Regi
         bool fits = payload.Length == MemoryPayload.SingleSize;
         value = fits ? new RegionPayload(MemoryRegion.Read(payload[(MemoryPayload.SingleSize - MemoryRegion.Size)..])) : default;
         return fits;
+    }
+
+    /// <inheritdoc/>
+    public void Write(Span<byte> destination)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(destination, 0);
+        Region.Write(destination[(MemoryPayload.SingleSize - MemoryRegion.Size)..]);
     }
 }

@@ -30,6 +30,9 @@ public readonly record struct U64Payload(ulong Value) : IPayload<U64Payload>
     public static bool TryParse(ReadOnlySpan<byte> payload, out ulong value)
         => BinaryPrimitives.TryReadUInt64LittleEndian(payload, out value) && payload.Length == Size;
 
+    /// <inheritdoc/>
+    public void Write(Span<byte> destination) => Write(destination, Value);
+
     /// <summary>Writes the payload.</summary>
     /// <param name="destination">At least <see cref="Size"/> bytes.</param>
     /// <param name="value">The number.</param>

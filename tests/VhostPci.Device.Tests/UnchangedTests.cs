@@ -252,7 +252,7 @@ public sealed class UnchangedTests
     private static byte[] Single(MemoryRegion region)
     {
         byte[] payload = new byte[MemoryPayload.SingleSize];
-        MemoryPayload.WriteSingle(payload, region);
+        new RegionPayload(region).Write(payload);
         return payload;
     }
 

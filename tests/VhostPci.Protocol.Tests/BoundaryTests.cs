@@ -83,7 +83,7 @@ public sealed class BoundaryTests
         Assert.Equal(regions, back);
 
         Array.Fill(buffer, (byte)0xff);
-        MemoryPayload.WriteSingle(buffer, regions[1]);
+        new RegionPayload(regions[1]).Write(buffer);
         Assert.Equal(new byte[8], buffer[..8]);
         Assert.True(RegionPayload.TryParse(buffer.AsSpan(0, MemoryPayload.SingleSize), out RegionPayload single));
         Assert.Equal(regions[1], single.Region);

@@ -30,7 +30,7 @@ internal static class Samples
                 _ = MemoryPayload.WriteTable(payload, [new MemoryRegion(0, 0x1000, 0, 0), new MemoryRegion(0x1000, 0x1000, 0x1000, 0)]);
                 break;
             case RequestCode.AddMemoryRegion or RequestCode.RemoveMemoryRegion:
-                MemoryPayload.WriteSingle(payload, new MemoryRegion(0, 0x1000, 0, 0));
+                new RegionPayload(new MemoryRegion(0, 0x1000, 0, 0)).Write(payload);
                 break;
             case RequestCode.SetDeviceInfo:
                 Info.Write(payload);

@@ -121,7 +121,7 @@ internal sealed class ClientConnection
     {
         _host.ArmTimer(_number, 0);
         _session.State = ClientState.Unusable;
-        _troubles.Unusable(reason);
+        _troubles.Say(ClientLog.Unusable, reason);
     }
 
     /// <summary>Keeps a request of the server's that comes inside a call that stops the device, which is no moment to change its link.</summary>
@@ -144,7 +144,7 @@ internal sealed class ClientConnection
             return;
         }
 
-        _troubles.Lost(reason);
+        _troubles.Say(ClientLog.Lost, reason);
         Channel.Drop();
         _session.State = ClientState.Lost;
         _host.ArmTimer(_number, LinkDownDelay);

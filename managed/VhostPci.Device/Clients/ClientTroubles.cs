@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
+using static System.FormattableString;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Limits;
 
@@ -10,42 +10,12 @@ internal sealed class ClientTroubles(ILogger logger, string id, TimeProvider tim
 {
     private readonly LineBudget _limit = new(time, Budgets.LogLines, Budgets.LogPeriod);
 
-    internal void Lost(string reason)
+    /// <summary>Writes a line of <see cref="ClientLog"/>, or counts it.</summary>
+    internal void Say(Action<ILogger, string, string, string> line, string what)
     {
-        if (MayBeSaid(out string hidden))
+        if (_limit.TryTake(out ulong before))
         {
-            ClientLog.Lost(logger, id, reason, hidden);
+            line(logger, id, what, before == 0 ? string.Empty : Invariant($" ({before} messages before were not shown)"));
         }
-    }
-
-    internal void Unusable(string reason)
-    {
-        if (MayBeSaid(out string hidden))
-        {
-            ClientLog.Unusable(logger, id, reason, hidden);
-        }
-    }
-
-    internal void NeedsReset(string features)
-    {
-        if (MayBeSaid(out string hidden))
-        {
-            ClientLog.NeedsReset(logger, id, features, hidden);
-        }
-    }
-
-    internal void BadMemory(string reason)
-    {
-        if (MayBeSaid(out string hidden))
-        {
-            ClientLog.BadMemory(logger, id, reason, hidden);
-        }
-    }
-
-    private bool MayBeSaid(out string hidden)
-    {
-        bool may = _limit.TryTake(out ulong before);
-        hidden = before == 0 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $" ({before} messages before were not shown)");
-        return may;
     }
 }

@@ -23,11 +23,11 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
         ulong missing = session.Acknowledged & ~session.ServerFeatures;
         if (missing != 0)
         {
-            troubles.Unusable($"the server lacks features that the driver uses: {NetFeatureNames.Format(missing)}");
+            troubles.Say(ClientLog.Unusable, $"the server lacks features that the driver uses: {NetFeatureNames.Format(missing)}");
             return -LinuxError.EINVAL;
         }
 
-        bool sent = channel.Send(RequestCode.SetFeatures, session.Acknowledged | VirtioFeatures.VhostUserProtocolFeatures);
+        bool sent = channel.Send(RequestCode.SetFeatures, new U64Payload(session.Acknowledged | VirtioFeatures.VhostUserProtocolFeatures));
         session.SentDriverState = new DriverState(session.Acknowledged & VirtioNetFeatures.GuestOffloads, session.SentDriverState?.Mac ?? session.Config.Info.Mac);
         return Result(sent);
     }
@@ -46,47 +46,26 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
         {
             // QEMU announces the address that the device was given, whatever its driver has made of it.
             MacAddress current = mac == session.Config.Info.Mac && _driver is { Mac.IsZero: false } driver ? driver.Mac : mac;
-            Span<byte> payload = stackalloc byte[U64Payload.Size];
-            new RarpPayload(current).Write(payload);
-            channel.Send(RequestCode.SendRarp, payload);
+            channel.Send(RequestCode.SendRarp, new RarpPayload(current));
         }
-    }
-
-    /// <summary>Sends a request about a ring.</summary>
-    internal int SendState(RequestCode request, uint index, uint value)
-        => session.IsConnected ? Result(channel.Send(request, new VringState(index, value))) : -LinuxError.ENOTCONN;
-
-    /// <inheritdoc cref="VhostPciClient.SetVringAddress"/>
-    internal int SetAddress(uint index, ulong desc, ulong avail, ulong used)
-    {
-        if (!session.IsConnected)
-        {
-            return -LinuxError.ENOTCONN;
-        }
-
-        Span<byte> payload = stackalloc byte[VringAddress.Size];
-        new VringAddress(index, 0, desc, used, avail, 0).Write(payload);
-        return Result(channel.Send(RequestCode.SetVringAddress, payload));
     }
 
     /// <inheritdoc cref="VhostPciClient.SetVringFile"/>
     internal int SetFile(uint index, RingEndpoint endpoint, int descriptor)
     {
-        if (!session.IsConnected)
-        {
-            return -LinuxError.ENOTCONN;
-        }
-
         RequestCode request = endpoint switch
         {
             RingEndpoint.Kick => RequestCode.SetVringKick,
             RingEndpoint.Call => RequestCode.SetVringCall,
             _ => RequestCode.SetVringError,
         };
-        Span<byte> payload = stackalloc byte[VringFile.Size];
-        new VringFile(index, descriptor >= 0).Write(payload);
-        return Result(descriptor >= 0 ? channel.Send(request, payload, [descriptor]) : channel.Send(request, payload));
+        return Send(request, new VringFile(index, descriptor >= 0), descriptor >= 0 ? [descriptor] : []);
     }
+
+    /// <summary>Sends a request about a ring.</summary>
+    internal int Send<T>(RequestCode request, T payload, ReadOnlySpan<int> descriptors = default)
+        where T : struct, IPayload<T>
+        => session.IsConnected ? Result(channel.Send(request, payload, descriptors)) : -LinuxError.ENOTCONN;
 
     private int SendDriverState()
     {
@@ -107,9 +86,7 @@ internal sealed class DriverRequests(ClientSession session, ServerChannel channe
             return 0;
         }
 
-        Span<byte> payload = stackalloc byte[DriverState.Size];
-        state.Write(payload);
-        bool sent = channel.Send(RequestCode.SetDriverState, payload);
+        bool sent = channel.Send(RequestCode.SetDriverState, state);
         session.SentDriverState = sent ? state : lastSent;
         return Result(sent);
     }

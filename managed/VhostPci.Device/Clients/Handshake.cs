@@ -55,7 +55,7 @@ internal sealed class Handshake(ClientConnection connection, ClientSession sessi
 
         session.State = ClientState.AskedQueues;
         session.ProtocolFeatures = NeededProtocolFeatures | (features & WantedProtocolFeatures);
-        if (channel.Send(RequestCode.SetProtocolFeatures, session.ProtocolFeatures))
+        if (channel.Send(RequestCode.SetProtocolFeatures, new U64Payload(session.ProtocolFeatures)))
         {
             channel.Send(RequestCode.GetQueueNum);
         }
@@ -70,9 +70,7 @@ internal sealed class Handshake(ClientConnection connection, ClientSession sessi
             return;
         }
 
-        Span<byte> payload = stackalloc byte[DeviceInfo.Size];
-        info.Write(payload);
-        if (channel.Send(RequestCode.SetOwner) && channel.Send(RequestCode.SetDeviceInfo, payload))
+        if (channel.Send(RequestCode.SetOwner) && channel.Send(RequestCode.SetDeviceInfo, info))
         {
             connection.OnConnected();
         }

@@ -27,7 +27,7 @@ internal sealed class MemoryAnnouncer(ClientSession session, ServerChannel chann
             : verdict;
         if (!verdict.IsOk)
         {
-            troubles.BadMemory(verdict.Reason);
+            troubles.Say(ClientLog.BadMemory, verdict.Reason);
             return -LinuxError.EINVAL;
         }
 

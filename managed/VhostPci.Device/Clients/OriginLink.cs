@@ -41,7 +41,7 @@ internal sealed class OriginLink(IHost host, ulong number, IClientHost device, C
         Update();
         if (ask)
         {
-            troubles.NeedsReset(NetFeatureNames.Format(excess));
+            troubles.Say(ClientLog.NeedsReset, NetFeatureNames.Format(excess));
             device.AskForReset();
         }
     }

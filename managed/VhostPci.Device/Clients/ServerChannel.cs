@@ -47,18 +47,12 @@ internal sealed class ServerChannel(IHost host, ulong number, TimeProvider time,
 
     internal bool Send(RequestCode request) => Send(request, []);
 
-    internal bool Send(RequestCode request, ulong value)
+    internal bool Send<T>(RequestCode request, T payload, ReadOnlySpan<int> descriptors = default)
+        where T : struct, IPayload<T>
     {
-        Span<byte> payload = stackalloc byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
-        return Send(request, payload);
-    }
-
-    internal bool Send(RequestCode request, VringState state)
-    {
-        Span<byte> payload = stackalloc byte[VringState.Size];
-        state.Write(payload);
-        return Send(request, payload);
+        Span<byte> bytes = stackalloc byte[T.Size];
+        payload.Write(bytes);
+        return Send(request, bytes, descriptors);
     }
 
     /// <summary>Sends a message; when the server does not take it the connection is lost.</summary>

@@ -121,16 +121,17 @@ public sealed class VhostPciClient : IReactor
     public int SetMemory(ReadOnlySpan<MemorySection> sections, ReadOnlySpan<MemoryBacking> backings = default) => _memory.Announce(sections, backings);
 
     /// <summary>Tells the size of a ring.</summary>
-    public int SetVringNum(uint index, uint entries) => _requests.SendState(RequestCode.SetVringNum, index, entries);
+    public int SetVringNum(uint index, uint entries) => _requests.Send(RequestCode.SetVringNum, new VringState(index, entries));
 
     /// <summary>Tells where a ring stands.</summary>
-    public int SetVringBase(uint index, uint position) => _requests.SendState(RequestCode.SetVringBase, index, position);
+    public int SetVringBase(uint index, uint position) => _requests.Send(RequestCode.SetVringBase, new VringState(index, position));
 
     /// <summary>Enables or disables a ring.</summary>
-    public int Enable(uint index, bool enable) => _requests.SendState(RequestCode.SetVringEnable, index, enable ? 1U : 0);
+    public int Enable(uint index, bool enable) => _requests.Send(RequestCode.SetVringEnable, new VringState(index, enable ? 1U : 0));
 
     /// <summary>Tells where a ring is: guest-physical addresses.</summary>
-    public int SetVringAddress(uint index, ulong desc, ulong avail, ulong used) => _requests.SetAddress(index, desc, avail, used);
+    public int SetVringAddress(uint index, ulong desc, ulong avail, ulong used)
+        => _requests.Send(RequestCode.SetVringAddress, new VringAddress(index, 0, desc, used, avail, 0));
 
     /// <summary>Hands over an eventfd; -1 says that the ring is polled.</summary>
     public int SetVringFile(uint index, RingEndpoint endpoint, int descriptor) => _requests.SetFile(index, endpoint, descriptor);

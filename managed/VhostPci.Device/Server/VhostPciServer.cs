@@ -28,18 +28,8 @@ public sealed class VhostPciServer : IReactor
     private bool _destroyed;
 
     internal VhostPciServer(
-        IHost host,
-        IServerHost bridge,
-        IListener listener,
-        IWindowFactory windows,
-        ServerConfig config,
-        BridgePlan plan,
-        UidFilter uids,
-        ILogger logger,
-        TimeProvider time,
-        IDumpFile? dump,
-        IReadOnlyList<DeviceClass> classes,
-        DescriptorBudget descriptors)
+        IHost host, IServerHost bridge, IListener listener, IWindowFactory windows, ServerConfig config, BridgePlan plan, UidFilter uids,
+        ILogger logger, TimeProvider time, IDumpFile? dump, IReadOnlyList<DeviceClass> classes, DescriptorBudget descriptors)
     {
         _host = host;
         _listener = listener;

@@ -73,7 +73,7 @@ internal static class Messages
                 return Table(step);
             case RequestCode.AddMemoryRegion or RequestCode.RemoveMemoryRegion:
                 byte[] single = new byte[MemoryPayload.SingleSize];
-                MemoryPayload.WriteSingle(single, Region(step, 1 + (int)(step.Value % 4)));
+                new RegionPayload(Region(step, 1 + (int)(step.Value % 4))).Write(single);
                 return Make(step.Request, single, step.Request == RequestCode.AddMemoryRegion || step.Value % 2 == 1 ? [FileKind.Memory] : []);
             case RequestCode.SetVringAddress:
                 return Address(step.Index, step.Value);

@@ -110,7 +110,7 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
     internal void SendSingle(RequestCode request, MemoryRegion region, params int[] files)
     {
         byte[] payload = new byte[MemoryPayload.SingleSize];
-        MemoryPayload.WriteSingle(payload, region);
+        new RegionPayload(region).Write(payload);
         Send(request, payload, files);
     }
 
