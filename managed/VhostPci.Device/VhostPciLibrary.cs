@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Classes;
@@ -10,6 +9,7 @@ using VhostPci.Device.Ports;
 using VhostPci.Device.Reporting;
 using VhostPci.Device.Server;
 using VhostPci.Protocol;
+using static System.FormattableString;
 
 namespace VhostPci.Device;
 
@@ -68,14 +68,13 @@ public sealed class VhostPciLibrary
 
         if (config.UnplugDelay > Budgets.MaxUnplugDelay)
         {
-            error = string.Create(
-                CultureInfo.InvariantCulture, $"unplug-delay={config.UnplugDelay} is more than a day: {Budgets.MaxUnplugDelay} seconds are the most");
+            error = Invariant($"unplug-delay={config.UnplugDelay} is more than a day: {Budgets.MaxUnplugDelay} seconds are the most");
             return false;
         }
 
         if (config.QueuesMax is < 1 or > GuestAbi.MaxQueuePairs)
         {
-            error = string.Create(CultureInfo.InvariantCulture, $"queues-max={config.QueuesMax} must be between 1 and {GuestAbi.MaxQueuePairs}");
+            error = Invariant($"queues-max={config.QueuesMax} must be between 1 and {GuestAbi.MaxQueuePairs}");
             return false;
         }
 

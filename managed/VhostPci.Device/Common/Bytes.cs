@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
+using static System.FormattableString;
+
 
 namespace VhostPci.Device.Common;
 
@@ -18,6 +19,6 @@ public static class Bytes
             unit++;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{value} {Units[unit]}");
+        return Invariant($"{value} {Units[unit]}");
     }
 }

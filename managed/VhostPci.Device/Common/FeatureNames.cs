@@ -55,22 +55,9 @@ internal static class FeatureNames
                 text.Append(' ');
             }
 
-            text.Append(Name(bit, names) ?? Name(bit, others) ?? $"bit{bit}");
+            text.Append(names.Concat(others).FirstOrDefault(known => known.Bit == 1UL << bit).Name ?? $"bit{bit}");
         }
 
         return text.ToString();
-    }
-
-    private static string? Name(int bit, IReadOnlyList<(ulong Bit, string Name)> names)
-    {
-        foreach ((ulong mask, string name) in names)
-        {
-            if (mask == 1UL << bit)
-            {
-                return name;
-            }
-        }
-
-        return null;
     }
 }

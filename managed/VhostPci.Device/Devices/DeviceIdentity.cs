@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using VhostPci.Device.Ports;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Devices;
 
@@ -15,7 +15,7 @@ internal sealed record DeviceIdentity(string Id, SlotPlace? Place, ulong Connect
     internal int Slot => Place?.Device ?? -1;
 
     /// <summary>What its address is made from while no origin has told its own: a place that is taken again is the same interface.</summary>
-    internal string Named => Place is { } place && Connection != 0 ? string.Create(CultureInfo.InvariantCulture, $"{place.Bus} {place.Device}") : Id;
+    internal string Named => Place is { } place && Connection != 0 ? Invariant($"{place.Bus} {place.Device}") : Id;
 
     /// <summary>Its bus; null for the server's own, or for one elsewhere.</summary>
     internal string? Bus => Place?.Bus;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using System.Numerics;
 using VhostPci.Device.Common;
 using VhostPci.Device.Ports;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Devices;
 
@@ -16,9 +16,7 @@ internal static class WindowPlan
         if (size == 0 || size > reserved)
         {
             // RoundUpToPowerOf2 gives 0 when the power does not fit into 64 bits.
-            error = string.Create(
-                CultureInfo.InvariantCulture,
-                $"its memory ends at 0x{memoryEnd:x}, which no window in the bridge's {Bytes.Format(reserved)} can show: raise slot-size= on the server");
+            error = Invariant($"its memory ends at 0x{memoryEnd:x}, which no window in the bridge's {Bytes.Format(reserved)} can show: raise slot-size= on the server");
             return false;
         }
 
@@ -34,8 +32,6 @@ internal static class WindowPlan
         => !window.IsProgrammed || (window.Base >= 1UL << 32 && window.Size >= size && window.Size - size >= inUse);
 
     /// <summary>Why it does not.</summary>
-    internal static string DescribeMisfit(ulong size, ulong inUse, ulong reserved, BridgeWindow window) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
+    internal static string DescribeMisfit(ulong size, ulong inUse, ulong reserved, BridgeWindow window) => Invariant($"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
         + $"{Bytes.Format(inUse)} are in use and {Bytes.Format(size)} are needed above 4 GiB: lower connections= or raise slot-size= on the server";
 }

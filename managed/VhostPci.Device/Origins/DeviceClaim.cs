@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
 using VhostPci.Device.Limits;
 using VhostPci.Protocol;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Origins;
 
@@ -93,9 +93,9 @@ internal sealed class DeviceClaim(IOriginServer server, Connection connection, C
     /// <summary>An id that no device has had: QEMU keeps the old one until the guest has let it go.</summary>
     internal string NextId()
     {
-        string id = string.Create(CultureInfo.InvariantCulture, $"{server.Id}.{connection.Id}");
+        string id = Invariant($"{server.Id}.{connection.Id}");
         _devices++;
-        return _devices == 1 ? id : string.Create(CultureInfo.InvariantCulture, $"{id}.{_devices}");
+        return _devices == 1 ? id : Invariant($"{id}.{_devices}");
     }
 
     /// <summary>Gets a device, if there is one.</summary>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using System.Numerics;
 using VhostPci.Device.Common;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -184,6 +184,4 @@ public static class BridgePlanner
 
         return power;
     }
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -48,9 +48,7 @@ public sealed class DescriptorBudget
         ulong needed = Count(_connections + connections);
         if (needed > Limit)
         {
-            error = string.Create(
-                CultureInfo.InvariantCulture,
-                $"connections={connections} may take {needed} file descriptors in this process, but it may have only {Limit}: raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=");
+            error = Invariant($"connections={connections} may take {needed} file descriptors in this process, but it may have only {Limit}: raise the limit (ulimit -Hn, LimitNOFILE=) or lower connections=");
             return false;
         }
 

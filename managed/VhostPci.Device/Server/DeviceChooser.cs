@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Origins;
 using VhostPci.Protocol;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -195,9 +195,7 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
         MirrorDevice? only = devices.FirstOrDefault();
         windowSize = only?.WindowSize ?? 0;
         error = only is null || only == mine || only.IsFree
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"it does not suit the device of this socket: memory up to 0x{memoryEnd:x} in a window of {Bytes.Format(windowSize)} (window-size=), queue pairs (queues=) or name (peer-name=)")
+            ? Invariant($"it does not suit the device of this socket: memory up to 0x{memoryEnd:x} in a window of {Bytes.Format(windowSize)} (window-size=), queue pairs (queues=) or name (peer-name=)")
             : string.Empty;
         return error.Length == 0 ? PlugResult.Wait : PlugResult.Refused;
     }

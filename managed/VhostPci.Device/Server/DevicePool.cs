@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Classes;
 using VhostPci.Device.Common;
@@ -7,6 +6,7 @@ using VhostPci.Device.Devices;
 using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Protocol;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -32,16 +32,14 @@ internal sealed class DevicePool(
         ulong size = options.WindowSize == 0 ? config.SlotSize : options.WindowSize;
         if (size < BridgePlanner.MinimumSlotSize || !ulong.IsPow2(size) || size > 1UL << ((int)config.PhysBits - 1))
         {
-            error = string.Create(
-                CultureInfo.InvariantCulture,
-                $"window-size={Bytes.Format(size)} must be a power of two, at least 4 GiB, and at most half of the {config.PhysBits} physical address bits")
+            error = Invariant($"window-size={Bytes.Format(size)} must be a power of two, at least 4 GiB, and at most half of the {config.PhysBits} physical address bits")
                 + " of the CPU: a window below 4 GiB gets uncached from the x86 MTRRs";
             return false;
         }
 
         if (options.QueuePairs is < 1 or > GuestAbi.MaxQueuePairs)
         {
-            error = string.Create(CultureInfo.InvariantCulture, $"queues={options.QueuePairs} must be between 1 and {GuestAbi.MaxQueuePairs}");
+            error = Invariant($"queues={options.QueuePairs} must be between 1 and {GuestAbi.MaxQueuePairs}");
             return false;
         }
 
@@ -54,12 +52,12 @@ internal sealed class DevicePool(
 
         if (!slots.TryTakeAt(options.Bus, options.Slot, size, out SlotPlace? place))
         {
-            error = string.Create(CultureInfo.InvariantCulture, $"slot {options.Slot} of bus {options.Bus} is in use");
+            error = Invariant($"slot {options.Slot} of bus {options.Bus} is in use");
             return false;
         }
 
         error = string.Empty;
-        string id = options.Id ?? string.Create(CultureInfo.InvariantCulture, $"{config.Id}.static{_lastStatic++}");
+        string id = options.Id ?? Invariant($"{config.Id}.static{_lastStatic++}");
         device = Create(deviceClass, new DeviceIdentity(id, place, 0, default), size, options.QueuePairs * deviceClass.RingsPerGroup, options);
         return true;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Limits;
 using VhostPci.Device.Origins;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -123,6 +123,4 @@ internal sealed class FairShares(
         IEnumerable<uint> all = (uids.Uids ?? []).Concat(connections.Select(static connection => connection.Peer.Uid)).Distinct();
         return Has(uid) ? Math.Min(all.Count(other => !Has(other)), Budgets.MostKept(config.Connections)) : 0;
     }
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using VhostPci.Device.Classes;
 using VhostPci.Device.Devices;
@@ -8,6 +7,7 @@ using VhostPci.Device.Origins;
 using VhostPci.Device.Ports;
 using VhostPci.Device.Wire;
 using VhostPci.Protocol;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -74,7 +74,7 @@ internal sealed class OriginDesk(
     public void LogRefusal(PeerCredentials peer, string reason)
     {
         host.Trace(TraceEvent.Refuse, number, unchecked((ulong)peer.Pid), peer.Uid);
-        LastRefusal = string.Create(CultureInfo.InvariantCulture, $"pid {peer.Pid} uid {peer.Uid}: {reason}");
+        LastRefusal = Invariant($"pid {peer.Pid} uid {peer.Uid}: {reason}");
         Refused++;
         if (!users[peer.Uid].Lines.TryTake(out ulong hidden))
         {

@@ -25,10 +25,8 @@ public sealed class SlotAllocator
         for (int i = 1; i <= _used.Length; i++)
         {
             slot = i % _used.Length;
-            if (!_used[slot])
+            if (TryTake(slot))
             {
-                _used[slot] = true;
-                Used++;
                 return true;
             }
         }

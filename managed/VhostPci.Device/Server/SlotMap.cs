@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-using System.Globalization;
 using VhostPci.Device.Common;
 using VhostPci.Device.Devices;
 using VhostPci.Device.Ports;
+using static System.FormattableString;
 
 namespace VhostPci.Device.Server;
 
@@ -110,8 +110,8 @@ internal sealed class SlotMap
 
         BridgeWindow window = _host.GetWindow(at.Bus);
         string given = window.IsProgrammed
-            ? string.Create(CultureInfo.InvariantCulture, $"its bus has {Bytes.Format(window.Size)} at 0x{window.Base:x}, of which other windows have {Bytes.Format(_buses[at.Index].InUse - size)}; ")
-            : string.Create(CultureInfo.InvariantCulture, $"the firmware gave its bus nothing of {Bytes.Format(_reserved)}; ");
+            ? Invariant($"its bus has {Bytes.Format(window.Size)} at 0x{window.Base:x}, of which other windows have {Bytes.Format(_buses[at.Index].InUse - size)}; ")
+            : Invariant($"the firmware gave its bus nothing of {Bytes.Format(_reserved)}; ");
         return given + (_ports ? "raise pref64-reserve= of the port"
             : window.IsProgrammed ? "raise slot-size= or connections= on the vhost-pci-server"
             : "lower connections= or slot-size= on the vhost-pci-server, or use SeaBIOS");
@@ -119,7 +119,7 @@ internal sealed class SlotMap
 
     private static Bus NewBridge(ServerConfig config, int index)
     {
-        string? name = index == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{config.Id}.bridge{index}");
+        string? name = index == 0 ? null : Invariant($"{config.Id}.bridge{index}");
         return new Bus(name, name ?? config.Id, (int)config.Slots);
     }
 
@@ -156,7 +156,7 @@ internal sealed class SlotMap
     {
         if (_buses.All(bus => bus.Slots.IsFull))
         {
-            return string.Create(CultureInfo.InvariantCulture, $"all {_buses.Sum(bus => bus.Slots.Used)} slots of the server's bridges are in use");
+            return Invariant($"all {_buses.Sum(bus => bus.Slots.Used)} slots of the server's bridges are in use");
         }
 
         // The bridge that has most left says best what is missing.
