@@ -31,10 +31,10 @@ public sealed class BackEndTable : IMessageTable<BackEndMessage>
         bool isReply = (header.Flags & MessageFlags.Reply) != 0;
         message = (header.Request, isReply) switch
         {
-            ((RequestCode)BackEndRequest.SetLink, false) when U64Payload.TryParse(payload, out ulong up) => new SetLink(up != 0),
-            ((RequestCode)BackEndRequest.AcceptFeatures, false) when U64Payload.TryParse(payload, out ulong accepted) => new AcceptFeatures(accepted),
-            (RequestCode.GetFeatures or RequestCode.GetProtocolFeatures or RequestCode.GetQueueNum, true) when U64Payload.TryParse(payload, out ulong value)
-                => new NumberReply(header.Request, value),
+            ((RequestCode)BackEndRequest.SetLink, false) when U64Payload.TryParse(payload, out U64Payload up) => new SetLink(up.Value != 0),
+            ((RequestCode)BackEndRequest.AcceptFeatures, false) when U64Payload.TryParse(payload, out U64Payload accepted) => new AcceptFeatures(accepted.Value),
+            (RequestCode.GetFeatures or RequestCode.GetProtocolFeatures or RequestCode.GetQueueNum, true) when U64Payload.TryParse(payload, out U64Payload value)
+                => new NumberReply(header.Request, value.Value),
             (RequestCode.GetVringBase, true) when VringState.TryParse(payload, out VringState ring) => new RingReply(ring),
             _ => new UnknownReply(header.Request),
         };

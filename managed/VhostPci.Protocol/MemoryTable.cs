@@ -80,15 +80,6 @@ public sealed class MemoryTable
     /// <returns>On refusal the table is unchanged.</returns>
     public Verdict Add(MemoryRegion region)
     {
-        Verdict verdict = Check(region);
-        if (verdict.IsOk)
-            _regions[Count++] = region;
-        return verdict;
-    }
-
-    /// <summary>Whether <see cref="Add"/> would take a region.</summary>
-    public Verdict Check(MemoryRegion region)
-    {
         Verdict verdict = CheckRegion(region);
         if (!verdict.IsOk)
             return verdict;
@@ -106,6 +97,7 @@ public sealed class MemoryTable
             }
         }
 
+        _regions[Count++] = region;
         return Verdict.Ok;
     }
 

@@ -100,14 +100,11 @@ public sealed class MessageReader<TMessage>(IMessageTable<TMessage> table)
 
     private Verdict TakeHeader()
     {
-        MessageHeader header = MessageHeader.Read(_buffer);
-        Verdict verdict = CheckHeader(header);
-        if (!verdict.IsOk)
-            return verdict;
-
-        Header = header;
-        _goal = MessageHeader.Size + (int)header.PayloadSize;
-        return Verdict.Ok;
+        Header = MessageHeader.Read(_buffer);
+        Verdict verdict = CheckHeader(Header);
+        if (verdict.IsOk)
+            _goal = MessageHeader.Size + (int)Header.PayloadSize;
+        return verdict;
     }
 
     private Verdict CheckHeader(MessageHeader header)

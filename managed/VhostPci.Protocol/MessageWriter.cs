@@ -27,7 +27,7 @@ public static class MessageWriter
     public static ReadOnlySpan<byte> Write(Span<byte> destination, RequestCode request, MessageFlags flags, ulong value)
     {
         Span<byte> payload = stackalloc byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
+        new U64Payload(value).Write(payload);
         return Write(destination, request, flags, payload);
     }
 

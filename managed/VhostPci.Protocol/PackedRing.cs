@@ -88,7 +88,7 @@ public static class PackedRing
     public static ushort Clean(ushort flags, int slot, PackedPosition position)
     {
         bool round = slot >= position.Slot ? position.Wrap : !position.Wrap;
-        return ((flags & Used) != 0) == round ? (ushort)(round ? flags & ~(Available | Used) : flags | Available | Used) : flags;
+        return ((flags & Used) != 0) == round ? Return(flags) : flags;
     }
 
     /// <summary>Counts the slots from a position on that the driver has made available.</summary>

@@ -67,8 +67,7 @@ public sealed class RequestRow
     /// <summary>A request that says by itself whether a descriptor comes along.</summary>
     internal static RequestRow File(RequestCode code, Func<VringFile, Request> make)
     {
-        RequestRow plain = Of(code, make, (0, 1));
-        return new RequestRow(code, (plain.MinPayload, plain.MaxPayload), (0, 1), Parse, 0);
+        return new RequestRow(code, (VringFile.Size, VringFile.Size), (0, 1), Parse, 0);
 
         Verdict Parse(ReadOnlySpan<byte> payload, int descriptors, out Request? request)
         {

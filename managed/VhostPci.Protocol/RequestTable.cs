@@ -28,9 +28,6 @@ public sealed class RequestTable(IEnumerable<RequestRow> rows) : IMessageTable<R
         => _rows[header.Request].Parse(payload, descriptors, out message);
 
     /// <summary>Why a request is not taken, for those of vhost-user that somebody may expect.</summary>
-    private static string Explain(uint request) => request switch
-    {
-        6 or 7 => $"request {request} is about the dirty log, which was not offered: an origin cannot be migrated",
-        _ => $"unknown request {request}",
-    };
+    private static string Explain(uint request)
+        => request is 6 or 7 ? $"request {request} is about the dirty log, which was not offered: an origin cannot be migrated" : $"unknown request {request}";
 }

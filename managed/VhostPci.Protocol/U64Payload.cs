@@ -21,20 +21,11 @@ public readonly record struct U64Payload(ulong Value) : IPayload<U64Payload>
     /// <inheritdoc/>
     public static bool TryParse(ReadOnlySpan<byte> payload, out U64Payload value)
     {
-        bool read = TryParse(payload, out ulong number);
-        value = new U64Payload(number);
-        return read;
+        bool fits = payload.Length == Size;
+        value = fits ? new U64Payload(BinaryPrimitives.ReadUInt64LittleEndian(payload)) : default;
+        return fits;
     }
 
-    /// <inheritdoc cref="TryParse(ReadOnlySpan{byte}, out U64Payload)"/>
-    public static bool TryParse(ReadOnlySpan<byte> payload, out ulong value)
-        => BinaryPrimitives.TryReadUInt64LittleEndian(payload, out value) && payload.Length == Size;
-
     /// <inheritdoc/>
-    public void Write(Span<byte> destination) => Write(destination, Value);
-
-    /// <summary>Writes the payload.</summary>
-    /// <param name="destination">At least <see cref="Size"/> bytes.</param>
-    /// <param name="value">The number.</param>
-    public static void Write(Span<byte> destination, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(destination, value);
+    public void Write(Span<byte> destination) => BinaryPrimitives.WriteUInt64LittleEndian(destination, Value);
 }

@@ -21,20 +21,17 @@ public readonly record struct VringAddress(uint Index, uint Flags, ulong Desc, u
     /// <returns>False when <paramref name="payload"/> is not exactly <see cref="Size"/> bytes.</returns>
     public static bool TryParse(ReadOnlySpan<byte> payload, out VringAddress address)
     {
-        if (payload.Length != Size)
-        {
-            address = default;
-            return false;
-        }
-
-        address = new VringAddress(
-            BinaryPrimitives.ReadUInt32LittleEndian(payload),
-            BinaryPrimitives.ReadUInt32LittleEndian(payload[4..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(payload[8..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(payload[16..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(payload[24..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(payload[32..]));
-        return true;
+        bool fits = payload.Length == Size;
+        address = fits
+            ? new VringAddress(
+                BinaryPrimitives.ReadUInt32LittleEndian(payload),
+                BinaryPrimitives.ReadUInt32LittleEndian(payload[4..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(payload[8..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(payload[16..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(payload[24..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(payload[32..]))
+            : default;
+        return fits;
     }
 
     /// <summary>Writes the payload.</summary>

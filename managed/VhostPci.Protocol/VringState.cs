@@ -17,14 +17,9 @@ public readonly record struct VringState(uint Index, uint Value) : IPayload<Vrin
     /// <returns>False when <paramref name="payload"/> is not exactly <see cref="Size"/> bytes.</returns>
     public static bool TryParse(ReadOnlySpan<byte> payload, out VringState state)
     {
-        if (payload.Length != Size)
-        {
-            state = default;
-            return false;
-        }
-
-        state = new VringState(BinaryPrimitives.ReadUInt32LittleEndian(payload), BinaryPrimitives.ReadUInt32LittleEndian(payload[4..]));
-        return true;
+        bool fits = payload.Length == Size;
+        state = fits ? new VringState(BinaryPrimitives.ReadUInt32LittleEndian(payload), BinaryPrimitives.ReadUInt32LittleEndian(payload[4..])) : default;
+        return fits;
     }
 
     /// <summary>Writes the payload.</summary>

@@ -351,7 +351,7 @@ public sealed class ExtensionTests
     {
         byte[] message = new byte[MessageHeader.Size + U64Payload.Size];
         byte[] payload = new byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
+        new U64Payload(value).Write(payload);
         Assert.True(server.TrySend(MessageWriter.Write(message, (RequestCode)request, MessageFlags.None, payload), [], 0));
     }
 

@@ -259,7 +259,7 @@ public sealed class UnchangedTests
     private static byte[] U64(ulong value)
     {
         byte[] payload = new byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
+        new U64Payload(value).Write(payload);
         return payload;
     }
 

@@ -51,7 +51,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
             _ = VringState.TryParse(bytes, out _);
             _ = VringAddress.TryParse(bytes, out _);
             _ = VringFile.TryParse(bytes, out _);
-            _ = U64Payload.TryParse(bytes, out ulong _);
+            _ = U64Payload.TryParse(bytes, out _);
             _ = RegionPayload.TryParse(bytes, out _);
             _ = RarpPayload.TryParse(bytes, out _);
             _ = DriverState.TryParse(bytes, out _);

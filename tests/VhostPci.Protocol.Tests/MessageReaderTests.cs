@@ -197,8 +197,8 @@ public sealed class MessageReaderTests
         var reader = new MessageReader<BackEndMessage>(BackEndTable.Instance);
 
         Assert.True(Samples.Feed(reader, reply, 0, 4096, out _).IsOk);
-        Assert.True(U64Payload.TryParse(reader.Payload, out ulong value));
-        Assert.Equal(0x1234UL, value);
+        Assert.True(U64Payload.TryParse(reader.Payload, out U64Payload value));
+        Assert.Equal(0x1234UL, value.Value);
 
         Assert.False(Samples.Feed(new MessageReader<BackEndMessage>(BackEndTable.Instance), reply, 1, 4096, out _).IsOk);
         byte[] request = Samples.Valid(RequestCode.GetFeatures, out _);

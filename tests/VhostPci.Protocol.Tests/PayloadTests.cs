@@ -14,7 +14,7 @@ public sealed class PayloadTests
         for (int length = 0; length <= buffer.Length; length++)
         {
             ReadOnlySpan<byte> payload = buffer.AsSpan(0, length);
-            Assert.Equal(length == 8, U64Payload.TryParse(payload, out ulong _));
+            Assert.Equal(length == 8, U64Payload.TryParse(payload, out _));
             Assert.Equal(length == 8, VringState.TryParse(payload, out _));
             Assert.Equal(length == 8, VringFile.TryParse(payload, out _));
             Assert.Equal(length == 40, VringAddress.TryParse(payload, out _));
@@ -74,7 +74,7 @@ public sealed class PayloadTests
     public void VringFileBits(ulong value, bool valid, uint index, bool hasDescriptor)
     {
         byte[] buffer = new byte[8];
-        U64Payload.Write(buffer, value);
+        new U64Payload(value).Write(buffer);
         Assert.Equal(valid, VringFile.TryParse(buffer, out VringFile file));
         Assert.Equal(valid ? new VringFile(index, hasDescriptor) : default, file);
     }

@@ -13,7 +13,14 @@ internal static class AllSteps
         ExceptionDispatchInfo? first = null;
         foreach (Action step in steps)
         {
-            first = Try(step, first);
+            try
+            {
+                step();
+            }
+            catch (Exception exception)
+            {
+                first ??= ExceptionDispatchInfo.Capture(exception);
+            }
         }
 
         first?.Throw();
@@ -21,27 +28,5 @@ internal static class AllSteps
 
     /// <summary>Does the same with each item; the items are copied first, since a step may remove some.</summary>
     /// <exception cref="Exception">The first item's that threw, after all have had their turn.</exception>
-    internal static void RunFor<T>(IEnumerable<T> items, Action<T> step)
-    {
-        ExceptionDispatchInfo? first = null;
-        foreach (T item in items.ToArray())
-        {
-            first = Try(() => step(item), first);
-        }
-
-        first?.Throw();
-    }
-
-    private static ExceptionDispatchInfo? Try(Action step, ExceptionDispatchInfo? first)
-    {
-        try
-        {
-            step();
-            return first;
-        }
-        catch (Exception exception)
-        {
-            return first ?? ExceptionDispatchInfo.Capture(exception);
-        }
-    }
+    internal static void RunFor<T>(IEnumerable<T> items, Action<T> step) => Run([.. items.Select(item => (Action)(() => step(item)))]);
 }

@@ -62,11 +62,20 @@ internal sealed class Departure
         }
     }
 
+    // A guest that still boots hears only a later request.
+    private static uint DelayAfter(int attempt) => attempt switch
+    {
+        1 => 1000,
+        2 => 2000,
+        3 => 4000,
+        _ => 5000,
+    };
+
     private void RequestUnplug()
     {
         _attempts++;
         _host.Trace(TraceEvent.Unplug, _device.Identity.Connection, (ulong)_device.Identity.Slot, (ulong)_attempts);
-        _timer.Arm(UnplugPolicy.DelayAfter(_attempts));
+        _timer.Arm(DelayAfter(_attempts));
         if (_device.Host is { } host && !host.TryUnplug(out string error))
         {
             DeviceLog.UnplugFailed(_logger, _device.Identity.Id, _attempts, error);

@@ -22,7 +22,6 @@ internal sealed class DeviceLink
     private readonly MirrorDevice _device;
     private readonly DeviceStateMachine _states;
     private readonly HostTimer _ackTimer;
-    private bool _isWanted;
     private int _ackWarnings;
 
     internal DeviceLink(IHost host, ILogger logger, MirrorDevice device, DeviceStateMachine states, DevicePart part, ulong windowSize, int rings)
@@ -51,7 +50,7 @@ internal sealed class DeviceLink
     internal ConfigSteps Steps { get; }
 
     /// <summary>The origin's rings run.</summary>
-    internal bool IsWanted => _isWanted;
+    internal bool IsWanted { get; private set; }
 
     internal bool IsUp => _states.Link == DeviceState.Up;
 
@@ -63,21 +62,21 @@ internal sealed class DeviceLink
     /// <summary>Shows what runs, as soon as the rule allows.</summary>
     internal void Start()
     {
-        _isWanted = true;
+        IsWanted = true;
         Show();
     }
 
     /// <summary>Nothing is to be shown until the next start.</summary>
     internal void Stop()
     {
-        _isWanted = false;
+        IsWanted = false;
         Withdraw(notify: true);
     }
 
     /// <summary>Shows the origin's memory and rings, if the rule allows.</summary>
     internal void Show()
     {
-        if (!_isWanted || _states.Link != DeviceState.Down || Driver.IsSwitchedOff || !_device.IsReady
+        if (!IsWanted || _states.Link != DeviceState.Down || Driver.IsSwitchedOff || !_device.IsReady
             || _device.Origin is not { } origin || !Driver.Accepts(origin.Session.Features) || _device.Host is not { } host)
         {
             return;
@@ -175,7 +174,7 @@ internal sealed class DeviceLink
 
     private void GiveUp(Connection origin, IDeviceHost host, string error)
     {
-        _isWanted = false;
+        IsWanted = false;
         AllSteps.Run(
             () => Withdraw(notify: true),
             () => Rings.UnbindAll(host),

@@ -11,16 +11,13 @@ namespace VhostPci.Device.Devices;
 /// </remarks>
 internal sealed class DeviceStateMachine(bool isStatic)
 {
-    // Of DeviceState, Down to NoWindow.
-    private DeviceState _link = Down;
-
     // Of DeviceState, Away to Gone; null while an origin has the device.
     private DeviceState? _vacancy = isStatic ? Waiting : null;
 
-    internal DeviceState State => _vacancy ?? _link;
+    internal DeviceState State => _vacancy ?? Link;
 
-    /// <summary>What is shown, whoever has the device.</summary>
-    internal DeviceState Link => _link;
+    /// <summary>What is shown, whoever has the device: Down to NoWindow.</summary>
+    internal DeviceState Link { get; private set; } = Down;
 
     /// <summary>No origin has it, and one could.</summary>
     internal bool IsVacant => _vacancy is Away or Waiting;
@@ -31,7 +28,7 @@ internal sealed class DeviceStateMachine(bool isStatic)
     {
         if (what <= WindowPlaced)
         {
-            _link = NextLink(what);
+            Link = NextLink(what);
         }
         else
         {
@@ -39,7 +36,7 @@ internal sealed class DeviceStateMachine(bool isStatic)
         }
     }
 
-    private DeviceState NextLink(DeviceEvent what) => (_link, what) switch
+    private DeviceState NextLink(DeviceEvent what) => (Link, what) switch
     {
         (Down, Shown) => Up,
 
@@ -55,7 +52,7 @@ internal sealed class DeviceStateMachine(bool isStatic)
         // A driver without a window reads nothing; it is told so by the link, which stays down until it is reset.
         (Down or NoWindow, WindowMissing) => NoWindow,
         (NoWindow, WindowPlaced) => Down,
-        (_, WindowPlaced) => _link,
+        (_, WindowPlaced) => Link,
         _ => throw Impossible(what),
     };
 
@@ -77,5 +74,5 @@ internal sealed class DeviceStateMachine(bool isStatic)
         _ => throw Impossible(what),
     };
 
-    private InvalidOperationException Impossible(DeviceEvent what) => new($"a device that is {State} ({_link}) cannot have been {what}");
+    private InvalidOperationException Impossible(DeviceEvent what) => new($"a device that is {State} ({Link}) cannot have been {what}");
 }

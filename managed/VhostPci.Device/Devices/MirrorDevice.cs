@@ -172,7 +172,7 @@ public sealed class MirrorDevice : IReactor, IClassDevice
                 origin = Occupancy.Detach();
             },
             _link.LetGo,
-            Occupancy.CancelDeparture,
+            Occupancy.Departure.Cancel,
             () => _owner.OnDetached(this),
             () => origin?.OnDeviceRemoved());
     }
@@ -193,7 +193,7 @@ public sealed class MirrorDevice : IReactor, IClassDevice
                 _states.Move(DeviceEvent.Released);
             },
             _link.Release,
-            Occupancy.Release,
+            Occupancy.Departure.Release,
             Part.Release,
             () => _host.Unregister(Number),
             () => _owner.OnReleased(this));

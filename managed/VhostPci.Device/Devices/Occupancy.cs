@@ -9,8 +9,10 @@ namespace VhostPci.Device.Devices;
 /// <summary>Which origin has a device: how one gets it, returns to it and loses it.</summary>
 internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device, DeviceLink link, DeviceStateMachine states, IDeviceOwner owner)
 {
-    private readonly Departure _departure = new(host, logger, device, states);
     private bool _isPlugging;
+
+    /// <summary>What becomes of the device without an origin.</summary>
+    internal Departure Departure { get; } = new(host, logger, device, states);
 
     internal Connection? Origin { get; private set; }
 
@@ -22,8 +24,6 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
 
     /// <summary>The user has been warned that the device does not suit somebody.</summary>
     internal bool HasWarnedOfMisfit { get; set; }
-
-    internal void Release() => _departure.Release();
 
     /// <summary>Plugs a device for its first origin; the host attaches to it before this returns.</summary>
     internal bool TryPlug(IServerHost server, Connection origin, OriginKey? key, out string error)
@@ -62,7 +62,7 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
         IsNew = false;
         HasWarnedOfMisfit = false;
         Origin = origin;
-        _departure.Cancel();
+        Departure.Cancel();
         link.WatchAck(true);
     }
 
@@ -82,9 +82,6 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
             () => Settle(unplugDelay));
     }
 
-    /// <summary>Asks the guest for the device, without waiting for its origin any longer.</summary>
-    internal void Unplug() => _departure.Unplug();
-
     /// <summary>The host has taken the device off its bus.</summary>
     /// <returns>The origin that had it and does not know yet.</returns>
     internal Connection? Detach()
@@ -94,9 +91,6 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
         states.Move(DeviceEvent.Detached);
         return origin;
     }
-
-    /// <summary>The guest is not asked any more.</summary>
-    internal void CancelDeparture() => _departure.Cancel();
 
     private void Settle(uint unplugDelay)
     {
@@ -114,7 +108,7 @@ internal sealed class Occupancy(IHost host, ILogger logger, MirrorDevice device,
         }
         else
         {
-            AllSteps.Run(() => link.WatchAck(false), () => _departure.Begin(unplugDelay));
+            AllSteps.Run(() => link.WatchAck(false), () => Departure.Begin(unplugDelay));
         }
     }
 

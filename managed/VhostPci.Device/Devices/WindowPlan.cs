@@ -32,6 +32,7 @@ internal static class WindowPlan
         => !window.IsProgrammed || (window.Base >= 1UL << 32 && window.Size >= size && window.Size - size >= inUse);
 
     /// <summary>Why it does not.</summary>
-    internal static string DescribeMisfit(ulong size, ulong inUse, ulong reserved, BridgeWindow window) => Invariant($"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
+    internal static string DescribeMisfit(ulong size, ulong inUse, ulong reserved, BridgeWindow window)
+        => Invariant($"no window: firmware gave {Bytes.Format(window.Size)} of {Bytes.Format(reserved)} at 0x{window.Base:x}, ")
         + $"{Bytes.Format(inUse)} are in use and {Bytes.Format(size)} are needed above 4 GiB: lower connections= or raise slot-size= on the server";
 }

@@ -38,9 +38,9 @@ internal sealed class NetOriginPart(AddressBook addresses) : OriginPart
         changed = false;
         return request switch
         {
-            SetMtu set => SetMtu(set.Mtu, session, out changed),
-            SendRarp send => SendRarp(send.Rarp, session, out changed),
-            SetDriverState set => SetDriverState(set.State, session, out changed),
+            SetMtu set => SetMtu(set.Mtu, session, ref changed),
+            SendRarp send => SendRarp(send.Rarp, session, ref changed),
+            SetDriverState set => SetDriverState(set.State, session, ref changed),
             _ => throw new InvalidOperationException($"nobody handles {request.GetType().Name}"),
         };
     }
@@ -55,9 +55,8 @@ internal sealed class NetOriginPart(AddressBook addresses) : OriginPart
 
     internal override void Release() => addresses.Remove(this);
 
-    private Verdict SetMtu(ulong mtu, IClassSession session, out bool changed)
+    private Verdict SetMtu(ulong mtu, IClassSession session, ref bool changed)
     {
-        changed = false;
         if (mtu is < DeviceInfo.MinMtu or > MaximumMtu)
         {
             return Verdict.Refuse($"an MTU of {mtu}");
@@ -73,9 +72,8 @@ internal sealed class NetOriginPart(AddressBook addresses) : OriginPart
         return Verdict.Ok;
     }
 
-    private Verdict SendRarp(RarpPayload rarp, IClassSession session, out bool changed)
+    private Verdict SendRarp(RarpPayload rarp, IClassSession session, ref bool changed)
     {
-        changed = false;
         if ((session.ProtocolFeatures & ProtocolFeatures.Rarp) == 0)
         {
             return Verdict.Refuse("SEND_RARP without its protocol feature");
@@ -92,9 +90,8 @@ internal sealed class NetOriginPart(AddressBook addresses) : OriginPart
         return verdict;
     }
 
-    private Verdict SetDriverState(DriverState state, IClassSession session, out bool changed)
+    private Verdict SetDriverState(DriverState state, IClassSession session, ref bool changed)
     {
-        changed = false;
         if ((session.ProtocolFeatures & ProtocolFeatures.DriverState) == 0)
         {
             return Verdict.Refuse("driver state without its protocol feature");

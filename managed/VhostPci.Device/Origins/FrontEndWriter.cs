@@ -23,7 +23,7 @@ internal sealed class FrontEndWriter(IChannel channel, IOriginServer server, Con
     private bool TrySend(RequestCode request, MessageFlags flags, ulong value)
     {
         Span<byte> payload = stackalloc byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
+        new U64Payload(value).Write(payload);
         return TrySend(request, flags, payload);
     }
 

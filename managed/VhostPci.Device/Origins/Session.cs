@@ -75,7 +75,7 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
         replySize = 0;
         if (Answer(request) is { } number)
         {
-            U64Payload.Write(reply, number);
+            new U64Payload(number).Write(reply);
             replySize = U64Payload.Size;
             return Verdict.Ok;
         }

@@ -113,24 +113,17 @@ public static class BridgePlanner
         }
 
         uint least = (config.Connections + config.Slots - 1) / config.Slots;
-        for (uint bridges = least; bridges <= MaximumBridges; bridges++)
+        foreach (bool both in (bool[])[true, false])
         {
-            UInt128 size = SizeOf(config, bridges);
-            UInt128 all = rounded + (RoundUp(size) * bridges);
-            if (all < space / 2 && exact + (size * bridges) <= space)
+            for (uint bridges = least; bridges <= MaximumBridges; bridges++)
             {
-                plan = new BridgePlan((int)bridges, (ulong)size, TableWindow, (ulong)(RoundUp(all + 1) >> 20));
-                return true;
-            }
-        }
-
-        for (uint bridges = least; bridges <= MaximumBridges; bridges++)
-        {
-            UInt128 size = SizeOf(config, bridges);
-            if (exact + (size * bridges) <= space)
-            {
-                plan = new BridgePlan((int)bridges, (ulong)size, TableWindow, (ulong)(space >> 21));
-                return true;
+                UInt128 size = SizeOf(config, bridges);
+                UInt128 all = rounded + (RoundUp(size) * bridges);
+                if (exact + (size * bridges) <= space && (!both || all < space / 2))
+                {
+                    plan = new BridgePlan((int)bridges, (ulong)size, TableWindow, (ulong)((both ? RoundUp(all + 1) : space / 2) >> 20));
+                    return true;
+                }
             }
         }
 

@@ -68,16 +68,13 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
             return Verdict.Refuse(error);
         }
 
-        switch (shares.TryTakePlace(connection, windowSize, mine, out SlotPlace place, out error))
+        PlugResult taken = shares.TryTakePlace(connection, windowSize, mine, out SlotPlace place, out error);
+        if (taken == PlugResult.Plugged)
         {
-            case PlugResult.Plugged:
-                slots.Free(place, windowSize);
-                return Verdict.Ok;
-            case PlugResult.Wait:
-                return Verdict.Ok;
-            default:
-                return Verdict.Refuse(error);
+            slots.Free(place, windowSize);
         }
+
+        return taken == PlugResult.Refused ? Verdict.Refuse(error) : Verdict.Ok;
     }
 
     private MirrorDevice? FindFree(Connection connection, ulong memoryEnd) => FindFormer(connection, memoryEnd) ?? FindStatic(connection, memoryEnd);
@@ -153,7 +150,7 @@ internal sealed class DeviceChooser(ServerConfig config, SlotMap slots, FairShar
         // What it had does not suit it any more, and has the address that its new one gets.
         if (connection.Key is { } key)
         {
-            devices.FindAll(other => IsAwayFrom(other, key)).ForEach(static former => former.Occupancy.Unplug());
+            devices.FindAll(other => IsAwayFrom(other, key)).ForEach(static former => former.Occupancy.Departure.Unplug());
         }
 
         PlugResult result = shares.TryTakePlace(connection, windowSize, leaving: null, out SlotPlace place, out error);

@@ -51,7 +51,7 @@ internal sealed class FairShares(
         MirrorDevice? chosen = Array.Find(away, device => device.Identity.Peer.Uid == uid)
             ?? away.Where(device => Count(device.Identity.Peer.Uid) > own).MaxBy(device => Count(device.Identity.Peer.Uid));
         connection.MadeRoom = chosen?.Side;
-        chosen?.Occupancy.Unplug();
+        chosen?.Occupancy.Departure.Unplug();
     }
 
     /// <summary>Takes a place for a new device, or says why there is none.</summary>

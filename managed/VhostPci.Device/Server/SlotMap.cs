@@ -12,7 +12,6 @@ internal sealed class SlotMap
     private readonly IServerHost _host;
     private readonly Bus[] _buses;
     private readonly bool _ports;
-    private readonly ulong _reserved;
     private readonly ulong _spare;
 
     internal SlotMap(IServerHost host, ServerConfig config, BridgePlan plan)
@@ -21,7 +20,7 @@ internal sealed class SlotMap
         _ports = config.SlotBuses is not null;
 
         // A port of the user's may be as large as the address space has room for.
-        _reserved = _ports ? 1UL << ((int)config.PhysBits - 1) : plan.Prefetchable;
+        LargestWindow = _ports ? 1UL << ((int)config.PhysBits - 1) : plan.Prefetchable;
 
         // For alignment and for the devices' small BARs; a port has one device and no plan.
         _spare = _ports ? 0 : config.SlotSize;
@@ -31,7 +30,7 @@ internal sealed class SlotMap
     }
 
     /// <summary>The largest window that a device can have.</summary>
-    internal ulong LargestWindow => _reserved;
+    internal ulong LargestWindow { get; }
 
     /// <summary>Finds a place for a window of this size.</summary>
     /// <param name="size">Bytes.</param>
@@ -111,7 +110,7 @@ internal sealed class SlotMap
         BridgeWindow window = _host.GetWindow(at.Bus);
         string given = window.IsProgrammed
             ? Invariant($"its bus has {Bytes.Format(window.Size)} at 0x{window.Base:x}, of which other windows have {Bytes.Format(_buses[at.Index].InUse - size)}; ")
-            : Invariant($"the firmware gave its bus nothing of {Bytes.Format(_reserved)}; ");
+            : Invariant($"the firmware gave its bus nothing of {Bytes.Format(LargestWindow)}; ");
         return given + (_ports ? "raise pref64-reserve= of the port"
             : window.IsProgrammed ? "raise slot-size= or connections= on the vhost-pci-server"
             : "lower connections= or slot-size= on the vhost-pci-server, or use SeaBIOS");
@@ -147,7 +146,7 @@ internal sealed class SlotMap
     private bool Fits(ulong size, ulong spare, Bus bus, BridgeWindow window)
     {
         // Before the firmware has run, what it will probably give.
-        ulong room = window.IsProgrammed ? window.Size : _reserved;
+        ulong room = window.IsProgrammed ? window.Size : LargestWindow;
         bool planned = spare == 0 || (room >= spare && bus.InUse + size <= room - spare);
         return planned && WindowPlan.Fits(size, bus.InUse, window);
     }
@@ -161,7 +160,7 @@ internal sealed class SlotMap
 
         // The bridge that has most left says best what is missing.
         int best = Enumerable.Range(0, _buses.Length).MaxBy(i => windows[i].Size - Math.Min(windows[i].Size, _buses[i].InUse));
-        return WindowPlan.DescribeMisfit(size, _buses[best].InUse, _reserved, windows[best]);
+        return WindowPlan.DescribeMisfit(size, _buses[best].InUse, LargestWindow, windows[best]);
     }
 
     private sealed class Bus(string? name, string knownAs, int slots)

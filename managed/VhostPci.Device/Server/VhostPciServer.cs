@@ -18,7 +18,6 @@ public sealed class VhostPciServer : IReactor
     private readonly FairShares _shares;
     private readonly DevicePool _pool;
     private readonly DeviceChooser _chooser;
-    private readonly OriginDesk _desk;
     private readonly DescriptorBudget _descriptors;
     private readonly Listening _listening;
     private readonly ServerLogger _logger;
@@ -44,7 +43,7 @@ public sealed class VhostPciServer : IReactor
         _pool = new DevicePool(host, bridge, windows, config, slots, _logger, _devices, OnPlaceFree);
         _chooser = new DeviceChooser(config, slots, _shares, users, _pool, _logger, _devices);
         Number = host.Register(this);
-        _desk = new OriginDesk(host, Number, config, _logger, users, _pool, _chooser, descriptors, classes, time, _connections, _devices)
+        Desk = new OriginDesk(host, Number, config, _logger, users, _pool, _chooser, descriptors, classes, time, _connections, _devices)
         {
             Dump = dump is null ? null : new MessageDump(config.Id, dump, _logger, time),
         };
@@ -72,10 +71,10 @@ public sealed class VhostPciServer : IReactor
     public ulong Accepted { get; private set; }
 
     /// <summary>Connections that were turned away or thrown out.</summary>
-    public ulong Refused => _desk.Refused;
+    public ulong Refused => Desk.Refused;
 
     /// <summary>Control messages since the start.</summary>
-    public ulong Messages => _desk.Messages;
+    public ulong Messages => Desk.Messages;
 
     /// <summary>Connections now.</summary>
     public int ConnectionCount => _connections.Count;
@@ -84,7 +83,7 @@ public sealed class VhostPciServer : IReactor
     public int DeviceCount => _devices.Count;
 
     /// <summary>What it does for its connections.</summary>
-    internal OriginDesk Desk => _desk;
+    internal OriginDesk Desk { get; }
 
     internal IReadOnlyList<Connection> Connections => _connections;
 
@@ -143,11 +142,11 @@ public sealed class VhostPciServer : IReactor
         }
 
         _destroyed = true;
-        _desk.IsClosing = true;
+        Desk.IsClosing = true;
         AllSteps.Run(
             _listening.Stop,
             () => AllSteps.RunFor(_connections, static connection => connection.Close()),
-            () => _desk.Dump?.Dispose(),
+            () => Desk.Dump?.Dispose(),
             () => _host.Unregister(Number));
     }
 
@@ -155,7 +154,7 @@ public sealed class VhostPciServer : IReactor
     public bool TryCreateStatic(StaticConfig config, out MirrorDevice? device, out string error)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return _pool.TryCreateStatic(config, _desk.Classes[0], out device, out error);
+        return _pool.TryCreateStatic(config, Desk.Classes[0], out device, out error);
     }
 
     /// <summary>Ends the first connection whose memory has lost pages.</summary>
@@ -180,13 +179,13 @@ public sealed class VhostPciServer : IReactor
             string reason = "its user is not in allow-uid=";
             if (Uids.Allows(channel.Peer.Uid) && _shares.TryFindRoom(channel.Peer.Uid, out reason))
             {
-                _connections.Add(new Connection(_host, _desk, channel, ++_lastConnection));
+                _connections.Add(new Connection(_host, Desk, channel, ++_lastConnection));
                 _descriptors.Enter();
                 admitted = true;
             }
             else
             {
-                _desk.LogRefusal(channel.Peer, reason);
+                Desk.LogRefusal(channel.Peer, reason);
             }
         }
         finally

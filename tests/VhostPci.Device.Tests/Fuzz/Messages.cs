@@ -166,7 +166,7 @@ internal static class Messages
     private static Message Number(RequestCode request, ulong value)
     {
         byte[] payload = new byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
+        new U64Payload(value).Write(payload);
         return Make(request, payload);
     }
 

@@ -75,7 +75,7 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
     internal void Send(RequestCode request, ulong value)
     {
         byte[] payload = new byte[U64Payload.Size];
-        U64Payload.Write(payload, value);
+        new U64Payload(value).Write(payload);
         Send(request, payload);
     }
 
@@ -137,8 +137,8 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         Assert.Empty(files);
         MessageHeader header = MessageHeader.Read(buffer);
         Assert.Equal(MessageFlags.Version1, header.Flags);
-        Assert.True(U64Payload.TryParse(buffer.AsSpan(MessageHeader.Size), out ulong value));
-        return ((BackEndRequest)header.Request, value);
+        Assert.True(U64Payload.TryParse(buffer.AsSpan(MessageHeader.Size), out U64Payload value));
+        return ((BackEndRequest)header.Request, value.Value);
     }
 
     internal byte[]? TryReceive(RequestCode request)
@@ -175,8 +175,8 @@ internal sealed class FrontEnd(FakeHost host, Channel channel) : IDisposable
         Send(request);
         byte[]? reply = TryReceive(request);
         Assert.NotNull(reply);
-        Assert.True(U64Payload.TryParse(reply, out ulong value));
-        return value;
+        Assert.True(U64Payload.TryParse(reply, out U64Payload value));
+        return value.Value;
     }
 
     internal VringState AskBase(uint index)
