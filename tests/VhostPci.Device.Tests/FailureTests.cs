@@ -166,7 +166,7 @@ public sealed class FailureTests
         rig.Host.Advance(1000);
         Assert.Equal(2, device.UnplugRequests);
         device.Remove();
-        device.Device.OnTimer();
+        rig.Host.Advance(10_000);
         Assert.Equal(2, device.UnplugRequests);
     }
 

@@ -33,7 +33,7 @@ public sealed partial class SpecificationTests
         ["driver down"] = GuestAbi.DriverDown,
         ["ring enabled"] = GuestAbi.RingEnabled,
         ["ring entry"] = GuestAbi.Ring.Size,
-        ["device class"] = NetGuestAbi.DeviceClass,
+        ["device class"] = VirtioDeviceId.Net,
         ["header"] = GuestAbi.Config.Size,
         ["part of vhost-pci-net"] = NetGuestAbi.Config.Size,
         ["ring table"] = NetConfigAt.Rings,

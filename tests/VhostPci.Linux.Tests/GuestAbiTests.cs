@@ -16,7 +16,7 @@ public sealed class GuestAbiTests
         (string C, long Managed)[] pairs =
         [
             ("VIRTIO_ID_VHOST_PCI_NET", NetGuestAbi.DeviceId),
-            ("VHOST_PCI_CLASS_NET", NetGuestAbi.DeviceClass),
+            ("VHOST_PCI_CLASS_NET", VirtioDeviceId.Net),
             ("VHOST_PCI_CONFIG_VERSION", GuestAbi.ConfigVersion),
             ("VHOST_PCI_DOORBELL_BAR", GuestAbi.DoorbellBar),
             ("VHOST_PCI_DOORBELL_STRIDE", GuestAbi.DoorbellStride),

@@ -5,23 +5,10 @@ using VhostPci.Device.Ports;
 namespace VhostPci.Device.Devices;
 
 /// <summary>What becomes of a device whose origin has gone: it is kept for a while, then the guest is asked for it until it lets go.</summary>
-internal sealed class Departure
+internal sealed class Departure(IHost host, ILogger logger, MirrorDevice device, DeviceStateMachine states)
 {
-    private readonly IHost _host;
-    private readonly ILogger _logger;
-    private readonly MirrorDevice _device;
-    private readonly DeviceStateMachine _states;
-    private readonly HostTimer _timer;
+    private readonly HostTimer _timer = new(host);
     private int _attempts;
-
-    internal Departure(IHost host, ILogger logger, MirrorDevice device, DeviceStateMachine states)
-    {
-        _host = host;
-        _logger = logger;
-        _device = device;
-        _states = states;
-        _timer = new HostTimer(host, OnDeadline);
-    }
 
     internal void Release() => _timer.Release();
 
@@ -35,32 +22,20 @@ internal sealed class Departure
             return;
         }
 
-        _states.Move(DeviceEvent.OriginLeft);
-        _timer.Arm(delay);
+        states.Move(DeviceEvent.OriginLeft);
+        _timer.Arm(delay, Unplug);
     }
 
     /// <summary>Asks the guest for the device, without waiting for its origin any longer.</summary>
     internal void Unplug()
     {
-        _states.Move(DeviceEvent.UnplugRequested);
+        states.Move(DeviceEvent.UnplugRequested);
         _attempts = 0;
         RequestUnplug();
     }
 
     /// <summary>The origin is back, or the device has left.</summary>
     internal void Cancel() => _timer.Cancel();
-
-    private void OnDeadline()
-    {
-        if (_states.State == DeviceState.Away)
-        {
-            Unplug();
-        }
-        else
-        {
-            RequestUnplug();
-        }
-    }
 
     // A guest that still boots hears only a later request.
     private static uint DelayAfter(int attempt) => attempt switch
@@ -74,11 +49,11 @@ internal sealed class Departure
     private void RequestUnplug()
     {
         _attempts++;
-        _host.Trace(TraceEvent.Unplug, _device.Identity.Connection, (ulong)_device.Identity.Slot, (ulong)_attempts);
-        _timer.Arm(DelayAfter(_attempts));
-        if (_device.Host is { } host && !host.TryUnplug(out string error))
+        host.Trace(TraceEvent.Unplug, device.Identity.Connection, (ulong)device.Identity.Slot, (ulong)_attempts);
+        _timer.Arm(DelayAfter(_attempts), RequestUnplug);
+        if (device.Host is { } target && !target.TryUnplug(out string error))
         {
-            DeviceLog.UnplugFailed(_logger, _device.Identity.Id, _attempts, error);
+            DeviceLog.UnplugFailed(logger, device.Identity.Id, _attempts, error);
         }
     }
 }

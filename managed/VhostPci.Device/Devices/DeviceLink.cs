@@ -30,7 +30,7 @@ internal sealed class DeviceLink
         _logger = logger;
         _device = device;
         _states = states;
-        _ackTimer = new HostTimer(host, OnAckTimeout);
+        _ackTimer = new HostTimer(host);
         Config = new ConfigSpace(device.Class.VirtioId, device.Class.PartSize, rings, windowSize);
         part.Write(Config.Part, groups: 0);
         Driver = new DriverEnd(device.Class, Config);
@@ -157,7 +157,7 @@ internal sealed class DeviceLink
     {
         if (watch && _states.Link == DeviceState.Awaiting)
         {
-            _ackTimer.Arm(AckTimeout);
+            _ackTimer.Arm(AckTimeout, OnAckTimeout);
         }
         else
         {
@@ -191,7 +191,7 @@ internal sealed class DeviceLink
             {
                 Ring ring = origin.Session.GetRing(i);
                 Memory.CleanRing(ring, origin.Session.Features);
-                ring.HasRun = true;
+                ring.Facts = ring.Facts with { HasRun = true };
                 Rings.Show(i);
                 Config.SetRing(i, ring.Size, ring.Placement);
             }
@@ -215,7 +215,7 @@ internal sealed class DeviceLink
         if (isUsed)
         {
             _states.Move(DeviceEvent.DriverTold);
-            _ackTimer.Arm(AckTimeout);
+            _ackTimer.Arm(AckTimeout, OnAckTimeout);
         }
 
         if (notify)

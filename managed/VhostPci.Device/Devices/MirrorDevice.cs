@@ -103,16 +103,6 @@ public sealed class MirrorDevice : IReactor, IClassDevice
 
     bool IClassDevice.IsLeaving => State == DeviceState.Leaving;
 
-    /// <summary>Nothing: it has a number for QEMU's calls and watches no descriptor.</summary>
-    public void OnReady(int descriptor, DescriptorEvents events)
-    {
-    }
-
-    /// <summary>Nothing: its parts have timers of their own.</summary>
-    public void OnTimer()
-    {
-    }
-
     /// <summary>Gives the free device to an origin: a static one to the next, another to the one that had it.</summary>
     internal void Adopt(Connection origin, ulong connection, PeerCredentials peer, OriginKey? key)
     {

@@ -21,7 +21,7 @@ internal sealed class OriginSide(MirrorDevice device, DeviceLink link, DeviceSta
     {
         DeviceState.NoWindow => ConnectionState.NoWindow,
         DeviceState.Up => ConnectionState.Running,
-        _ when link.IsWanted && device.Origin is { } origin && !Accepts(origin.Session.Features) => ConnectionState.WaitingForFeatures,
+        _ when link.IsWanted && device.Origin is { } origin && !link.Driver.Accepts(origin.Session.Features) => ConnectionState.WaitingForFeatures,
         DeviceState.Awaiting when link.IsWanted => ConnectionState.WaitingForDriver,
         _ => ConnectionState.Plugged,
     };
@@ -31,8 +31,6 @@ internal sealed class OriginSide(MirrorDevice device, DeviceLink link, DeviceSta
     public ulong Accepted => link.Driver.Accepted;
 
     public bool IsDriverLinkUp => link.Driver.IsLinkUp;
-
-    public bool Accepts(ulong features) => link.Driver.Accepts(features);
 
     public void Start() => link.Start();
 

@@ -65,11 +65,25 @@ internal sealed class ShownMemory(IHost host, ulong device, ulong size)
     internal void Clear() => _window?.Clear();
 
     /// <summary>Makes a packed ring tell where it stands, before a driver sees it.</summary>
+    /// <remarks>Corrects the slots that say something else than what the front-end has told. The origin's driver may be filling the ring meanwhile.</remarks>
     internal void CleanRing(Ring ring, ulong features)
     {
-        if (_window is { } window)
+        // A ring that has run since was left by a mirror's driver, so it tells; and further than what was told.
+        if (_window is not { } window || (features & VirtioFeatures.RingPacked) == 0 || ring.HasRun || !ring.HasBase)
         {
-            PackedRings.Clean(window, ring, features);
+            return;
+        }
+
+        for (int slot = 0; slot < ring.Size; slot++)
+        {
+            ulong at = ring.Placement.Desc + ((ulong)slot * PackedRing.DescriptorSize) + PackedRing.FlagsOffset;
+            ushort flags = window.ReadUInt16(at);
+            ushort clean = PackedRing.Clean(flags, slot, ring.Position);
+            if (clean != flags)
+            {
+                // If it has changed, the origin's driver has just made it available, and then it is right.
+                _ = window.TryReplaceUInt16(at, flags, clean);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ internal sealed class NetClass : DeviceClass
 {
     private readonly AddressBook _addresses = new();
 
-    internal override ushort VirtioId => NetGuestAbi.DeviceClass;
+    internal override ushort VirtioId => VirtioDeviceId.Net;
 
     /// <summary>A queue pair: 2n receives, 2n+1 transmits.</summary>
     internal override int RingsPerGroup => 2;

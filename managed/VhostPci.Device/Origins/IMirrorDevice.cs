@@ -32,8 +32,6 @@ internal interface IMirrorDevice
     /// <summary>Whether somebody serves the origin's rings at this end.</summary>
     bool IsDriverLinkUp { get; }
 
-    bool Accepts(ulong features);
-
     /// <summary>Shows what runs, as soon as the rule allows.</summary>
     void Start();
 

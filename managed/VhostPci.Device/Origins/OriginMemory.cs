@@ -83,11 +83,7 @@ internal sealed class OriginMemory : IDisposable
     public void Dispose()
     {
         Table.Clear();
-        foreach (IPeerFile file in _files)
-        {
-            file.Dispose();
-        }
-
+        _files.ForEach(static file => file.Dispose());
         _files.Clear();
     }
 }

@@ -8,30 +8,30 @@ namespace VhostPci.Device.Origins;
 internal sealed class Ring
 {
     /// <summary>Entries; 0 until told.</summary>
-    internal uint Size { get; set; }
+    internal uint Size => Facts.Size;
 
     /// <summary>Where it stands when it has not run since it was told.</summary>
-    internal uint Base { get; set; }
+    internal uint Base => Facts.Base;
 
     /// <summary>Whether <see cref="Base"/> was told, or found out.</summary>
-    internal bool HasBase { get; set; }
+    internal bool HasBase => Facts.HasBase;
 
     /// <summary>Where a packed ring stands.</summary>
     internal PackedPosition Position => Facts.Position;
 
-    internal bool IsEnabled { get; set; }
+    internal bool IsEnabled => Facts.IsEnabled;
 
     /// <summary>Whether its pair runs: the device shows it, or will as soon as the mirror's driver lets it.</summary>
     internal bool IsInUse { get; set; }
 
     /// <summary>In the front-end's addresses.</summary>
-    internal VringAddress? Address { get; set; }
+    internal VringAddress? Address => Facts.Address;
 
     /// <summary>In guest-physical addresses; right while the device shows it and after.</summary>
     internal VringAddress Placement { get; set; }
 
     /// <summary>Whether the mirror's driver could use it since <see cref="Base"/> was told.</summary>
-    internal bool HasRun { get; set; }
+    internal bool HasRun => Facts.HasRun;
 
     internal IPeerFile? Kick { get; private set; }
 
@@ -41,11 +41,7 @@ internal sealed class Ring
     internal bool IsComplete => Size != 0 && Address is not null && Kick is not null;
 
     /// <summary>All that the front-end has said in numbers, to be put back when it turns out to be of no use.</summary>
-    internal RingFacts Facts
-    {
-        get => new(Size, Base, HasBase, IsEnabled, Address, HasRun);
-        set => (Size, Base, HasBase, IsEnabled, Address, HasRun) = value;
-    }
+    internal RingFacts Facts { get; set; }
 
     /// <summary>Takes an eventfd, which is the ring's from here on.</summary>
     /// <returns>The one before, now the caller's.</returns>
@@ -74,13 +70,6 @@ internal sealed class Ring
     internal void Reset(bool keepPosition)
     {
         Exchange(RingEndpoint.Kick, null)?.Dispose();
-        Address = null;
-        IsEnabled = false;
-        if (!keepPosition)
-        {
-            Base = 0;
-            HasBase = false;
-            HasRun = false;
-        }
+        Facts = keepPosition ? Facts with { Address = null, IsEnabled = false } : default(RingFacts) with { Size = Size };
     }
 }

@@ -145,11 +145,10 @@ internal sealed class RingRequests(DeviceClaim claim, Agreement agreement, Origi
 
         if (ring.HasRun && RingPosition.TryTake(memory, ring, agreement.IsPacked, out uint found))
         {
-            ring.Base = found;
-            ring.HasBase = true;
+            ring.Facts = ring.Facts with { Base = found, HasBase = true };
         }
 
-        ring.HasRun = false;
+        ring.Facts = ring.Facts with { HasRun = false };
         ring.CloseFiles();
         position = ring.Base;
         return Verdict.Ok;

@@ -98,30 +98,12 @@ internal sealed class RingTable
     /// <summary>From here on there are no more: a device cannot get queues later.</summary>
     internal void Fix() => _isFixed = true;
 
-    internal void CloseFiles()
-    {
-        foreach (Ring ring in _rings)
-        {
-            ring.CloseFiles();
-        }
-    }
+    internal void CloseFiles() => _rings.ForEach(static ring => ring.CloseFiles());
 
-    internal void Reset(bool keepPositions)
-    {
-        foreach (Ring ring in _rings)
-        {
-            ring.Reset(keepPositions);
-        }
-    }
+    internal void Reset(bool keepPositions) => _rings.ForEach(ring => ring.Reset(keepPositions));
 
     /// <summary>None is in use any more.</summary>
-    internal void Release()
-    {
-        foreach (Ring ring in _rings)
-        {
-            ring.IsInUse = false;
-        }
-    }
+    internal void Release() => _rings.ForEach(static ring => ring.IsInUse = false);
 
     /// <summary>Descriptors are counted in pairs of rings.</summary>
     private int PairsFor(int groups) => ((groups * PerGroup) + 1) / 2;

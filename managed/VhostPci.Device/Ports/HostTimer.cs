@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 namespace VhostPci.Device.Ports;
 
-/// <summary>A one-shot timer with one purpose; the host knows it from the first time it is armed.</summary>
-internal sealed class HostTimer(IHost host, Action elapsed) : IReactor
+/// <summary>A one-shot timer; the host knows it from the first time it is armed.</summary>
+internal sealed class HostTimer(IHost host) : IReactor
 {
     private ulong _number;
+    private Action? _elapsed;
 
-    public void OnReady(int descriptor, DescriptorEvents events)
-    {
-        // A timer watches no descriptor.
-    }
-
-    public void OnTimer() => elapsed();
+    public void OnTimer() => _elapsed?.Invoke();
 
     internal void Release()
     {
@@ -32,8 +28,10 @@ internal sealed class HostTimer(IHost host, Action elapsed) : IReactor
         }
     }
 
-    internal void Arm(uint milliseconds)
+    /// <summary>Does something once that time has passed, instead of what it was armed for before.</summary>
+    internal void Arm(uint milliseconds, Action elapsed)
     {
+        _elapsed = elapsed;
         if (_number == 0)
         {
             _number = host.Register(this);

@@ -7,8 +7,12 @@ public interface IReactor
     /// <summary>A watched descriptor is ready (level-triggered).</summary>
     /// <param name="descriptor">The descriptor that was given to <see cref="IHost.Watch"/>.</param>
     /// <param name="events">What it is ready for.</param>
-    void OnReady(int descriptor, DescriptorEvents events);
+    void OnReady(int descriptor, DescriptorEvents events)
+    {
+    }
 
     /// <summary>The timer of <see cref="IHost.ArmTimer"/> has run out.</summary>
-    void OnTimer();
+    void OnTimer()
+    {
+    }
 }

@@ -76,18 +76,9 @@ internal sealed class OriginDesk(
         host.Trace(TraceEvent.Refuse, number, unchecked((ulong)peer.Pid), peer.Uid);
         LastRefusal = Invariant($"pid {peer.Pid} uid {peer.Uid}: {reason}");
         Refused++;
-        if (!users[peer.Uid].Lines.TryTake(out ulong hidden))
+        if (users[peer.Uid].Lines.TryTake(out ulong before))
         {
-            return;
-        }
-
-        if (hidden == 0)
-        {
-            ServerLog.Refused(logger, config.Id, peer.Pid, peer.Uid, reason);
-        }
-        else
-        {
-            ServerLog.RefusedAfterOthers(logger, config.Id, peer.Pid, peer.Uid, reason, hidden);
+            ServerLog.Refused(logger, config.Id, peer.Pid, peer.Uid, reason, before == 0 ? string.Empty : Invariant($" ({before} refusals before were not shown)"));
         }
     }
 

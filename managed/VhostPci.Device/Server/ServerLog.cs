@@ -5,11 +5,8 @@ namespace VhostPci.Device.Server;
 
 internal static partial class ServerLog
 {
-    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': refused pid {pid} uid {uid}: {reason}")]
-    internal static partial void Refused(ILogger logger, string id, int pid, uint uid, string reason);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': refused pid {pid} uid {uid}: {reason} ({hidden} refusals before were not shown)")]
-    internal static partial void RefusedAfterOthers(ILogger logger, string id, int pid, uint uid, string reason, ulong hidden);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': refused pid {pid} uid {uid}: {reason}{hidden}")]
+    internal static partial void Refused(ILogger logger, string id, int pid, uint uid, string reason, string hidden);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "vhost-pci-server '{id}': no descriptor is free to accept a connection (ulimit -n); trying again")]
     internal static partial void OutOfDescriptors(ILogger logger, string id);

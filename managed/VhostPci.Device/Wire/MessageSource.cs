@@ -73,11 +73,7 @@ internal sealed class MessageSource<TMessage>(IChannel channel, IMessageTable<TM
 
     private void CloseFiles()
     {
-        foreach (IPeerFile file in _files)
-        {
-            file.Dispose();
-        }
-
+        _files.ForEach(static file => file.Dispose());
         _files.Clear();
     }
 }

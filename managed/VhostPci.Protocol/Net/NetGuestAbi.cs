@@ -7,9 +7,6 @@ public static class NetGuestAbi
     /// <summary>virtio device id of vhost-pci-net.</summary>
     public const ushort DeviceId = 63;
 
-    /// <summary>In <see cref="GuestAbi.Config.DeviceClass"/>: virtio id of the origin's network device.</summary>
-    public const ushort DeviceClass = 1;
-
     /// <summary>Byte offsets from the start of the part.</summary>
     public static class Config
     {
