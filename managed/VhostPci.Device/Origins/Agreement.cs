@@ -39,6 +39,13 @@ internal sealed class Agreement(DeviceClaim claim) : IClassSession
 
     internal bool HasProtocol(ulong bit) => (ProtocolFeatures & bit) != 0;
 
+    /// <summary>Puts what was said about the origin into its device.</summary>
+    internal void Introduce(IMirrorDevice device)
+    {
+        Part.Introduce(device.Part);
+        device.ChangePart();
+    }
+
     /// <summary>The origin has said that it has another kind of device, before anything depended on it.</summary>
     internal void SetClass(DeviceClass deviceClass)
     {

@@ -20,6 +20,9 @@ internal sealed class ConnectionTimer(IHost host, ulong number, IOriginServer se
         }
     }
 
+    /// <summary>The server's clock after a wait.</summary>
+    internal long After(TimeSpan wait) => server.Now + (long)Math.Ceiling(wait.TotalMilliseconds);
+
     /// <summary>Whether it is time for something.</summary>
     internal bool IsDue(Waiting what) => this[what] <= server.Now;
 

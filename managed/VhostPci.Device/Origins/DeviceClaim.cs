@@ -130,7 +130,7 @@ internal sealed class DeviceClaim(IOriginServer server, Connection connection, C
     }
 
     /// <summary>It may have a new device after a time, if nobody of the same user is faster.</summary>
-    internal void RetryIn(TimeSpan wait) => timer[Waiting.Device] = server.Now + (long)Math.Ceiling(wait.TotalMilliseconds);
+    internal void RetryIn(TimeSpan wait) => timer[Waiting.Device] = timer.After(wait);
 
     /// <summary>Somebody has taken the device, or takes it now.</summary>
     internal void Drop() => Device = null;

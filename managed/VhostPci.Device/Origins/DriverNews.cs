@@ -26,7 +26,7 @@ internal sealed class DriverNews(IOriginServer server, Session session, FrontEnd
 
         if (!_budget.TryTake(out TimeSpan wait))
         {
-            timer[Waiting.News] ??= server.Now + (long)Math.Ceiling(wait.TotalMilliseconds);
+            timer[Waiting.News] ??= timer.After(wait);
             return true;
         }
 

@@ -35,7 +35,7 @@ internal sealed class MemoryRequests(DeviceClaim claim, Agreement agreement, Ori
         // A window that shows the old table must go before its files do.
         runner.Halt();
         memory.Dispose();
-        verdict = RequireDevice(next.End);
+        verdict = rings.RequireDevice(next.End);
         for (int i = 0; i < regions.Length && verdict.IsOk; i++)
         {
             memory.Add(regions[i], files.Take(0));
@@ -60,7 +60,7 @@ internal sealed class MemoryRequests(DeviceClaim claim, Agreement agreement, Ori
         verdict = verdict.IsOk ? MemoryRules.Check(region, file.GetFacts(), windowSize, claim.AllowUnsealed) : verdict;
         verdict = verdict.IsOk ? next.Add(region) : verdict;
         verdict = verdict.IsOk ? runner.CheckStart(next, all: false) : verdict;
-        verdict = verdict.IsOk ? RequireDevice(end) : verdict;
+        verdict = verdict.IsOk ? rings.RequireDevice(end) : verdict;
         if (!verdict.IsOk)
         {
             return verdict;
@@ -100,13 +100,6 @@ internal sealed class MemoryRequests(DeviceClaim claim, Agreement agreement, Ori
         }
 
         return verdict;
-    }
-
-    private Verdict RequireDevice(ulong memoryEnd)
-    {
-        // It is plugged with all the queues that it will ever have.
-        rings.Fix();
-        return claim.RequireDevice(memoryEnd);
     }
 
     private Verdict RequireSlots() => agreement.HasProtocol(ProtocolFeatures.ConfigureMemorySlots)

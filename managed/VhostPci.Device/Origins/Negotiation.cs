@@ -110,13 +110,10 @@ internal sealed class Negotiation(DeviceClaim claim, Agreement agreement, Origin
         agreement.Part.Take(info);
         if (claim.Device is { } device)
         {
-            agreement.Part.Introduce(device.Part);
-            device.ChangePart();
+            agreement.Introduce(device);
         }
 
-        // It is plugged with all the queues that it will ever have.
-        rings.Fix();
-        return claim.RequireDevice(info.MemoryEnd);
+        return rings.RequireDevice(info.MemoryEnd);
     }
 
     /// <summary>Takes the kind of device that the origin has; it must say so before anything depends on it.</summary>

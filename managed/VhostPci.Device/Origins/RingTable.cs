@@ -36,7 +36,7 @@ internal sealed class RingTable
     {
         PerGroup = perGroup;
         _rings.Clear();
-        _rings.AddRange(Enumerable.Range(0, perGroup).Select(static _ => new Ring()));
+        AddGroup();
     }
 
     /// <summary>Whether there is, or can be, the ring that a message is about.</summary>
@@ -95,8 +95,12 @@ internal sealed class RingTable
         _claim.SetPairs(PairsFor(Groups));
     }
 
-    /// <summary>From here on there are no more: a device cannot get queues later.</summary>
-    internal void Fix() => _isFixed = true;
+    /// <summary>Sees to a device for memory up to <paramref name="memoryEnd"/>. It is plugged with all the queues that it will ever have: from here on there are no more rings.</summary>
+    internal Verdict RequireDevice(ulong memoryEnd)
+    {
+        _isFixed = true;
+        return _claim.RequireDevice(memoryEnd);
+    }
 
     internal void CloseFiles() => _rings.ForEach(static ring => ring.CloseFiles());
 
@@ -112,9 +116,11 @@ internal sealed class RingTable
     {
         while (Groups < groups)
         {
-            _rings.AddRange(Enumerable.Range(0, PerGroup).Select(static _ => new Ring()));
+            AddGroup();
         }
 
         _claim.SetPairs(PairsFor(Groups));
     }
+
+    private void AddGroup() => _rings.AddRange(Enumerable.Range(0, PerGroup).Select(static _ => new Ring()));
 }

@@ -87,8 +87,7 @@ internal sealed class Session : IMessageTable<Request>, IDisposable
     /// <summary>The device is plugged: what was said about the origin before goes into it.</summary>
     internal Verdict OnPlugged(IMirrorDevice device)
     {
-        Part.Introduce(device.Part);
-        device.ChangePart();
+        _agreement.Introduce(device);
         return Runner.Update();
     }
 
